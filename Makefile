@@ -1,0 +1,137 @@
+# What there is to do with this project; `make` alone lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+PIP := $(PY) -m pip --disable-pip-version-check install --quiet
+
+# Debian's client has BuildKit built in; another that comes earlier on PATH may lack its plug-in.
+DOCKER ?= $(firstword $(wildcard /usr/bin/docker) docker)
+ARCH := $(subst aarch64,arm64,$(subst x86_64,amd64,$(shell uname -m)))
+PLATFORM ?= linux/$(ARCH)
+IMAGE ?= renditions:latest
+EMULATOR := .cache/aws-lambda-rie-$(notdir $(PLATFORM))
+# The emulator that the user has comes first; the one from PyPI is for who has none.
+RIE ?= $(or $(wildcard $(HOME)/.aws-lambda-rie/aws-lambda-rie),$(EMULATOR))
+
+export DOCKER IMAGE RIE
+export RENDITIONS_IMAGE := $(IMAGE)
+
+##@ Set-up
+
+.PHONY: help
+help: ## List what there is to make.
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: venv
+venv: $(READY) ## Make the virtual environment from the locks.
+
+$(READY): requirements/build.lock requirements/dev.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "$$($(PYTHON) --version) is too old: name a Python 3.11 or later with PYTHON=" >&2; exit 1; }
+	@echo "preparing $(VENV) from requirements/dev.lock"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) --require-hashes --requirement requirements/build.lock
+# Nothing is built in isolation: that would fetch build tools that no lock names, and would let
+# pyvips compile itself against a libvips of this machine instead of the one that is locked.
+	@$(PIP) --require-hashes --no-build-isolation --requirement requirements/dev.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: lock
+lock: $(READY) ## Renew the locks from pyproject.toml.
+	$(eval LOCK := $(VENV)/bin/uv pip compile --quiet --upgrade --generate-hashes \
+	  --no-emit-index-url --universal --custom-compile-command 'make lock')
+	$(LOCK) --python-version 3.11 --group pyproject.toml:build --output-file requirements/build.lock
+	$(LOCK) --python-version 3.13 pyproject.toml --output-file requirements/image.lock
+	$(LOCK) --python-version 3.11 pyproject.toml --extra cli --group dev \
+	  --output-file requirements/dev.lock
+	$(LOCK) --python-version 3.11 --no-deps requirements/emulator.in \
+	  --output-file requirements/emulator.lock
+
+.PHONY: clean
+clean: ## Remove everything that make made here.
+	rm -rf $(VENV) .cache build out *.egg-info
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+##@ See it work
+
+.PHONY: demo
+demo: $(READY) ## Resize a photo through the real handler and an S3 server in the process (PHOTO=path).
+	@$(PY) -m demo $(if $(PHOTO),--photo '$(PHOTO)')
+
+.PHONY: rie
+rie: $(READY) $(RIE) image ## Run the image under AWS's emulator beside an S3 server; prints the curl line.
+	@$(PY) -m scripts.rie
+
+.PHONY: bench
+bench: $(READY) ## Measure the pipeline beside its peers.
+	@$(PY) -m benchmarks
+
+##@ Check it
+
+.PHONY: test
+test: lint types engine ## Everything: lint, types, and all tests, those in containers included.
+	@$(PY) -m pytest
+
+.PHONY: lint
+lint: $(READY) ## Check style, format and which package may import which.
+	@$(VENV)/bin/ruff check
+	@$(VENV)/bin/ruff format --check
+	@$(VENV)/bin/lint-imports
+
+.PHONY: types
+types: $(READY) ## Check types.
+	@$(VENV)/bin/mypy .
+
+.PHONY: unit contract integration
+unit: $(READY) ## Run the tests of single modules.
+contract: $(READY) ## Run the suites that every source and sink must pass.
+integration: $(READY) ## Run the tests against an S3 server over HTTP and TLS.
+unit contract integration:
+	@$(PY) -m pytest tests/$@
+
+.PHONY: container
+container: $(READY) engine ## Run the tests of the built image under the emulator.
+	@$(PY) -m pytest tests/container
+
+# The container tests need the image and the emulator. Without a Docker engine they are skipped, and
+# say so, except in CI, where that would hide a broken image.
+.PHONY: engine
+engine:
+	@if timeout 20 $(DOCKER) info >/dev/null 2>&1; then \
+	  $(MAKE) $(RIE) image; \
+	elif [[ $${CI:-} == true ]]; then \
+	  echo "no Docker engine answers, and in CI the container tests must run" >&2; exit 1; \
+	else \
+	  echo "no Docker engine answers: the container tests will not run"; \
+	fi
+
+##@ Ship it
+
+.PHONY: image
+image: ## Build the Lambda image (PLATFORM=linux/amd64 or linux/arm64, IMAGE=name:tag).
+# Lambda takes a single-platform manifest: an attestation would turn the push into an index.
+	BUILDX_NO_DEFAULT_ATTESTATIONS=1 DOCKER_BUILDKIT=1 \
+	  $(DOCKER) build --platform $(PLATFORM) --tag $(IMAGE) .
+
+.PHONY: push
+push: $(READY) image ## Push the image to ECR=<account>.dkr.ecr.<region>.amazonaws.com/<repo>.
+	@$(PY) -m scripts.push '$(IMAGE)' '$(or $(ECR),$(error name the repository: make push ECR=<account>.dkr.ecr.<region>.amazonaws.com/<repo>))'
+
+# AWS publishes the emulator for local tests inside its SAM command line; only that file is kept.
+.cache/aws-lambda-rie-%: requirements/emulator.lock | $(READY)
+	@mkdir -p .cache/wheels
+	@$(PY) -m pip --disable-pip-version-check download --quiet --no-deps --require-hashes \
+	  --requirement requirements/emulator.lock --dest .cache/wheels
+	@$(PY) -m zipfile --extract .cache/wheels/aws_sam_cli-*.whl .cache/wheels
+	@install -m 755 .cache/wheels/samcli/local/rapid/aws-lambda-rie-$(subst amd64,x86_64,$*) $@
+	@rm -rf .cache/wheels
