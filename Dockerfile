@@ -1,0 +1,69 @@
+# The Lambda function's image: Debian's Python, the locked dependencies, the function. Each stage's
+# result goes into the last one as one layer, the most stable first, so that a change of the
+# function's own code pushes and caches a layer of some hundred kilobytes.
+ARG BASE=debian:trixie-slim
+
+
+FROM ${BASE} AS python
+# The interpreter and the standard library, without pip, documentation or tests.
+RUN apt-get update -qq \
+    && apt-get install -y -qq --no-install-recommends libpython3-stdlib python3-minimal >/dev/null \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old \
+        /var/lib/dpkg/*-old /var/log/apt /var/log/dpkg.log /var/log/alternatives.log
+
+
+FROM python AS dependencies
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-pip >/dev/null
+# Root is the only user of a build.
+ENV PIP_ROOT_USER_ACTION=ignore
+WORKDIR /build
+COPY requirements/build.lock requirements/image.lock ./
+# Debian's interpreter finds this folder by itself. pyvips is published as source: it is built with
+# the locked setuptools, outside isolation, which would fetch build tools that no lock names.
+ARG SITE=/usr/local/lib/python3.13/dist-packages
+RUN pip install --quiet --no-cache-dir --no-compile --require-hashes \
+        --requirement build.lock --target /build/tools \
+    && PYTHONPATH=/build/tools pip install --quiet --no-cache-dir --no-compile --require-hashes \
+        --no-build-isolation --requirement image.lock --target ${SITE}
+# Of botocore's 400 services the function calls one, of boto3's resources none; tests, type stubs,
+# headers and commands are for development.
+RUN cd ${SITE}/botocore/data \
+    && find . -mindepth 1 -maxdepth 1 -type d ! -name s3 -exec rm -r {} + \
+    && rm -rf s3/*/examples-* ${SITE}/boto3/data ${SITE}/boto3/examples ${SITE}/bin \
+    && find ${SITE} -type d \( -name tests -o -name test \) -prune -exec rm -r {} + \
+    && find ${SITE} -type f \( -name '*.pyi' -o -name '*.h' -o -name '*.c' -o -name '*.pyx' \) -delete
+# Unchecked: nothing changes in an image, so that the interpreter need not even look at the source.
+RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash ${SITE} \
+    && chmod -R a+rX,go-w ${SITE}
+
+
+FROM python AS function
+COPY handler /var/task/handler
+COPY imaging /var/task/imaging
+COPY renditions.toml /var/task/
+# Lambda runs the function as a user of its own, who may read only what the world may; a checkout
+# made under a strict umask would otherwise break it.
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash /var/task \
+    && chmod -R a+rX,go-w /var/task
+
+
+FROM python
+# Lambda takes snapshots of an initialised function only of images that say that this is safe:
+# awslambdaric has the restore flow, and the function opens no connection before an event.
+LABEL com.amazonaws.lambda.feature.snapstart="Allow"
+LABEL org.opencontainers.image.title="renditions"
+LABEL org.opencontainers.image.licenses="Apache-2.0"
+# The root file system is read-only: do not try to write bytecode at every import.
+ENV PYTHONDONTWRITEBYTECODE=1
+# An execution environment is frozen between invocations: a line in a buffer would come out late,
+# or never.
+ENV PYTHONUNBUFFERED=1
+# glibc makes an arena for each thread that allocates, up to eight a core, and libvips has many
+# threads: in a long-lived execution environment the freed pixels of one photo lie in arenas that
+# the next one does not use.
+ENV MALLOC_ARENA_MAX=2
+WORKDIR /var/task
+COPY --from=dependencies /usr/local/lib/python3.13/dist-packages /usr/local/lib/python3.13/dist-packages
+COPY --from=function /var/task /var/task
+ENTRYPOINT ["/usr/bin/python3", "-m", "awslambdaric"]
+CMD ["handler.app.lambda_handler"]
