@@ -1,0 +1,171 @@
+"""Reads ``renditions.toml``: the specs and the limits, or one error that says what to mend."""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from imaging.errors import ConfigError
+from imaging.formats import OutputFormat
+from imaging.limits import Limits
+from imaging.specs import SOURCE_FORMAT, Fit, RenditionSpec
+
+__all__ = ["Config", "load_config", "parse_config"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What one ``renditions.toml`` says.
+
+    Attributes:
+        renditions: In the file's order; at least one; names are unique.
+        limits: What a photo may be at most.
+    """
+
+    renditions: tuple[RenditionSpec, ...]
+    limits: Limits
+
+
+class _Unexpected(Exception):  # noqa: N818 - it never leaves this module
+    """A value is not what its key wants; the argument says what was expected."""
+
+
+def _integer(value: object) -> int:
+    # bool is an int to Python, and never to the person who writes the file.
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _Unexpected("an integer")  # noqa: EM101 - a fragment of the message, not the message
+    return value
+
+
+def _positive(value: object) -> int:
+    if (number := _integer(value)) < 1:
+        raise _Unexpected("an integer of 1 or more")  # noqa: EM101
+    return number
+
+
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise _Unexpected("true or false")  # noqa: EM101
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise _Unexpected("text")  # noqa: EM101
+    return value
+
+
+def _one_of(choices: Mapping[str, Any]) -> Callable[[object], Any]:
+    def choose(value: object) -> Any:  # noqa: ANN401 - each key has its own type
+        if not isinstance(value, str) or value not in choices:
+            raise _Unexpected("one of " + ", ".join(f'"{choice}"' for choice in choices))
+        return choices[value]
+
+    return choose
+
+
+def _colour(value: object) -> tuple[int, int, int]:
+    expected = 'a colour such as "#ffffff" or [255, 255, 255]'
+    if isinstance(value, str) and len(value) == len("#rrggbb") and value.startswith("#"):
+        try:
+            red, green, blue = bytes.fromhex(value[1:])
+        except ValueError:
+            raise _Unexpected(expected) from None
+        return red, green, blue
+    if isinstance(value, list) and len(value) == 3:  # noqa: PLR2004 - red, green, blue
+        red, green, blue = map(_integer, value)
+        return red, green, blue
+    raise _Unexpected(expected)
+
+
+_RENDITION_KEYS: Final[Mapping[str, Callable[[object], object]]] = {
+    "name": _text,
+    "width": _integer,
+    "height": _integer,
+    "fit": _one_of({fit.value: fit for fit in Fit}),
+    "format": _one_of({**{output.value: output for output in OutputFormat}, SOURCE_FORMAT: None}),
+    "quality": _integer,
+    "without_enlargement": _boolean,
+    "background": _colour,
+}
+_LIMIT_KEYS: Final = dict.fromkeys(Limits.names(), _positive)
+_TOP_KEYS: Final = ("renditions", "limits")
+
+
+def _read_keys(
+    where: str, table: object, keys: Mapping[str, Callable[[object], object]]
+) -> dict[str, Any]:
+    """Check every key of ``table`` by its reader in ``keys``; ``where`` begins each message."""
+    if not isinstance(table, dict):
+        msg = f"{where}: expected a table but received {table!r}"
+        raise ConfigError(msg)
+    values = {}
+    for key, value in table.items():
+        if key not in keys:
+            msg = f"{where}: {key}: expected one of the keys {', '.join(keys)} but received {key!r}"
+            raise ConfigError(msg)
+        try:
+            values[key] = keys[key](value)
+        except _Unexpected as error:
+            msg = f"{where}: {key}: expected {error} but received {value!r}"
+            raise ConfigError(msg) from None
+    return values
+
+
+def _read_rendition(file: str, position: int, table: object) -> RenditionSpec:
+    named = isinstance(table, dict) and isinstance(table.get("name"), str)
+    where = f'{file}: rendition "{table["name"]}"' if named else f"{file}: rendition {position}"
+    values = _read_keys(where, table, _RENDITION_KEYS)
+    if "name" not in values:
+        msg = f"{where}: name: expected text but received nothing"
+        raise ConfigError(msg)
+    try:
+        return RenditionSpec(**values)
+    except ConfigError as error:
+        msg = f"{where}: {error.message}"
+        raise ConfigError(msg) from None
+
+
+def parse_config(text: str, *, file: str) -> Config:
+    """Read the text of a ``renditions.toml``; ``file`` names it in messages.
+
+    Raises:
+        ConfigError: It is not TOML, a key is unknown, a value is not what its key wants, two
+            renditions share a name, or there is none.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        msg = f"{file}: expected TOML but received: {error}"
+        raise ConfigError(msg) from error
+    for key in document:
+        if key not in _TOP_KEYS:
+            msg = f"{file}: {key}: expected one of the keys {', '.join(_TOP_KEYS)}, received {key!r}"
+            raise ConfigError(msg)
+    tables = document.get("renditions")
+    if not isinstance(tables, list) or not tables:
+        msg = f"{file}: renditions: expected at least one [[renditions]] but received {tables!r}"
+        raise ConfigError(msg)
+    specs = tuple(_read_rendition(file, at, table) for at, table in enumerate(tables, start=1))
+    names = [spec.name for spec in specs]
+    for name in names:
+        if names.count(name) > 1:
+            msg = f'{file}: rendition "{name}": name: expected unique names but received it twice'
+            raise ConfigError(msg)
+    limits = Limits(**_read_keys(f"{file}: limits", document.get("limits", {}), _LIMIT_KEYS))
+    return Config(renditions=specs, limits=limits)
+
+
+def load_config(path: Path) -> Config:
+    """Read ``renditions.toml`` at ``path``.
+
+    Raises:
+        ConfigError: It cannot be read, or :func:`parse_config` refuses it.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{path}: expected a readable TOML file: {error}"
+        raise ConfigError(msg) from error
+    return parse_config(text, file=str(path))

@@ -1,0 +1,92 @@
+"""What can go wrong with a photo, as one family of exceptions.
+
+Each class has a stable ``code`` (logs, reports and alarms name it) and says at class level whether
+another attempt could succeed (``retryable``). Nothing is ever decided by parsing a message.
+"""
+
+from typing import ClassVar
+
+
+class RenditionsError(Exception):
+    """The base of every error that this project raises on purpose.
+
+    Args:
+        message: One sentence for a person: what was expected, what was received, where.
+        detail: The underlying library's own words, for logs only.
+    """
+
+    code: ClassVar[str] = "internal"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, detail: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.detail = detail.strip()
+
+
+class ConfigError(RenditionsError):
+    """The configuration is wrong; raised at init, never while a photo is processed."""
+
+    code = "bad-config"
+
+
+class RejectedPhotoError(RenditionsError):
+    """This photo will never succeed, however often it is tried."""
+
+    code = "rejected"
+
+
+class EmptyObjectError(RejectedPhotoError):
+    """There are no bytes."""
+
+    code = "empty"
+
+
+class NotAPhotoError(RejectedPhotoError):
+    """The first bytes are those of no picture format known here."""
+
+    code = "not-a-photo"
+
+
+class UnsupportedFormatError(RejectedPhotoError):
+    """The bytes are recognised, and are of a format that is not accepted."""
+
+    code = "unsupported-format"
+
+
+class CorruptPhotoError(RejectedPhotoError):
+    """The decoder gave up on the bytes."""
+
+    code = "corrupt"
+
+
+class OverLimitError(RejectedPhotoError):
+    """A limit is exceeded; nothing was decoded.
+
+    Args:
+        limit: The limit's name, as in ``renditions.toml``.
+        actual: What the photo has.
+        maximum: What is allowed.
+    """
+
+    code = "over-limit"
+
+    def __init__(self, limit: str, *, actual: int, maximum: int) -> None:
+        super().__init__(f"Expected {limit} of at most {maximum:,} but received {actual:,}")
+        self.limit = limit
+        self.actual = actual
+        self.maximum = maximum
+
+
+class SourceError(RenditionsError):
+    """The encoded bytes could not be read to their end; another attempt may."""
+
+    code = "source-failed"
+    retryable = True
+
+
+class SinkError(RenditionsError):
+    """A rendition's bytes could not be handed on; another attempt may succeed."""
+
+    code = "sink-failed"
+    retryable = True

@@ -1,0 +1,73 @@
+"""What the header says, read without decoding a pixel."""
+
+from dataclasses import dataclass
+
+from imaging.formats import InputFormat
+from imaging.geometry import is_sideways
+
+__all__ = ["ImageHeader", "Level"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """A smaller copy of the photo that the file carries itself (a TIFF pyramid's).
+
+    Attributes:
+        width: Columns.
+        height: Rows.
+        page: The TIFF page it is on.
+        subifd: Its index among the page's sub-IFDs; -1 for the page itself.
+    """
+
+    width: int
+    height: int
+    page: int
+    subifd: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageHeader:
+    """One photo's header.
+
+    Attributes:
+        format: What the bytes are.
+        loader: libvips' name of the loader.
+        width: Stored columns, before orientation.
+        height: Stored rows of one page, before orientation.
+        bands: Channels, alpha included.
+        band_format: libvips' name of a channel's type: ``uchar``, ``ushort``, ``float``, ...
+        interpretation: libvips' name of the colour space: ``srgb``, ``cmyk``, ``b-w``, ...
+        has_alpha: Whether the last band is alpha.
+        has_profile: Whether an ICC profile is embedded.
+        orientation: The EXIF orientation, 1 to 8.
+        n_pages: Pages or frames in the file.
+        interlaced: Progressive JPEG or interlaced PNG: decoding holds the whole picture.
+        size: Encoded bytes.
+        copyright: EXIF Copyright, or None.
+        artist: EXIF Artist, or None.
+        levels: Smaller copies in the file, largest first.
+    """
+
+    format: InputFormat
+    loader: str
+    width: int
+    height: int
+    bands: int
+    band_format: str
+    interpretation: str
+    has_alpha: bool
+    has_profile: bool
+    orientation: int
+    n_pages: int
+    interlaced: bool
+    size: int
+    copyright: str | None = None
+    artist: str | None = None
+    levels: tuple[Level, ...] = ()
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """Width and height once the orientation is applied."""
+        if is_sideways(self.orientation):
+            return self.height, self.width
+        return self.width, self.height

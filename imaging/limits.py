@@ -1,0 +1,50 @@
+"""What a photo may be at most, checked from its header before a pixel is decoded."""
+
+from dataclasses import dataclass, fields
+
+from imaging.errors import OverLimitError
+from imaging.header import ImageHeader
+
+__all__ = ["Limits"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The largest photo that is taken on.
+
+    Attributes:
+        max_width: Stored columns. JPEG's own maximum is 65,535.
+        max_height: Stored rows, of one page.
+        max_pixels: Columns times rows times frames to decode; 300 million admits a 200 MP phone.
+        max_bands: Channels, alpha included; CMYK with alpha has 5.
+        max_bytes: Encoded size.
+        max_frames: Pages or animation frames in the file, decoded or not.
+    """
+
+    max_width: int = 100_000
+    max_height: int = 100_000
+    max_pixels: int = 300_000_000
+    max_bands: int = 5
+    max_bytes: int = 512 << 20
+    max_frames: int = 2_000
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        return tuple(field.name for field in fields(cls))
+
+    def _check(self, limit: str, actual: int) -> None:
+        maximum: int = getattr(self, limit)
+        if actual > maximum:
+            raise OverLimitError(limit, actual=actual, maximum=maximum)
+
+    def check_bytes(self, size: int) -> None:
+        """Raise OverLimitError when ``size``, in bytes, is too large; before anything is read."""
+        self._check("max_bytes", size)
+
+    def check_header(self, header: ImageHeader) -> None:
+        """Raise OverLimitError for the first limit that ``header`` exceeds."""
+        self._check("max_frames", header.n_pages)
+        self._check("max_width", header.width)
+        self._check("max_height", header.height)
+        self._check("max_pixels", header.width * header.height)
+        self._check("max_bands", header.bands)

@@ -1,0 +1,101 @@
+"""What is asked of a photo: one :class:`RenditionSpec` per rendition."""
+
+import hashlib
+import re
+from dataclasses import astuple, dataclass
+from enum import StrEnum
+from typing import Final
+
+from imaging.errors import ConfigError
+from imaging.formats import OutputFormat
+
+__all__ = ["DEFAULT_QUALITY", "NAME_PATTERN", "SOURCE_FORMAT", "Fit", "RenditionSpec"]
+
+NAME_PATTERN: Final = "[a-z0-9][a-z0-9_-]*"
+"""Lower case, so that names stay distinct where keys are compared without case; and without the
+``/`` and ``.`` that separate a name from the rest of a destination key."""
+
+SOURCE_FORMAT: Final = "source"
+"""The ``format`` that means: whatever the photo is, where that can be made."""
+
+MAX_DIMENSION: Final = 65_535
+"""The largest side of a JPEG (ITU-T T.81, B.2.2: 16 bits)."""
+
+DEFAULT_QUALITY: Final = {
+    OutputFormat.JPEG: 85,
+    OutputFormat.WEBP: 82,
+    OutputFormat.AVIF: 60,
+    OutputFormat.PNG: None,
+}
+"""``Q`` where a spec names none; PNG is lossless."""
+
+# Raised whenever the same spec makes other pixels than before, so that old renditions are stale.
+_PIPELINE_VERSION: Final = 1
+
+
+class Fit(StrEnum):
+    """How a photo meets the ``width`` x ``height`` box, in CSS's and sharp's words."""
+
+    INSIDE = "inside"
+    """Whole, as large as fits; one side may be shorter than asked."""
+    COVER = "cover"
+    """Fills the box; what sticks out is cropped, evenly from both sides."""
+    CONTAIN = "contain"
+    """Whole, as large as fits, centred on the background; exactly the box."""
+    FILL = "fill"
+    """Stretched to exactly the box."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenditionSpec:
+    """One named rendition.
+
+    Attributes:
+        name: Names the rendition in destination keys and logs; matches :data:`NAME_PATTERN`.
+        width: Columns at most; None leaves them free.
+        height: Rows at most; None leaves them free. Neither: the photo's own size.
+        fit: How the photo meets the box; ``contain`` and ``fill`` want both sides.
+        format: What to encode to; None for the photo's own format, where that can be made (GIF
+            becomes PNG; TIFF becomes JPEG, or PNG where it has alpha).
+        quality: 1 to 100; None for :data:`DEFAULT_QUALITY`.
+        without_enlargement: Never make a pixel that the photo does not have: a photo smaller than
+            the box keeps its size. ``cover`` then crops to what the photo covers of the box, and
+            ``contain`` still fills the box with background.
+        background: Red, green and blue, 0 to 255, under transparent pixels where the format has no
+            alpha, and around the photo with ``contain``.
+
+    Raises:
+        ConfigError: A value is out of its range; the message names the key, what was expected and
+            what was received.
+    """
+
+    name: str
+    width: int | None = None
+    height: int | None = None
+    fit: Fit = Fit.INSIDE
+    format: OutputFormat | None = OutputFormat.JPEG
+    quality: int | None = None
+    without_enlargement: bool = True
+    background: tuple[int, int, int] = (255, 255, 255)
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(NAME_PATTERN, self.name):
+            raise _invalid("name", f"text that matches {NAME_PATTERN}", self.name)
+        for key, side in (("width", self.width), ("height", self.height)):
+            if side is not None and not 1 <= side <= MAX_DIMENSION:
+                raise _invalid(key, f"an integer from 1 to {MAX_DIMENSION}", side)
+        if self.quality is not None and not 1 <= self.quality <= 100:  # noqa: PLR2004 - the scale of Q
+            raise _invalid("quality", "an integer from 1 to 100", self.quality)
+        if not all(0 <= value <= 255 for value in self.background):  # noqa: PLR2004 - one byte
+            raise _invalid("background", "three integers from 0 to 255", list(self.background))
+        if self.fit in {Fit.CONTAIN, Fit.FILL} and None in {self.width, self.height}:
+            raise _invalid("fit", f"both width and height for {self.fit.value!r}", "one of them")
+
+    def digest(self) -> str:
+        """Return 16 hexadecimal digits that change whenever the rendition would look different."""
+        asked = repr((_PIPELINE_VERSION, *map(str, astuple(self))))
+        return hashlib.sha256(asked.encode()).hexdigest()[:16]
+
+
+def _invalid(key: str, expected: str, received: object) -> ConfigError:
+    return ConfigError(f"{key}: expected {expected} but received {received!r}")
