@@ -1,0 +1,1 @@
+"""What `make` does in more than a few lines of shell."""
