@@ -1,0 +1,216 @@
+"""ByteSource -> libvips source, ByteSink <- libvips target: the only module that names them.
+
+libvips calls back into Python for bytes, and loses what goes wrong there: an exception becomes
+end-of-file, and a JPEG or PNG cut short then "succeeds". So every callback here captures its
+exception, answers -1, and the capture outranks whatever libvips reports, success included.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, Self
+
+import pyvips
+
+from imaging.errors import CorruptPhotoError, RenditionsError, SinkError, SourceError
+from imaging.formats import SNIFF_BYTES, InputFormat, sniff
+from imaging.streams import ByteSink, ByteSource
+
+__all__ = ["OpenPhoto", "encode"]
+
+_LOADERS: Final = {
+    InputFormat.JPEG: "jpegload_source",
+    InputFormat.PNG: "pngload_source",
+    InputFormat.WEBP: "webpload_source",
+    InputFormat.GIF: "gifload_source",
+    InputFormat.TIFF: "tiffload_source",
+    InputFormat.AVIF: "heifload_source",
+}
+
+# These loaders jump about in the file. The others read from start to end, and are given no seek
+# handler: libvips then keeps the header for a second look by itself, and asks for no SEEK_END.
+_SEEKING: Final = frozenset({InputFormat.TIFF, InputFormat.AVIF})
+
+_DRAIN_BYTES: Final = 64 << 10
+
+
+class OpenPhoto:
+    """One photo being read: what its bytes are, and libvips images that draw on them.
+
+    Use as a context manager, and evaluate every image within it: the source must outlive them.
+
+    *Thread*: made and closed by one; libvips reads from its own workers.
+
+    Raises:
+        RejectedPhotoError: The first bytes are not those of a photo that is accepted.
+        SourceError: The first bytes cannot be read.
+    """
+
+    def __init__(self, source: ByteSource) -> None:
+        self._bytes = source
+        self._captured: BaseException | None = None
+        head = memoryview(bytearray(SNIFF_BYTES))
+        filled = 0
+        while filled < len(head) and (count := self._fill(head[filled:])):
+            filled += count
+        self._head = head[:filled]
+        self._head_at = 0
+        self.format = sniff(bytes(self._head))
+        self.seekable = self.format in _SEEKING
+        self._source: pyvips.SourceCustom | None = pyvips.SourceCustom()
+        self._source.signal_connect("read", self._on_read)
+        if self.seekable:
+            source.seek(0)
+            self._head = self._head[:0]
+            self._source.signal_connect("seek", self._on_seek)
+
+    @property
+    def size(self) -> int:
+        """Encoded bytes."""
+        return self._bytes.size
+
+    def _fill(self, buffer: memoryview) -> int:
+        count = self._bytes.readinto(buffer)
+        if count < 0:
+            raise SourceError(f"Expected 0 or more bytes from the source but received {count}")
+        return count
+
+    def _on_read(self, buffer: object) -> int:
+        if self._captured is not None:
+            return -1
+        try:
+            view = memoryview(buffer)  # type: ignore[arg-type]  # cffi's buffer is one
+            if self._head_at < len(self._head):
+                chunk = self._head[self._head_at : self._head_at + len(view)]
+                view[: len(chunk)] = chunk
+                self._head_at += len(chunk)
+                return len(chunk)
+            return self._fill(view)
+        except BaseException as error:  # noqa: BLE001 - libvips would turn it into end-of-file
+            self._captured = error
+            return -1
+
+    def _on_seek(self, offset: int, whence: int) -> int:
+        if self._captured is not None:
+            return -1
+        try:
+            return self._bytes.seek(offset, whence)
+        except BaseException as error:  # noqa: BLE001 - as above
+            self._captured = error
+            return -1
+
+    def load(self, **options: object) -> pyvips.Image:
+        """Return the lazy image of the photo, by its loader, with the loader's ``options``."""
+        with self.decoding():
+            image = pyvips.Operation.call(_LOADERS[self.format], self._source, **options)
+        assert isinstance(image, pyvips.Image)  # noqa: S101 - what every loader returns
+        return image
+
+    @contextmanager
+    def decoding(self) -> Iterator[None]:
+        """Within: libvips reads and decodes. What a callback captured comes out instead.
+
+        Raises:
+            SourceError: The bytes could not be read.
+            CorruptPhotoError: The decoder gave up, and reading was not the reason.
+        """
+        try:
+            yield
+        except pyvips.Error as error:
+            self._raise_captured(error)
+            raise CorruptPhotoError(
+                f"Expected a whole {self.format.value} photo but its decoder gave up",
+                detail=str(error),
+            ) from error
+        self._raise_captured(None)
+
+    def _raise_captured(self, cause: pyvips.Error | None) -> None:
+        if self._captured is None:
+            return
+        if isinstance(self._captured, RenditionsError) or not isinstance(self._captured, Exception):
+            raise self._captured from cause
+        raise SourceError(f"Expected to read the photo: {self._captured}") from self._captured
+
+    def drain(self) -> None:
+        """Read what the decoder left unread, so that a source that fails late is noticed.
+
+        Only for formats that are read from start to end: of a TIFF, most may stay unread.
+
+        *Cost*: the rest of the bytes, 64 KiB of memory.
+
+        Raises:
+            SourceError: The rest cannot be read.
+        """
+        if self.seekable:
+            return
+        with self.decoding():
+            scratch = memoryview(bytearray(_DRAIN_BYTES))
+            while self._on_read(scratch) > 0:
+                pass
+
+    def close(self) -> None:
+        """Let go of libvips' source and of the bytes."""
+        self._source = None
+        self._bytes.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def encode(image: pyvips.Image, saver: str, options: dict[str, object], sink: ByteSink) -> int:
+    """Evaluate ``image`` into ``sink`` and commit it; return how many bytes it took.
+
+    The sink is committed only after libvips reported success, no callback failed, and bytes were
+    written; otherwise it is aborted before the error goes on.
+
+    Args:
+        image: In memory, or lazy on one that is: a broken photo is noticed before this.
+        saver: libvips' name, such as ``jpegsave_target``.
+        options: The saver's.
+        sink: Not written to before.
+
+    Raises:
+        SinkError: The bytes could not be handed on, or there were none.
+    """
+    captured: BaseException | None = None
+    written = 0
+
+    def on_write(data: object) -> int:
+        nonlocal captured, written
+        if captured is not None:
+            return -1
+        try:
+            view = memoryview(data)  # type: ignore[arg-type]  # cffi's buffer is one
+            sink.write(view)
+        except BaseException as error:  # noqa: BLE001 - libvips would lose it
+            captured = error
+            return -1
+        written += len(view)
+        return len(view)
+
+    target = pyvips.TargetCustom()
+    target.signal_connect("write", on_write)
+    try:
+        failure: pyvips.Error | None = None
+        try:
+            pyvips.Operation.call(saver, image, target, **options)
+        except pyvips.Error as error:
+            failure = error
+        if captured is not None:
+            if isinstance(captured, RenditionsError) or not isinstance(captured, Exception):
+                raise captured from failure
+            raise SinkError(f"Expected to write the rendition: {captured}") from captured
+        if failure is not None:
+            raise CorruptPhotoError(
+                "Expected to encode the rendition but the encoder gave up", detail=str(failure)
+            ) from failure
+        if written == 0:
+            raise SinkError("Expected an encoded rendition but the encoder wrote no bytes")
+        sink.commit()
+    except BaseException:
+        sink.abort()
+        raise
+    return written
+

@@ -1,0 +1,124 @@
+"""Carries out a plan: decode once, hold one base, derive and encode each rendition."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pyvips
+
+from imaging import steps
+from imaging.bridge import OpenPhoto, encode
+from imaging.formats import InputFormat
+from imaging.geometry import is_sideways
+from imaging.plan import Load, PlannedRendition, RenditionPlan
+from imaging.savers import saver
+from imaging.streams import ByteSink
+
+__all__ = ["Rendition", "render"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendition:
+    """One rendition that was made and committed.
+
+    Attributes:
+        planned: What it was to be.
+        width: Columns.
+        height: Rows.
+        size: Encoded bytes.
+        elapsed_ms: Milliseconds of wall time to derive and encode it.
+    """
+
+    planned: PlannedRendition
+    width: int
+    height: int
+    size: int
+    elapsed_ms: float
+
+
+def _load_options(format_: InputFormat, load: Load) -> dict[str, object]:
+    """Return the loader's options. ``truncated`` accepts what merely warns: phones write such."""
+    options: dict[str, object] = {"access": "sequential", "fail_on": "truncated"}
+    match format_:
+        case InputFormat.JPEG:
+            options["shrink"] = load.shrink
+        case InputFormat.WEBP:
+            options["scale"] = load.scale
+        case InputFormat.TIFF:
+            options |= {"page": load.page, "subifd": load.subifd}
+        case InputFormat.PNG | InputFormat.GIF | InputFormat.AVIF:
+            pass
+    return options
+
+
+def _decode(plan: RenditionPlan, photo: OpenPhoto) -> pyvips.Image:
+    """Return the base, upright, in sRGB, in memory: the photo's bytes are done with.
+
+    *Order*: the resize comes first, so that colour and orientation touch the few pixels that stay.
+
+    Raises:
+        CorruptPhotoError: The pixels cannot be decoded to their end.
+        SourceError: The bytes cannot be read to their end.
+    """
+    header = plan.header
+    columns, rows = plan.base[::-1] if is_sideways(header.orientation) else plan.base
+    image = photo.load(**_load_options(photo.format, plan.load))
+    with photo.decoding():
+        if plan.load.shrink > 1:
+            image = steps.fill_out(image, header, plan.load.shrink)
+        image = steps.resize(image, columns, rows)
+        image = steps.to_srgb(image, header)
+        # A sequential image is evaluated once; everything after this reads from memory.
+        image = image.copy_memory()
+    photo.drain()
+    if header.orientation > 1:
+        image = steps.upright(image).copy_memory()
+    return steps.keep_copyright_only(image, header)
+
+
+def _finish(image: pyvips.Image, rendition: PlannedRendition) -> pyvips.Image:
+    spec, placement = rendition.spec, rendition.placement
+    if placement.crop is not None:
+        image = steps.crop(image, placement.crop)
+    if not rendition.format.has_alpha:
+        image = steps.flatten(image, spec.background)
+    if placement.canvas is not None:
+        image = steps.pad(image, placement, spec.background)
+    return image
+
+
+def render(
+    plan: RenditionPlan, photo: OpenPhoto, open_sink: Callable[[PlannedRendition], ByteSink]
+) -> Iterator[Rendition]:
+    """Make each planned rendition and commit it to the sink that ``open_sink`` gives for it.
+
+    No sink is opened before the whole photo was read and decoded without an error.
+
+    Yields:
+        Each rendition as it is committed, in the plan's order.
+
+    Raises:
+        RejectedPhotoError: The photo cannot be decoded; nothing was committed.
+        SourceError: Its bytes cannot be read; nothing was committed.
+        SinkError: A rendition could not be handed on; it was aborted, earlier ones stand.
+    """
+    base = _decode(plan, photo)
+    parents = {rendition.parent for rendition in plan.renditions}
+    resized: dict[str | None, pyvips.Image] = {None: base}
+    for rendition in plan.renditions:
+        started = time.perf_counter()
+        placement = rendition.placement
+        image = steps.resize(resized[rendition.parent], placement.width, placement.height)
+        if rendition.spec.name in parents:
+            image = image.copy_memory()
+            resized[rendition.spec.name] = image
+        image = _finish(image, rendition)
+        name, options = saver(rendition.format, rendition.quality)
+        size = encode(image, name, options, open_sink(rendition))
+        yield Rendition(
+            planned=rendition,
+            width=image.width,
+            height=image.height,
+            size=size,
+            elapsed_ms=(time.perf_counter() - started) * 1000,
+        )

@@ -1,0 +1,81 @@
+"""Reads an :class:`ImageHeader` off an open photo; no pixel is decoded."""
+
+from typing import Final
+
+import pyvips
+
+from imaging.bridge import OpenPhoto
+from imaging.errors import CorruptPhotoError
+from imaging.formats import InputFormat
+from imaging.header import ImageHeader, Level
+
+__all__ = ["read_header"]
+
+# A level's side may be off by rounding at each halving; libvips' thumbnail allows as much.
+_LEVEL_TOLERANCE: Final = 5
+
+
+def _text(image: pyvips.Image, field: str) -> str | None:
+    if not image.get_typeof(field):
+        return None
+    # libvips gives "value (value, ASCII, n components, n bytes)".
+    value = str(image.get(field)).split(" (")[0].strip()
+    return value or None
+
+
+def _levels(photo: OpenPhoto, image: pyvips.Image, n_pages: int) -> tuple[Level, ...]:
+    """Return the pyramid of a TIFF: one by sub-IFDs, else pages that halve one after the other.
+
+    Source: ``vips_thumbnail_get_tiff_pyramid_*`` in libvips' ``thumbnail.c``.
+    """
+    subifds = int(image.get("n-subifds")) if image.get_typeof("n-subifds") else 0
+    if subifds:
+        places = [(0, subifd) for subifd in range(subifds)]
+    else:
+        places = [(page, -1) for page in range(1, n_pages)]
+    levels = []
+    for halvings, (page, subifd) in enumerate(places, start=1):
+        try:
+            level = photo.load(page=page, subifd=subifd)
+        except CorruptPhotoError:
+            return ()
+        if (
+            abs(level.width - (image.width >> halvings)) > _LEVEL_TOLERANCE
+            or abs(level.height - (image.height >> halvings)) > _LEVEL_TOLERANCE
+        ):
+            return ()
+        levels.append(Level(width=level.width, height=level.height, page=page, subifd=subifd))
+    return tuple(levels)
+
+
+def read_header(photo: OpenPhoto) -> ImageHeader:
+    """Return what the header of ``photo`` says.
+
+    *Cost*: the header's bytes; for a TIFF also those of each page's directory.
+
+    Raises:
+        CorruptPhotoError: The header cannot be read.
+        SourceError: The bytes cannot be read.
+    """
+    image = photo.load()
+    n_pages = int(image.get("n-pages")) if image.get_typeof("n-pages") else 1
+    orientation = int(image.get("orientation")) if image.get_typeof("orientation") else 1
+    tiff = photo.format is InputFormat.TIFF
+    return ImageHeader(
+        format=photo.format,
+        loader=str(image.get("vips-loader")),
+        width=image.width,
+        height=image.height,
+        bands=image.bands,
+        band_format=str(image.format),
+        interpretation=str(image.interpretation),
+        has_alpha=bool(image.hasalpha()),
+        has_profile=bool(image.get_typeof("icc-profile-data")),
+        orientation=orientation if 1 <= orientation <= 8 else 1,  # noqa: PLR2004 - EXIF's range
+        n_pages=n_pages,
+        interlaced=bool(image.get_typeof("interlaced") and image.get("interlaced")),
+        size=photo.size,
+        copyright=_text(image, "exif-ifd0-Copyright"),
+        artist=_text(image, "exif-ifd0-Artist"),
+        levels=_levels(photo, image, n_pages) if tiff else (),
+    )

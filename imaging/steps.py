@@ -1,0 +1,155 @@
+"""The steps from stored pixels to a finished rendition: one Image -> Image function each."""
+
+import math
+from typing import Final
+
+import pyvips
+
+from imaging.geometry import Box, Placement
+from imaging.header import ImageHeader
+
+__all__ = [
+    "crop",
+    "fill_out",
+    "flatten",
+    "keep_copyright_only",
+    "pad",
+    "resize",
+    "to_srgb",
+    "upright",
+]
+
+# Interpretations that a browser shows as they are, 8 bits each.
+_SHOWABLE: Final = frozenset({"srgb", "b-w"})
+
+
+def fill_out(image: pyvips.Image, header: ImageHeader, shrink: int) -> pyvips.Image:
+    """Give a shrunk JPEG back the fraction of a pixel that libvips cut off its edges.
+
+    libvips drops what shrink-on-load leaves beyond whole pixels; rounding to the nearest instead
+    keeps the picture where it was (41 dB and more against 36 dB for 6023 columns shrunk by 8).
+    """
+    columns = max(1, math.floor(header.width / shrink + 0.5))
+    rows = max(1, math.floor(header.height / shrink + 0.5))
+    if (columns, rows) == (image.width, image.height):
+        return image
+    return image.embed(0, 0, columns, rows, extend="copy")
+
+
+def resize(image: pyvips.Image, width: int, height: int) -> pyvips.Image:
+    """Resize to exactly ``width`` x ``height`` with Lanczos3; alpha is premultiplied for it.
+
+    *Shape*: any bands and format in, the same out. Sequential-safe.
+    """
+    if (image.width, image.height) == (width, height):
+        return image
+    scale, vscale = width / image.width, height / image.height
+    if not image.hasalpha():
+        return image.resize(scale, vscale=vscale)
+    # Transparent pixels have a colour too, and it must not bleed into their neighbours.
+    band_format = image.format
+    return image.premultiply().resize(scale, vscale=vscale).unpremultiply().cast(band_format)
+
+
+def _is_srgb(image: pyvips.Image) -> bool:
+    """Tell whether the embedded profile is sRGB in effect: patches come out as they went in.
+
+    Most photos carry sRGB under one of its many profiles; this costs 64 pixels, the conversion
+    that it saves would cost the whole base.
+    """
+    levels = (0, 85, 170, 255)
+    patches = bytes(value for r in levels for g in levels for b in levels for value in (r, g, b))
+    probe = pyvips.Image.new_from_memory(patches, 64, 1, 3, "uchar").copy(interpretation="srgb")
+    probe.set_type(pyvips.GValue.blob_type, "icc-profile-data", image.get("icc-profile-data"))
+    moved = (probe.icc_transform("srgb", embedded=True).cast("short") - probe).abs().max()
+    return bool(moved <= 1)
+
+
+def to_srgb(image: pyvips.Image, header: ImageHeader) -> pyvips.Image:
+    """Convert to 8-bit sRGB, or 8-bit grey where the photo is grey.
+
+    An embedded profile is converted with relative colorimetric intent and black point
+    compensation; CMYK without one goes through libvips' own CMYK profile.
+
+    *Shape*: any in; uchar, 1 to 4 bands, ``b-w`` or ``srgb`` out.
+    """
+    profiled = header.has_profile and not (
+        image.interpretation == "srgb" and image.format == "uchar" and _usable_srgb(image)
+    )
+    if profiled:
+        try:
+            return image.icc_transform("srgb", embedded=True, black_point_compensation=True)
+        except pyvips.Error:
+            # A profile that does not fit its pixels: cameras and editors write them; a viewer
+            # ignores it, and so does this.
+            image = image.copy()
+            image.remove("icc-profile-data")
+    if image.interpretation == "cmyk":
+        return image.icc_transform("srgb", input_profile="cmyk", black_point_compensation=True)
+    if image.interpretation in _SHOWABLE and image.format == "uchar":
+        return image
+    grey = image.interpretation in {"grey16", "b-w"} or image.bands < 3  # noqa: PLR2004 - RGB
+    return image.colourspace("b-w" if grey else "srgb").cast("uchar")
+
+
+def _usable_srgb(image: pyvips.Image) -> bool:
+    try:
+        return _is_srgb(image)
+    except pyvips.Error:
+        return False
+
+
+def upright(image: pyvips.Image) -> pyvips.Image:
+    """Apply the EXIF orientation and drop its tag. Wants random access."""
+    return image.autorot()
+
+
+def keep_copyright_only(image: pyvips.Image, header: ImageHeader) -> pyvips.Image:
+    """Drop every piece of metadata but EXIF Copyright and Artist."""
+    image = image.copy()
+    for field in image.get_fields():
+        if field.startswith(("exif-", "xmp-", "iptc-", "icc-", "jpeg-thumbnail", "png-comment")):
+            image.remove(field)
+    for tag, value in (("Copyright", header.copyright), ("Artist", header.artist)):
+        if value is not None:
+            image.set_type(pyvips.GValue.gstr_type, f"exif-ifd0-{tag}", value)
+    return image
+
+
+def crop(image: pyvips.Image, box: Box) -> pyvips.Image:
+    """Keep what lies in ``box``."""
+    return image.crop(box.left, box.top, box.width, box.height)
+
+
+def _background(image: pyvips.Image, colour: tuple[int, int, int]) -> tuple[pyvips.Image, list[int]]:
+    """Return the image in a space that has ``colour``, and ``colour`` in its bands."""
+    if image.interpretation == "b-w":
+        if len(set(colour)) == 1:
+            return image, [colour[0]]
+        image = image.colourspace("srgb")
+    return image, list(colour)
+
+
+def flatten(image: pyvips.Image, colour: tuple[int, int, int]) -> pyvips.Image:
+    """Lay a picture with alpha on ``colour``; one without stays as it is."""
+    if not image.hasalpha():
+        return image
+    image, background = _background(image, colour)
+    return image.flatten(background=background)
+
+
+def pad(image: pyvips.Image, placement: Placement, colour: tuple[int, int, int]) -> pyvips.Image:
+    """Lay the picture where ``placement.canvas`` says, on an opaque ``colour``."""
+    canvas = placement.canvas
+    assert canvas is not None  # noqa: S101 - the caller looked
+    image, background = _background(image, colour)
+    if image.hasalpha():
+        background = [*background, 255]
+    return image.embed(
+        canvas.left,
+        canvas.top,
+        canvas.width,
+        canvas.height,
+        extend="background",
+        background=background,
+    )
