@@ -104,7 +104,7 @@ def start_function(
 
     def start(*, memory_mb: int = 1024, **env: str) -> FunctionContainer:
         function = FunctionContainer(
-            image, network, env={"DESTINATION_BUCKET": buckets[1], **env}, memory_mb=memory_mb
+            image, network, env={"DESTINATION_BUCKET": buckets[1]} | env, memory_mb=memory_mb
         )
         started.append(function)
         return function.start()

@@ -1,0 +1,109 @@
+"""The function in its image: photos from bucket to bucket."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyvips
+
+from tests import photos
+from tests.container.emulator import s3_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from mypy_boto3_s3 import S3Client
+
+    from tests.container.emulator import FunctionContainer
+
+NAMES = {"large", "medium", "small", "square", "xlarge"}
+
+
+def stored(s3: S3Client, bucket: str) -> dict[str, tuple[int, int]]:
+    """Returns the dimensions of every rendition in a bucket, by key."""
+    found = {}
+    for item in s3.list_objects_v2(Bucket=bucket).get("Contents", []):
+        data = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
+        image = pyvips.Image.new_from_buffer(data, "")
+        found[item["Key"]] = (image.width, image.height)
+    return found
+
+
+def test_a_photo_becomes_five_renditions(
+    start_function: Callable[..., FunctionContainer], s3: S3Client, buckets: tuple[str, str]
+) -> None:
+    """One event on one photo leaves the five default renditions, and nothing else."""
+    source, destination = buckets
+    s3.put_object(Bucket=source, Key="2026/a photo+1.jpg", Body=photos.jpeg(4000, 3000))
+
+    invocation = start_function().invoke(s3_event(source, ["2026/a photo+1.jpg"], s3))
+
+    assert invocation.error_type is None, invocation
+    assert stored(s3, destination) == {
+        "2026/a photo+1.jpg/xlarge.jpg": (2048, 1536),
+        "2026/a photo+1.jpg/large.jpg": (1280, 960),
+        "2026/a photo+1.jpg/medium.jpg": (640, 480),
+        "2026/a photo+1.jpg/small.jpg": (320, 240),
+        "2026/a photo+1.jpg/square.jpg": (160, 160),
+    }
+
+
+def test_200_megapixels_go_through_256_mb(
+    start_function: Callable[..., FunctionContainer],
+    s3: S3Client,
+    buckets: tuple[str, str],
+    tmp_path: Path,
+) -> None:
+    """A 63 MB photo of 200 megapixels is resized by a function with 256 MB of memory."""
+    source, destination = buckets
+    path = tmp_path / "large.jpg"
+    photos.jpeg_200mp(path)
+    s3.upload_file(str(path), source, "large.jpg")
+    function = start_function(memory_mb=256)
+
+    invocation = function.invoke(s3_event(source, ["large.jpg"], s3))
+
+    assert invocation.error_type is None, invocation
+    assert set(stored(s3, destination)) == {f"large.jpg/{name}.jpg" for name in NAMES}
+    assert function.memory_kills() == 0
+    assert function.peak_rss() < 256_000_000
+
+
+def test_bad_records_do_not_lose_the_others(
+    start_function: Callable[..., FunctionContainer], s3: S3Client, buckets: tuple[str, str]
+) -> None:
+    """Of five records, a text file and a missing object are reported and three photos written."""
+    source, destination = buckets
+    photo = photos.jpeg(1200, 900)
+    for key in ("1.jpg", "3.jpg", "5.jpg"):
+        s3.put_object(Bucket=source, Key=key, Body=photo)
+    s3.put_object(Bucket=source, Key="2.jpg", Body=b"Dear diary, this is not a photo.\n" * 40)
+
+    invocation = start_function().invoke(
+        s3_event(source, ["1.jpg", "2.jpg", "3.jpg", "missing.jpg", "5.jpg"], s3)
+    )
+
+    assert invocation.error_type is None, invocation
+    written = {key.rpartition("/")[0] for key in stored(s3, destination)}
+    assert written == {"1.jpg", "3.jpg", "5.jpg"}
+    dispositions = {job["key"]: job["disposition"] for job in invocation.body["jobs"]}
+    assert dispositions == {
+        "1.jpg": "written",
+        "2.jpg": "rejected",
+        "3.jpg": "written",
+        "missing.jpg": "superseded",
+        "5.jpg": "written",
+    }
+
+
+def test_a_wrong_setting_is_an_init_error(
+    start_function: Callable[..., FunctionContainer], buckets: tuple[str, str]
+) -> None:
+    """A function that could never work fails before its first event, and names the setting."""
+    source, _ = buckets
+
+    invocation = start_function(DESTINATION_BUCKET="").invoke(s3_event(source, ["1.jpg"]))
+
+    assert invocation.error_type is not None
+    assert "DESTINATION_BUCKET" in f"{invocation.body}{invocation.log}"

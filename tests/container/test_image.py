@@ -1,0 +1,142 @@
+"""The image itself: its size, its files, its label, its kind of manifest."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.request
+from typing import TYPE_CHECKING
+
+import docker
+import pytest
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.wait_strategies import HttpWaitStrategy
+
+from scripts import push
+from tests.container.emulator import HERE, ensure_image
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.container.emulator import FunctionContainer
+
+MEGABYTE = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def inspected(image: str) -> Iterator[dict[str, object]]:
+    """What the engine knows of the image."""
+    client = docker.from_env()
+    yield client.images.get(image).attrs
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def registry() -> Iterator[str]:
+    """The host of an empty registry of our own."""
+    image = ensure_image("renditions-test-registry:trixie", HERE / "registry", pull=False)
+    container = DockerContainer(image).with_exposed_ports(5000)
+    with container.waiting_for(HttpWaitStrategy(5000, "/v2/").for_status_code(200)):
+        yield f"127.0.0.1:{container.get_exposed_port(5000)}"
+
+
+def test_size(inspected: dict[str, object]) -> None:
+    """The image has at most 260 MB."""
+    size = inspected["Size"]
+
+    assert isinstance(size, int)
+    assert size <= 260 * MEGABYTE
+
+
+def test_label(inspected: dict[str, object]) -> None:
+    """The image tells Lambda that its snapshots are safe."""
+    config = inspected["Config"]
+
+    assert isinstance(config, dict)
+    assert config["Labels"]["com.amazonaws.lambda.feature.snapstart"] == "Allow"
+
+
+def test_readable_by_anybody(start_function: Callable[..., FunctionContainer]) -> None:
+    """Every file of the function and its dependencies can be read by a user it does not know."""
+    function = start_function()
+
+    unreadable = function.run(
+        "sh",
+        "-c",
+        "find /var/task /usr/local/lib/python3.13 ! -readable -o -type d ! -executable",
+    )
+
+    assert function.run("id", "-u").strip() == "1234"
+    assert unreadable == ""
+
+
+def test_only_tmp_is_writable(start_function: Callable[..., FunctionContainer]) -> None:
+    """The container is as tight as Lambda's: writing works in /tmp and nowhere else."""
+    function = start_function()
+
+    function.run("touch", "/tmp/there")  # noqa: S108 - Lambda's one writable folder
+    with pytest.raises(RuntimeError, match="Read-only file system"):
+        function.run("touch", "/var/task/here")
+
+
+def test_bytecode_is_there_for_every_module(
+    start_function: Callable[..., FunctionContainer],
+) -> None:
+    """No module is compiled at start: each has bytecode that is used without a look at its source."""
+    program = (
+        "import glob, importlib.util as u\n"
+        "for root in ('/var/task', '/usr/local/lib/python3.13/dist-packages'):\n"
+        "    for path in glob.glob(root + '/**/*.py', recursive=True):\n"
+        "        flags = open(u.cache_from_source(path), 'rb').read(8)[4:]\n"
+        "        assert flags == b'\\1\\0\\0\\0', path\n"
+    )
+
+    assert start_function().run("python3", "-c", program) == ""
+
+
+def test_push_makes_a_single_platform_manifest(
+    image: str, registry: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What `make push` leaves in a registry is a manifest, and its digest is printed."""
+    status = push.main([image, f"{registry}/team/renditions:1"])
+
+    assert status == 0
+    digest = re.search(r"team/renditions@(sha256:[0-9a-f]{64})", capsys.readouterr().out)
+    assert digest is not None
+    with urllib.request.urlopen(  # noqa: S310 - our own registry on the loopback interface
+        urllib.request.Request(  # noqa: S310 - likewise
+            f"http://{registry}/v2/team/renditions/manifests/{digest[1]}",
+            headers={"Accept": ", ".join(push.MANIFESTS)},
+        )
+    ) as answer:
+        manifest = json.load(answer)
+    assert "layers" in manifest
+    assert "manifests" not in manifest
+
+
+def test_push_refuses_an_index(image: str, registry: str) -> None:
+    """A tag that names an index, as attestations make it, is reported as what Lambda refuses."""
+    target = push.parse_target(f"{registry}/team/indexed:1")
+    digest = push.push(image, target)
+    index = {
+        "schemaVersion": 2,
+        "mediaType": push.INDEXES[0],
+        "manifests": [
+            {
+                "mediaType": push.MANIFESTS[0],
+                "digest": digest,
+                "size": 1,
+                "platform": {"architecture": "amd64", "os": "linux"},
+            }
+        ],
+    }
+    request = urllib.request.Request(  # noqa: S310 - our own registry on the loopback interface
+        f"http://{registry}/v2/team/indexed/manifests/1",
+        data=json.dumps(index).encode(),
+        headers={"Content-Type": push.INDEXES[0]},
+        method="PUT",
+    )
+    urllib.request.urlopen(request).close()  # noqa: S310 - likewise
+
+    with pytest.raises(push.PushError, match="manifest.list"):
+        push.check_manifest(target)
