@@ -70,7 +70,7 @@ demo: $(READY) ## Resize a photo through the real handler and an S3 server in th
 
 .PHONY: rie
 rie: $(READY) $(RIE) image ## Run the image under AWS's emulator beside an S3 server; prints the curl line.
-	@$(PY) -m scripts.rie
+	@$(PY) -m scripts.rie --image '$(IMAGE)' $(if $(PHOTO),--photo '$(PHOTO)')
 
 .PHONY: bench
 bench: $(READY) ## Measure the pipeline beside its peers.

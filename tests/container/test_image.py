@@ -82,7 +82,7 @@ def test_only_tmp_is_writable(start_function: Callable[..., FunctionContainer]) 
 def test_bytecode_is_there_for_every_module(
     start_function: Callable[..., FunctionContainer],
 ) -> None:
-    """No module is compiled at start: each has bytecode that is used without a look at its source."""
+    """No module is compiled at start: each has bytecode that needs no look at its source."""
     program = (
         "import glob, importlib.util as u\n"
         "for root in ('/var/task', '/usr/local/lib/python3.13/dist-packages'):\n"
@@ -103,8 +103,8 @@ def test_push_makes_a_single_platform_manifest(
     assert status == 0
     digest = re.search(r"team/renditions@(sha256:[0-9a-f]{64})", capsys.readouterr().out)
     assert digest is not None
-    with urllib.request.urlopen(  # noqa: S310 - our own registry on the loopback interface
-        urllib.request.Request(  # noqa: S310 - likewise
+    with urllib.request.urlopen(
+        urllib.request.Request(
             f"http://{registry}/v2/team/renditions/manifests/{digest[1]}",
             headers={"Accept": ", ".join(push.MANIFESTS)},
         )
@@ -130,13 +130,13 @@ def test_push_refuses_an_index(image: str, registry: str) -> None:
             }
         ],
     }
-    request = urllib.request.Request(  # noqa: S310 - our own registry on the loopback interface
+    request = urllib.request.Request(
         f"http://{registry}/v2/team/indexed/manifests/1",
         data=json.dumps(index).encode(),
         headers={"Content-Type": push.INDEXES[0]},
         method="PUT",
     )
-    urllib.request.urlopen(request).close()  # noqa: S310 - likewise
+    urllib.request.urlopen(request).close()  # noqa: S310 - our own registry, on the loopback interface
 
-    with pytest.raises(push.PushError, match="manifest.list"):
+    with pytest.raises(push.PushError, match=r"manifest\.list"):
         push.check_manifest(target)
