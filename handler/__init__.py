@@ -1,0 +1,1 @@
+"""AWS: events, S3 and the Lambda context around :mod:`imaging`."""

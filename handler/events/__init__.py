@@ -1,0 +1,1 @@
+"""Event envelopes, one module each: an envelope in, object events out."""

@@ -1,0 +1,23 @@
+"""The S3 client, made once per execution environment."""
+
+from typing import Any
+
+import botocore.session
+from botocore.config import Config
+
+__all__ = ["make_client"]
+
+
+def make_client() -> Any:  # noqa: ANN401 - botocore makes its clients' classes at run time
+    """Return botocore's S3 client, with time limits that fit a function that is billed for waiting.
+
+    *Thread*: the client is safe to share.
+    """
+    config = Config(
+        connect_timeout=3,
+        # Between two reads, not for a whole body: a stalled connection is given up and resumed.
+        read_timeout=10,
+        retries={"mode": "standard", "max_attempts": 4},
+        max_pool_connections=8,
+    )
+    return botocore.session.get_session().create_client("s3", config=config)

@@ -1,0 +1,284 @@
+"""A photo in S3 as a ByteSource: streamed, pinned to one version, resumed where it breaks."""
+
+import base64
+import os
+import queue
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any, Final
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    FlexibleChecksumError,
+    HTTPClientError,
+    IncompleteReadError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
+
+from handler.errors import AccessDeniedError, SourceChangedError
+from handler.events.s3 import ObjectEvent
+from imaging.errors import SourceError
+
+__all__ = ["S3Source"]
+
+_BROKEN: Final = (
+    ResponseStreamingError,
+    IncompleteReadError,
+    ReadTimeoutError,
+    HTTPClientError,
+    OSError,
+)
+_CHUNK_BYTES: Final = 256 << 10
+_AHEAD_CHUNKS: Final = 8
+# A read that asks for more than arrives before the cut loses all of it; small ones get on.
+_RESUMING_BYTES: Final = 16 << 10
+_MAX_BARREN_RESUMES: Final = 3
+_BLOCK_BYTES: Final = 64 << 10
+_CACHED_BLOCKS: Final = 128
+_MAX_WINDOW: Final = 32
+
+
+def _failure(error: Exception, where: str) -> Exception:
+    """Return what a failed request means for the photo."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        code = error.response.get("Error", {}).get("Code", "")
+        if status in {404, 412, 416} and code != "NoSuchBucket":
+            return SourceChangedError(f"Expected {where} but S3 answered {status} {code}")
+        if status == 403:  # noqa: PLR2004 - HTTP
+            return AccessDeniedError(f"Expected to read {where} but S3 answered 403 {code}")
+    return SourceError(f"Expected to read {where} but received {error}")
+
+
+class _Body:
+    """One version's bytes from an offset to the end, across broken connections.
+
+    *Thread*: one at a time.
+    """
+
+    def __init__(self, client: Any, event: ObjectEvent) -> None:  # noqa: ANN401 - botocore's
+        self._client = client
+        self._where = f"s3://{event.bucket}/{event.key}"
+        self._request: dict[str, Any] = {"Bucket": event.bucket, "Key": event.key}
+        if event.version_id is not None:
+            self._request["VersionId"] = event.version_id
+        elif event.etag is not None:
+            self._request["IfMatch"] = f'"{event.etag}"'
+        answer = self._get({})
+        self.size: int = answer["ContentLength"]
+        self.metadata: Mapping[str, str] = answer.get("Metadata", {})
+        self.etag: str = answer["ETag"]
+        # From here on nothing but these very bytes will do.
+        self._request["IfMatch"] = self.etag
+        self.position = 0
+        self._stream = answer["Body"]
+        # botocore checks the body against S3's checksum, but only if one connection brings all of
+        # it. The running checksum is its own; a resumed body goes on with it.
+        self._checksum = getattr(self._stream, "checksum", None)
+        self._expected = next(
+            (answer[name] for name in ("ChecksumCRC32", "ChecksumSHA256", "ChecksumSHA1")
+             if name in answer), None,
+        )
+        self._resumed = False
+
+    def _get(self, extra: Mapping[str, str]) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = self._client.get_object(**self._request, **extra)
+        except (ClientError, BotoCoreError) as error:
+            raise _failure(error, self._where) from error
+        return answer
+
+    def range(self, start: int, stop: int) -> bytes:
+        """Return the bytes from ``start`` up to ``stop``. *Cost*: one request or more."""
+        for _ in range(_MAX_BARREN_RESUMES):
+            answer = self._ranged(start, stop)
+            try:
+                data: bytes = answer["Body"].read()
+            except _BROKEN:
+                continue
+            return data
+        raise SourceError(f"Expected bytes {start} to {stop} of {self._where}; each try broke off")
+
+    def _ranged(self, start: int, stop: int) -> dict[str, Any]:
+        answer = self._get({"Range": f"bytes={start}-{stop - 1}"})
+        expected = f"bytes {start}-{stop - 1}/{self.size}"
+        if answer.get("ContentRange") != expected or answer["ETag"] != self.etag:
+            answer["Body"].close()
+            raise SourceError(
+                f"Expected {expected} of {self._where} but received {answer.get('ContentRange')}"
+            )
+        return answer
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill some of ``buffer``; 0 only at the true end."""
+        barren = 0
+        while True:
+            view = buffer[:_RESUMING_BYTES] if self._resumed else buffer
+            try:
+                count: int = self._stream.readinto(view)
+            except FlexibleChecksumError as error:
+                raise SourceError(f"Expected {self._where} to match S3's checksum") from error
+            except _BROKEN:
+                count = 0
+            if count:
+                if self._resumed and self._checksum is not None:
+                    self._checksum.update(view[:count])
+                self.position += count
+                return count
+            if self.position == self.size:
+                self._verify()
+                return 0
+            if barren == _MAX_BARREN_RESUMES:
+                raise SourceError(
+                    f"Expected {self.size} bytes of {self._where}; it breaks off at {self.position}"
+                )
+            barren += 1
+            self._stream.close()
+            self._stream = self._ranged(self.position, self.size)["Body"]
+            self._resumed = True
+
+    def _verify(self) -> None:
+        if self._resumed and self._checksum is not None and self._expected is not None:
+            if self._checksum.digest() != base64.b64decode(self._expected):
+                raise SourceError(f"Expected {self._where} to match S3's checksum {self._expected}")
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class S3Source:
+    """ByteSource over one version of an object.
+
+    Read from start to end it is one GetObject, which a thread reads up to 2 MiB ahead, so that
+    download and decode overlap. The first seek ends that: from then on 64 KiB blocks come by
+    ranged GETs, whose length doubles while reading goes forward, and up to 8 MiB of them are kept.
+
+    *Cost*: one request when made; see above for the rest.
+
+    Raises:
+        SourceChangedError: The object is gone or is another version.
+        AccessDeniedError: S3 refuses.
+        SourceError: S3 cannot be reached, or the bytes break off and resuming does not help.
+    """
+
+    def __init__(self, client: Any, event: ObjectEvent) -> None:  # noqa: ANN401 - botocore's
+        self._body = _Body(client, event)
+        self._at = 0
+        self._chunk = memoryview(b"")
+        self._queue: queue.Queue[memoryview | Exception] | None = None
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._blocks: OrderedDict[int, bytes] | None = None
+        self._next_block = -1
+        self._window = 1
+
+    @property
+    def size(self) -> int:
+        return self._body.size
+
+    @property
+    def etag(self) -> str:
+        """The ETag that every byte comes under, with its quotes."""
+        return self._body.etag
+
+    def readinto(self, buffer: memoryview) -> int:
+        if self._blocks is not None:
+            return self._read_block(buffer)
+        if not self._chunk:
+            if self._queue is None:
+                # The first kilobyte tells a format that seeks; only then is reading ahead worth it.
+                if self._at == 0:
+                    count = self._body.readinto(buffer)
+                    self._at += count
+                    return count
+                self._start()
+            self._chunk = self._next_chunk()
+        count = min(len(buffer), len(self._chunk))
+        buffer[:count] = self._chunk[:count]
+        self._chunk = self._chunk[count:]
+        self._at += count
+        return count
+
+    def _start(self) -> None:
+        self._queue = queue.Queue(maxsize=_AHEAD_CHUNKS)
+        self._thread = threading.Thread(target=self._read_ahead, name="read-ahead", daemon=True)
+        self._thread.start()
+
+    def _read_ahead(self) -> None:
+        assert self._queue is not None  # noqa: S101 - made before the thread
+        while not self._stopping.is_set():
+            try:
+                buffer = memoryview(bytearray(_CHUNK_BYTES))
+                count = self._body.readinto(buffer)
+                item: memoryview | Exception = buffer[:count]
+            except Exception as error:  # noqa: BLE001 - raised again where the bytes are read
+                item, count = error, 0
+            while not self._stopping.is_set():
+                try:
+                    self._queue.put(item, timeout=0.1)
+                    break
+                except queue.Full:
+                    continue
+            if count == 0:
+                return
+
+    def _next_chunk(self) -> memoryview:
+        if self._at == self.size and self._queue is None:
+            return memoryview(b"")
+        assert self._queue is not None  # noqa: S101 - made before the first chunk
+        item = self._queue.get()
+        if isinstance(item, Exception) or not item:
+            # The end stays the end, however often it is read.
+            self._queue.put(item)
+        if isinstance(item, Exception):
+            raise item
+        return item
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
+        if at < 0:
+            raise SourceError(f"Expected a position of 0 or more but received {at}")
+        if at != self._at and self._blocks is None:
+            self._stop()
+            self._body.close()
+            self._blocks = OrderedDict()
+        self._at = at
+        return at
+
+    def _read_block(self, buffer: memoryview) -> int:
+        if self._at >= self.size:
+            return 0
+        assert self._blocks is not None  # noqa: S101 - the caller looked
+        number, offset = divmod(self._at, _BLOCK_BYTES)
+        if number not in self._blocks:
+            self._fetch(number)
+        self._blocks.move_to_end(number)
+        chunk = self._blocks[number][offset : offset + len(buffer)]
+        buffer[: len(chunk)] = chunk
+        self._at += len(chunk)
+        return len(chunk)
+
+    def _fetch(self, number: int) -> None:
+        assert self._blocks is not None  # noqa: S101 - as above
+        forward = number == self._next_block
+        self._window = min(self._window * 2, _MAX_WINDOW) if forward else 1
+        start = number * _BLOCK_BYTES
+        data = self._body.range(start, min(start + self._window * _BLOCK_BYTES, self.size))
+        for at in range(0, len(data), _BLOCK_BYTES):
+            self._blocks[number + at // _BLOCK_BYTES] = data[at : at + _BLOCK_BYTES]
+        self._next_block = number + self._window
+        while len(self._blocks) > _CACHED_BLOCKS:
+            self._blocks.popitem(last=False)
+
+    def _stop(self) -> None:
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def close(self) -> None:
+        self._stop()
+        self._body.close()

@@ -1,0 +1,92 @@
+"""Every environment variable that this function reads, named and checked here, at init."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from handler.errors import SettingsError
+from handler.keys import KeyTemplate
+from imaging.config import Config, load_config
+from imaging.limits import Limits
+
+__all__ = ["Settings", "read_settings"]
+
+_DEFAULT_CONFIG: Final = Path(__file__).parent.parent / "renditions.toml"
+_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_MB_PER_VCPU: Final = 1769
+"""https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the environment says.
+
+    Attributes:
+        destination_bucket: ``DESTINATION_BUCKET``, required.
+        key_template: ``DESTINATION_KEY_TEMPLATE``.
+        source_prefix: ``SOURCE_PREFIX``: the trigger's prefix filter; a destination key in the
+            source's own bucket must not begin with it.
+        cache_control: ``CACHE_CONTROL`` of every rendition.
+        config: What ``RENDITIONS_CONFIG`` names, with ``LIMIT_*`` variables applied.
+        log_level: ``LOG_LEVEL``.
+        concurrency: libvips threads: one per vCPU that ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE`` buys.
+    """
+
+    destination_bucket: str
+    key_template: KeyTemplate
+    source_prefix: str
+    cache_control: str
+    config: Config
+    log_level: str
+    concurrency: int
+
+
+def _limits(environ: Mapping[str, str], limits: Limits) -> Limits:
+    changes = {}
+    for name in Limits.names():
+        variable = f"LIMIT_{name.upper()}"
+        if (text := environ.get(variable)) is None:
+            continue
+        if not text.isdecimal() or int(text) < 1:
+            raise SettingsError(f"{variable}: expected an integer of 1 or more, received {text!r}")
+        changes[name] = int(text)
+    return replace(limits, **changes)
+
+
+def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Return the settings in ``environ``.
+
+    Raises:
+        SettingsError: A variable is missing or wrong; the message names it, what was expected and
+            what was received.
+        ConfigError: The file that ``RENDITIONS_CONFIG`` names is wrong.
+    """
+    bucket = environ.get("DESTINATION_BUCKET", "")
+    if not bucket:
+        raise SettingsError("DESTINATION_BUCKET: expected a bucket's name but received nothing")
+    template = KeyTemplate(environ.get("DESTINATION_KEY_TEMPLATE", "{key}/{name}.{ext}"))
+    source_prefix = environ.get("SOURCE_PREFIX", "")
+    if environ.get("SOURCE_BUCKET") == bucket and (
+        template.prefix.startswith(source_prefix) or source_prefix.startswith(template.prefix)
+    ):
+        raise SettingsError(
+            f"DESTINATION_BUCKET: expected a bucket or a prefix that cannot trigger this function "
+            f"again but received the source's own, {bucket!r}, with the keys {template.text!r}"
+        )
+    level = environ.get("LOG_LEVEL", "INFO").upper()
+    if level not in _LEVELS:
+        raise SettingsError(f"LOG_LEVEL: expected one of {', '.join(_LEVELS)}, received {level!r}")
+    config = load_config(Path(environ.get("RENDITIONS_CONFIG") or _DEFAULT_CONFIG))
+    memory = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
+    vcpus = -(-int(memory) // _MB_PER_VCPU) if memory.isdecimal() else os.cpu_count() or 1
+    return Settings(
+        destination_bucket=bucket,
+        key_template=template,
+        source_prefix=source_prefix,
+        cache_control=environ.get("CACHE_CONTROL", "public, max-age=31536000, immutable"),
+        config=replace(config, limits=_limits(environ, config.limits)),
+        log_level=level,
+        concurrency=max(1, vcpus),
+    )
