@@ -17,8 +17,10 @@ _EXTENSIONS: Final = "|".join(sorted({output.extension for output in OutputForma
 
 @dataclass(frozen=True, slots=True)
 class KeyTemplate:
-    """A template such as ``{key}/{name}.{ext}``: each field once, so that no two photos, and no
-    two renditions of one photo, can ever share a key.
+    """A template such as ``{key}/{name}.{ext}``.
+
+    It has each field once, so that no two photos, and no two renditions of one photo, can ever
+    share a key.
 
     Raises:
         SettingsError: A field is missing, unknown or repeated, or two run into one another.

@@ -174,6 +174,16 @@ def encode(image: pyvips.Image, saver: str, options: dict[str, object], sink: By
     Raises:
         SinkError: The bytes could not be handed on, or there were none.
     """
+    try:
+        written = _evaluate(image, saver, options, sink)
+        sink.commit()
+    except BaseException:
+        sink.abort()
+        raise
+    return written
+
+
+def _evaluate(image: pyvips.Image, saver: str, options: dict[str, object], sink: ByteSink) -> int:
     captured: BaseException | None = None
     written = 0
 
@@ -192,25 +202,19 @@ def encode(image: pyvips.Image, saver: str, options: dict[str, object], sink: By
 
     target = pyvips.TargetCustom()
     target.signal_connect("write", on_write)
+    failure: pyvips.Error | None = None
     try:
-        failure: pyvips.Error | None = None
-        try:
-            pyvips.Operation.call(saver, image, target, **options)
-        except pyvips.Error as error:
-            failure = error
-        if captured is not None:
-            if isinstance(captured, RenditionsError) or not isinstance(captured, Exception):
-                raise captured from failure
-            raise SinkError(f"Expected to write the rendition: {captured}") from captured
-        if failure is not None:
-            raise CorruptPhotoError(
-                "Expected to encode the rendition but the encoder gave up", detail=str(failure)
-            ) from failure
-        if written == 0:
-            raise SinkError("Expected an encoded rendition but the encoder wrote no bytes")
-        sink.commit()
-    except BaseException:
-        sink.abort()
-        raise
+        pyvips.Operation.call(saver, image, target, **options)
+    except pyvips.Error as error:
+        failure = error
+    if captured is not None:
+        if isinstance(captured, RenditionsError) or not isinstance(captured, Exception):
+            raise captured from failure
+        raise SinkError(f"Expected to write the rendition: {captured}") from captured
+    if failure is not None:
+        raise CorruptPhotoError(
+            "Expected to encode the rendition but the encoder gave up", detail=str(failure)
+        ) from failure
+    if written == 0:
+        raise SinkError("Expected an encoded rendition but the encoder wrote no bytes")
     return written
-

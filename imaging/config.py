@@ -34,25 +34,25 @@ class _Unexpected(Exception):  # noqa: N818 - it never leaves this module
 def _integer(value: object) -> int:
     # bool is an int to Python, and never to the person who writes the file.
     if not isinstance(value, int) or isinstance(value, bool):
-        raise _Unexpected("an integer")  # noqa: EM101 - a fragment of the message, not the message
+        raise _Unexpected("an integer")
     return value
 
 
 def _positive(value: object) -> int:
     if (number := _integer(value)) < 1:
-        raise _Unexpected("an integer of 1 or more")  # noqa: EM101
+        raise _Unexpected("an integer of 1 or more")
     return number
 
 
 def _boolean(value: object) -> bool:
     if not isinstance(value, bool):
-        raise _Unexpected("true or false")  # noqa: EM101
+        raise _Unexpected("true or false")
     return value
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise _Unexpected("text")  # noqa: EM101
+        raise _Unexpected("text")
     return value
 
 
@@ -114,8 +114,8 @@ def _read_keys(
 
 
 def _read_rendition(file: str, position: int, table: object) -> RenditionSpec:
-    named = isinstance(table, dict) and isinstance(table.get("name"), str)
-    where = f'{file}: rendition "{table["name"]}"' if named else f"{file}: rendition {position}"
+    name = table.get("name") if isinstance(table, dict) else None
+    where = f"{file}: rendition " + (f'"{name}"' if isinstance(name, str) else str(position))
     values = _read_keys(where, table, _RENDITION_KEYS)
     if "name" not in values:
         msg = f"{where}: name: expected text but received nothing"
@@ -141,7 +141,9 @@ def parse_config(text: str, *, file: str) -> Config:
         raise ConfigError(msg) from error
     for key in document:
         if key not in _TOP_KEYS:
-            msg = f"{file}: {key}: expected one of the keys {', '.join(_TOP_KEYS)}, received {key!r}"
+            msg = (
+                f"{file}: {key}: expected one of the keys {', '.join(_TOP_KEYS)}, received {key!r}"
+            )
             raise ConfigError(msg)
     tables = document.get("renditions")
     if not isinstance(tables, list) or not tables:

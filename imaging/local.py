@@ -1,5 +1,6 @@
 """Sources and sinks in memory and on a file system."""
 
+import io
 import os
 import tempfile
 from pathlib import Path
@@ -52,7 +53,7 @@ class FileSource:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._file = path.open("rb", buffering=256 << 10)
+            self._file = io.BufferedReader(io.FileIO(path), buffer_size=256 << 10)
         except OSError as error:
             msg = f"Expected a readable file at {path}: {error.strerror}"
             raise SourceError(msg) from error

@@ -121,16 +121,16 @@ def _base(header: ImageHeader, placements: Sequence[Placement]) -> tuple[int, in
     )
     if numerator >= denominator:
         return width, height
-    base = scaled(width, numerator, denominator), scaled(height, numerator, denominator)
+    # One side may round below what a rendition of another shape asks for.
+    columns = [min(placement.width, width) for placement in placements]
+    rows = [min(placement.height, height) for placement in placements]
     return (
-        max(base[0], max(min(placement.width, width) for placement in placements)),
-        max(base[1], max(min(placement.height, height) for placement in placements)),
+        max(scaled(width, numerator, denominator), *columns),
+        max(scaled(height, numerator, denominator), *rows),
     )
 
 
-def make_plan(
-    header: ImageHeader, specs: Sequence[RenditionSpec], limits: Limits
-) -> RenditionPlan:
+def make_plan(header: ImageHeader, specs: Sequence[RenditionSpec], limits: Limits) -> RenditionPlan:
     """Return how ``specs`` are made of a photo with ``header``; nothing is decoded.
 
     Raises:
@@ -156,7 +156,9 @@ def make_plan(
             and made.placement.height >= _PARENT_RATIO * placement.height
         ]
         output = _output_format(spec, header)
-        quality = None if DEFAULT_QUALITY[output] is None else spec.quality or DEFAULT_QUALITY[output]
+        quality = (
+            None if DEFAULT_QUALITY[output] is None else spec.quality or DEFAULT_QUALITY[output]
+        )
         planned.append(
             PlannedRendition(
                 spec=spec,

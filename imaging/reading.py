@@ -23,12 +23,17 @@ def _text(image: pyvips.Image, field: str) -> str | None:
     return value or None
 
 
+def _number(image: pyvips.Image, field: str, default: int) -> int:
+    value = image.get(field) if image.get_typeof(field) else default
+    return value if isinstance(value, int) else default
+
+
 def _levels(photo: OpenPhoto, image: pyvips.Image, n_pages: int) -> tuple[Level, ...]:
     """Return the pyramid of a TIFF: one by sub-IFDs, else pages that halve one after the other.
 
     Source: ``vips_thumbnail_get_tiff_pyramid_*`` in libvips' ``thumbnail.c``.
     """
-    subifds = int(image.get("n-subifds")) if image.get_typeof("n-subifds") else 0
+    subifds = _number(image, "n-subifds", 0)
     if subifds:
         places = [(0, subifd) for subifd in range(subifds)]
     else:
@@ -58,8 +63,8 @@ def read_header(photo: OpenPhoto) -> ImageHeader:
         SourceError: The bytes cannot be read.
     """
     image = photo.load()
-    n_pages = int(image.get("n-pages")) if image.get_typeof("n-pages") else 1
-    orientation = int(image.get("orientation")) if image.get_typeof("orientation") else 1
+    n_pages = _number(image, "n-pages", 1)
+    orientation = _number(image, "orientation", 1)
     tiff = photo.format is InputFormat.TIFF
     return ImageHeader(
         format=photo.format,

@@ -85,9 +85,7 @@ class S3Sink:
         self._parts.append(self._executor.submit(self._upload_part, number, body))
 
     def _upload_part(self, number: int, body: bytes) -> str:
-        answer = self._call(
-            "upload_part", UploadId=self._upload_id, PartNumber=number, Body=body
-        )
+        answer = self._call("upload_part", UploadId=self._upload_id, PartNumber=number, Body=body)
         return str(answer["ETag"])
 
     def commit(self) -> None:

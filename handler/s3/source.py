@@ -79,8 +79,12 @@ class _Body:
         # it. The running checksum is its own; a resumed body goes on with it.
         self._checksum = getattr(self._stream, "checksum", None)
         self._expected = next(
-            (answer[name] for name in ("ChecksumCRC32", "ChecksumSHA256", "ChecksumSHA1")
-             if name in answer), None,
+            (
+                answer[name]
+                for name in ("ChecksumCRC32", "ChecksumSHA256", "ChecksumSHA1")
+                if name in answer
+            ),
+            None,
         )
         self._resumed = False
 
@@ -141,9 +145,10 @@ class _Body:
             self._resumed = True
 
     def _verify(self) -> None:
-        if self._resumed and self._checksum is not None and self._expected is not None:
-            if self._checksum.digest() != base64.b64decode(self._expected):
-                raise SourceError(f"Expected {self._where} to match S3's checksum {self._expected}")
+        if not self._resumed or self._checksum is None or self._expected is None:
+            return
+        if self._checksum.digest() != base64.b64decode(self._expected):
+            raise SourceError(f"Expected {self._where} to match S3's checksum {self._expected}")
 
     def close(self) -> None:
         self._stream.close()

@@ -1,0 +1,150 @@
+"""The ``renditions`` command: the same pipeline on local files, without AWS."""
+
+import argparse
+import json
+import resource
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, Final
+
+from imaging.bridge import OpenPhoto
+from imaging.config import Config, load_config
+from imaging.errors import ConfigError, RenditionsError
+from imaging.local import FileSink, FileSource
+from imaging.pipeline import render
+from imaging.plan import make_plan
+from imaging.reading import read_header
+from imaging.runtime import configure_libvips
+
+__all__ = ["main"]
+
+_DEFAULT_CONFIG: Final = Path(__file__).parent.parent / "renditions.toml"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="renditions", description="Make the renditions of local photos, as the function would."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    rendering = commands.add_parser(
+        "render", help="make renditions; a bad photo never stops the rest"
+    )
+    rendering.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="a photo or a folder"
+    )
+    rendering.add_argument("--out", required=True, type=Path, metavar="DIR")
+    rendering.add_argument("--report", type=Path, metavar="FILE.jsonl", help="one line per photo")
+    planning = commands.add_parser("plan", help="print what would happen; decodes nothing")
+    planning.add_argument("path", type=Path, metavar="PATH")
+    for command in (rendering, planning):
+        command.add_argument("--config", type=Path, default=_DEFAULT_CONFIG, metavar="FILE")
+    return parser
+
+
+def _photos(paths: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
+    """Yield each photo and its place below the output folder; folders are walked in order."""
+    for path in paths:
+        if path.is_dir():
+            for found in sorted(path.rglob("*")):
+                if found.is_file():
+                    yield found, found.relative_to(path)
+        else:
+            yield path, Path(path.name)
+
+
+def _render_one(path: Path, place: Path, out: Path, config: Config) -> dict[str, Any]:
+    """Return the photo's line of the report."""
+    started = time.perf_counter()
+    line: dict[str, Any] = {"input": str(path), "disposition": "written", "code": None}
+    made: list[dict[str, Any]] = []
+    try:
+        source = FileSource(path)
+        with source:
+            config.limits.check_bytes(source.size)
+            photo = OpenPhoto(source)
+            header = read_header(photo)
+            line |= {"loader": header.loader, "width": header.upright[0]}
+            line |= {"height": header.upright[1], "bytes": header.size}
+            plan = make_plan(header, config.renditions, config.limits)
+            for rendition in render(
+                plan,
+                photo,
+                lambda planned: FileSink(
+                    out / place / f"{planned.spec.name}.{planned.format.extension}"
+                ),
+            ):
+                made.append(  # noqa: PERF401 - what was made before an error is reported too
+                    {
+                        "name": rendition.planned.spec.name,
+                        "width": rendition.width,
+                        "height": rendition.height,
+                        "bytes": rendition.size,
+                        "elapsed_ms": round(rendition.elapsed_ms, 1),
+                    }
+                )
+    except RenditionsError as error:
+        line |= {"disposition": "failed" if error.retryable else "rejected", "code": error.code}
+        line |= {"message": error.message, "detail": error.detail}
+    return line | {
+        "renditions": made,
+        "elapsed_ms": round((time.perf_counter() - started) * 1000, 1),
+        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
+
+
+def _render(arguments: argparse.Namespace, config: Config) -> int:
+    photos = list(_photos(arguments.paths))
+    refused = 0
+    progress: Any = photos
+    if len(photos) > 1 and sys.stderr.isatty():
+        try:
+            from tqdm import tqdm
+        except ModuleNotFoundError:
+            pass  # The bar comes with the cli extra; the work does not need it.
+        else:
+            progress = tqdm(photos, unit="photo")
+    with (
+        arguments.report.open("w", encoding="utf-8") if arguments.report else nullcontext() as file
+    ):
+        for path, place in progress:
+            line = _render_one(path, place, arguments.out, config)
+            if file is not None:
+                print(json.dumps(line), file=file, flush=True)
+            if line["code"] is not None:
+                refused += 1
+                print(f"{path}: {line['code']}: {line['message']}", file=sys.stderr)
+    print(f"{len(photos) - refused} of {len(photos)} photos rendered into {arguments.out}")
+    return 1 if refused else 0
+
+
+def _plan(arguments: argparse.Namespace, config: Config) -> int:
+    try:
+        with FileSource(arguments.path) as source:
+            config.limits.check_bytes(source.size)
+            header = read_header(photo := OpenPhoto(source))
+            plan = make_plan(header, config.renditions, config.limits)
+            del photo
+    except RenditionsError as error:
+        print(f"{arguments.path}: {error.code}: {error}", file=sys.stderr)
+        return 1
+    print(json.dumps(plan.as_dict(), indent=2))
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns 0, 1 when a photo was rejected, 2 for a wrong configuration."""
+    arguments = _parser().parse_args(argv)
+    try:
+        config = load_config(arguments.config)
+    except ConfigError as error:
+        print(f"{error.code}: {error}", file=sys.stderr)
+        return 2
+    configure_libvips()
+    return _render(arguments, config) if arguments.command == "render" else _plan(arguments, config)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
