@@ -87,7 +87,7 @@ def test_bad_records_do_not_lose_the_others(
     assert invocation.error_type is None, invocation
     written = {key.rpartition("/")[0] for key in stored(s3, destination)}
     assert written == {"1.jpg", "3.jpg", "5.jpg"}
-    dispositions = {job["key"]: job["disposition"] for job in invocation.body["jobs"]}
+    dispositions = {record["key"]: record["disposition"] for record in invocation.body["records"]}
     assert dispositions == {
         "1.jpg": "written",
         "2.jpg": "rejected",
