@@ -1,0 +1,1 @@
+"""``make demo``: one photo through the real handler and an S3 server in this process."""

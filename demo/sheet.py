@@ -1,0 +1,54 @@
+"""The contact sheet: every rendition of one photo on one page."""
+
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Renditions of {title}</title>
+<style>
+body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem; color: #222; background: #f6f6f4 }}
+main {{ display: flex; flex-wrap: wrap; gap: 1.5rem; align-items: end }}
+figure {{ margin: 0; padding: .75rem; background: #fff; box-shadow: 0 1px 3px #0003 }}
+img {{ display: block; max-width: min(100%, 640px); height: auto }}
+figcaption {{ margin-top: .5rem }}
+</style>
+<h1>{title}</h1>
+<p>{summary}</p>
+<main>
+{figures}
+</main>
+</html>
+"""
+_FIGURE = """<figure>
+<a href="{href}"><img src="{href}" width="{width}" height="{height}" alt="{name}"></a>
+<figcaption><b>{name}</b> {width} x {height}<br>{size:,} bytes, {ms:.1f} ms</figcaption>
+</figure>"""
+
+
+def contact_sheet(photo: Path, record: Mapping[str, Any], elapsed_ms: float) -> str:
+    """Return the page for ``record``, one entry of an InvocationReport as plain data.
+
+    The pictures are linked as ``<photo's name>/<rendition's file>``, beside the page.
+    """
+    figures = "\n".join(
+        _FIGURE.format(
+            href=quote(f"{photo.name}/{Path(made['key']).name}"),
+            name=escape(made["name"]),
+            width=made["width"],
+            height=made["height"],
+            size=made["size"],
+            ms=made["elapsed_ms"],
+        )
+        for made in record["renditions"]
+    )
+    summary = (
+        f"Original: {record['width']} x {record['height']}, {record['size']:,} bytes. "
+        f"{len(record['renditions'])} renditions, {elapsed_ms:.0f} ms from event to answer."
+    )
+    return _PAGE.format(title=escape(photo.name), summary=summary, figures=figures)
