@@ -1,0 +1,1 @@
+"""Tests of renditions: unit, contract, integration and container."""
