@@ -1,0 +1,1 @@
+"""The pipeline beside its peers, on the same photo, in one run."""
