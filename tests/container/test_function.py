@@ -55,7 +55,7 @@ def test_200_megapixels_go_through_256_mb(
     buckets: tuple[str, str],
     tmp_path: Path,
 ) -> None:
-    """A 63 MB photo of 200 megapixels is resized by a function with 256 MB of memory."""
+    """A function of 256 MB resizes a 63 MB photo of 200 megapixels, and never holds it whole."""
     source, destination = buckets
     path = tmp_path / "large.jpg"
     photos.jpeg_200mp(path)
@@ -67,7 +67,8 @@ def test_200_megapixels_go_through_256_mb(
     assert invocation.error_type is None, invocation
     assert set(stored(s3, destination)) == {f"large.jpg/{name}.jpg" for name in NAMES}
     assert function.memory_kills() == 0
-    assert function.peak_rss() < 256_000_000
+    # It peaks at 115 MB; the whole photo in memory would come on top.
+    assert function.peak_rss() < 160_000_000
 
 
 def test_bad_records_do_not_lose_the_others(
