@@ -1,0 +1,134 @@
+"""The function as Lambda calls it, against an S3 over HTTP."""
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+from urllib.parse import quote_plus
+
+import pytest
+import pyvips
+
+from handler.s3.sink import S3Sink
+from tests.photos import jpeg, png, text, webp
+from tests.servers import REGION, FaultProxy, MotoServer, open_uploads
+
+Handler = Callable[[Mapping[str, Any], object], dict[str, Any]]
+
+_SOURCE: Final = "photos"
+_DESTINATION: Final = "renditions"
+_NAMES: Final = ("xlarge", "large", "medium", "small", "square")
+
+
+@pytest.fixture
+def proxy() -> Iterator[FaultProxy]:
+    """An S3 with both buckets, behind a proxy that counts requests."""
+    with MotoServer() as moto, FaultProxy(moto.endpoint_url) as counting:
+        moto.create_buckets(_SOURCE, _DESTINATION)
+        yield counting
+
+
+@pytest.fixture
+def lambda_handler(proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Handler]:
+    """The function, imported afresh: it reads its settings at import."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "RENDITIONS_CONFIG", "SOURCE_BUCKET"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.endpoint_url)
+    monkeypatch.setenv("DESTINATION_BUCKET", _DESTINATION)
+    monkeypatch.delitem(sys.modules, "handler.app", raising=False)
+    app = importlib.import_module("handler.app")
+    handler: Handler = app.lambda_handler
+    yield handler
+    app._client.close()
+    sys.modules.pop("handler.app", None)
+
+
+def _event(*keys: str) -> dict[str, Any]:
+    return {
+        "Records": [
+            {
+                "eventVersion": "2.1",
+                "eventName": "ObjectCreated:Put",
+                "s3": {"bucket": {"name": _SOURCE}, "object": {"key": quote_plus(key)}},
+            }
+            for key in keys
+        ]
+    }
+
+
+def _stored(proxy: FaultProxy) -> dict[str, bytes]:
+    client = proxy.client()
+    return {
+        item["Key"]: client.get_object(Bucket=_DESTINATION, Key=item["Key"])["Body"].read()
+        for item in client.list_objects_v2(Bucket=_DESTINATION).get("Contents", [])
+    }
+
+
+def test_bad_records_never_lose_the_good_ones(proxy: FaultProxy, lambda_handler: Handler) -> None:
+    """Of five records, three photos are rendered; the text and the missing one are reported."""
+    objects = {
+        "one photo.jpg": jpeg(2400, 1600),
+        "ordner/zwei ü.png": png(400, 300),
+        "notes.jpg": text(),
+        "three.webp": webp(500, 700),
+    }
+    for key, body in objects.items():
+        proxy.client().put_object(Bucket=_SOURCE, Key=key, Body=body)
+    keys = ("one photo.jpg", "notes.jpg", "ordner/zwei ü.png", "missing.jpg", "three.webp")
+
+    records = lambda_handler(_event(*keys), None)["records"]
+
+    assert [(record["key"], record["disposition"], record["code"]) for record in records] == [
+        ("one photo.jpg", "written", None),
+        ("notes.jpg", "rejected", "not-a-photo"),
+        ("ordner/zwei ü.png", "written", None),
+        ("missing.jpg", "superseded", "superseded"),
+        ("three.webp", "written", None),
+    ]
+    stored = _stored(proxy)
+    photos = ("one photo.jpg", "ordner/zwei ü.png", "three.webp")
+    assert set(stored) == {f"{key}/{name}.jpg" for key in photos for name in _NAMES}
+    for record in records:
+        for rendition in record["renditions"]:
+            data = stored[rendition["key"]]
+            image = pyvips.Image.new_from_buffer(data, "")
+            assert (image.width, image.height) == (rendition["width"], rendition["height"])
+            assert len(data) == rendition["size"]
+    first = pyvips.Image.new_from_buffer(stored["one photo.jpg/xlarge.jpg"], "")
+    assert (first.width, first.height) == (2048, 1365)
+
+
+def test_a_jpeg_costs_one_get_and_a_put_for_each_rendition(
+    proxy: FaultProxy, lambda_handler: Handler
+) -> None:
+    """A JPEG is read by one GetObject, without a range, and nothing but its renditions is put."""
+    proxy.client().put_object(Bucket=_SOURCE, Key="a.jpg", Body=jpeg(3000, 2000))
+    before = len(proxy.requests)
+
+    lambda_handler(_event("a.jpg"), None)
+
+    made = proxy.requests[before:]
+    assert [(call.key, call.range) for call in made if call.operation == "GetObject"] == [
+        ("a.jpg", None)
+    ]
+    assert sorted(call.operation for call in made) == ["GetObject", *["PutObject"] * len(_NAMES)]
+
+
+@pytest.mark.parametrize("size", [(8 << 20) + 1, 30 << 20])
+def test_an_aborted_multipart_upload_is_not_left_open(proxy: FaultProxy, size: int) -> None:
+    """Above 8 MiB a sink has an upload open; aborting it leaves neither that nor an object."""
+    client = proxy.client()
+    with ThreadPoolExecutor(max_workers=2) as executor:
+        sink = S3Sink(client, executor, bucket=_DESTINATION, key="large.png", headers={})
+        sink.write(memoryview(bytes(size)))
+        assert [key for key, _ in open_uploads(client, _DESTINATION)] == ["large.png"]
+        sink.abort()
+    assert open_uploads(client, _DESTINATION) == []
+    assert _stored(proxy) == {}
+    operations = [call.operation for call in proxy.requests]
+    assert operations.count("CreateMultipartUpload") == 1
+    assert operations.count("AbortMultipartUpload") == 1
