@@ -18,6 +18,8 @@ from tests.container.emulator import HERE, ensure_image
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from testcontainers.core.network import Network
+
     from tests.container.emulator import FunctionContainer
 
 MEGABYTE = 1_000_000
@@ -32,10 +34,10 @@ def inspected(image: str) -> Iterator[dict[str, object]]:
 
 
 @pytest.fixture(scope="module")
-def registry() -> Iterator[str]:
+def registry(network: Network) -> Iterator[str]:
     """The host of an empty registry of our own."""
     image = ensure_image("renditions-test-registry:trixie", HERE / "registry", pull=False)
-    container = DockerContainer(image).with_exposed_ports(5000)
+    container = DockerContainer(image).with_exposed_ports(5000).with_network(network)
     with container.waiting_for(HttpWaitStrategy(5000, "/v2/").for_status_code(200)):
         yield f"127.0.0.1:{container.get_exposed_port(5000)}"
 
