@@ -3,10 +3,11 @@
 import logging
 import time
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from handler.errors import Disposition, disposition_of
+from handler.errors import Disposition, StorageError, disposition_of
 from handler.events.s3 import ObjectEvent
 from handler.jobs import destination
 from handler.report import JobReport, RenditionReport
@@ -90,9 +91,15 @@ def _make(
             for rendition in plan.renditions:
                 destination(event, source.etag, rendition, settings)
             made = list(render(plan, photo, open_sink))
+        stored = [sink.stored() for sink in sinks]
+    except BaseException:
+        # What is whole may stand; an upload in parts must not stay open.
+        for sink in sinks:
+            with suppress(StorageError):
+                sink.abort()
+        raise
     finally:
         source.close()
-    stored = [sink.stored() for sink in sinks]
     width, height = header.upright
     return replace(
         report,

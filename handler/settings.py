@@ -27,7 +27,8 @@ class Settings:
         destination_bucket: ``DESTINATION_BUCKET``, required.
         key_template: ``DESTINATION_KEY_TEMPLATE``.
         source_prefix: ``SOURCE_PREFIX``: the trigger's prefix filter; a destination key in the
-            source's own bucket must not begin with it.
+            source's own bucket must not begin with it. With ``SOURCE_BUCKET`` that is checked at
+            init already.
         cache_control: ``CACHE_CONTROL`` of every rendition.
         config: What ``RENDITIONS_CONFIG`` names, with ``LIMIT_*`` variables applied.
         log_level: ``LOG_LEVEL``.

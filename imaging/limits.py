@@ -15,7 +15,7 @@ class Limits:
     Attributes:
         max_width: Stored columns. JPEG's own maximum is 65,535.
         max_height: Stored rows, of one page.
-        max_pixels: Columns times rows times frames to decode; 300 million admits a 200 MP phone.
+        max_pixels: Columns times rows, of one page; 300 million admits a 200 MP phone.
         max_bands: Channels, alpha included; CMYK with alpha has 5.
         max_bytes: Encoded size.
         max_frames: Pages or animation frames in the file, decoded or not.

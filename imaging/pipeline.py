@@ -103,6 +103,7 @@ def render(
         SinkError: A rendition could not be handed on; it was aborted, earlier ones stand.
     """
     base = _decode(plan, photo)
+    keep = "exif" if plan.header.copyright or plan.header.artist else "none"
     parents = {rendition.parent for rendition in plan.renditions}
     resized: dict[str | None, pyvips.Image] = {None: base}
     for rendition in plan.renditions:
@@ -113,7 +114,7 @@ def render(
             image = image.copy_memory()
             resized[rendition.spec.name] = image
         image = _finish(image, rendition)
-        name, options = saver(rendition.format, rendition.quality)
+        name, options = saver(rendition.format, rendition.quality, keep=keep)
         size = encode(image, name, options, open_sink(rendition))
         yield Rendition(
             planned=rendition,

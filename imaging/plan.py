@@ -14,6 +14,9 @@ __all__ = ["Load", "PlannedRendition", "RenditionPlan", "make_plan"]
 
 _JPEG_SHRINKS: Final = (8, 4, 2)
 
+_MAX_SHIFT: Final = 0.2
+"""Pixels of the base by which shrink-on-load may move the far edge."""
+
 # A parent this much larger, or more, costs no visible detail: 46 dB and more on real photos.
 _PARENT_RATIO: Final = 2
 
@@ -93,11 +96,24 @@ def _output_format(spec: RenditionSpec, header: ImageHeader) -> OutputFormat:
             return OutputFormat.PNG if header.has_alpha else OutputFormat.JPEG
 
 
+def _shrinks_to(side: int, shrink: int, target: int) -> bool:
+    """Tell whether ``side`` shrunk on load is large enough, and still lies where it lay.
+
+    A side that ``shrink`` does not divide loses or gains a fraction of a pixel at its end, which
+    moves the picture: by half a pixel, detail falls from 43 dB to 31 dB.
+    """
+    rounded = (2 * side + shrink) // (2 * shrink)
+    moved = abs(rounded - side / shrink) * target / rounded
+    return side // shrink >= target and moved <= _MAX_SHIFT
+
+
 def _load(header: ImageHeader, base: tuple[int, int]) -> Load:
     columns, rows = base[::-1] if is_sideways(header.orientation) else base
     if header.format is InputFormat.JPEG:
         for shrink in _JPEG_SHRINKS:
-            if header.width // shrink >= columns and header.height // shrink >= rows:
+            if _shrinks_to(header.width, shrink, columns) and _shrinks_to(
+                header.height, shrink, rows
+            ):
                 return Load(shrink=shrink)
     if header.format is InputFormat.WEBP:
         return Load(scale=min(1.0, max(columns / header.width, rows / header.height)))
@@ -152,8 +168,9 @@ def make_plan(header: ImageHeader, specs: Sequence[RenditionSpec], limits: Limit
             if made.spec.fit is not Fit.FILL
             and made.placement.crop is None
             and made.placement.canvas is None
-            and made.placement.width >= _PARENT_RATIO * placement.width
-            and made.placement.height >= _PARENT_RATIO * placement.height
+            # One pixel less is rounding: 320 x 213 is twice 160 x 107.
+            and made.placement.width + 1 >= _PARENT_RATIO * placement.width
+            and made.placement.height + 1 >= _PARENT_RATIO * placement.height
         ]
         output = _output_format(spec, header)
         quality = (

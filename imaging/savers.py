@@ -10,24 +10,25 @@ _AVIF_EFFORT: Final = 1
 _WEBP_EFFORT: Final = 2
 
 
-def saver(output: OutputFormat, quality: int | None) -> tuple[str, dict[str, object]]:
+def saver(output: OutputFormat, quality: int | None, *, keep: str) -> tuple[str, dict[str, object]]:
     """Return the name of the saver for ``output`` and its options.
 
-    Only EXIF is kept, and the image carries no more of that than the copyright.
+    ``keep`` is libvips': ``exif`` for an image that carries a copyright and no more, ``none`` for
+    one that carries nothing: libvips would write an EXIF block all the same.
     """
     match output:
         case OutputFormat.JPEG:
-            return "jpegsave_target", {"Q": quality, "optimize_coding": True, "keep": "exif"}
+            return "jpegsave_target", {"Q": quality, "optimize_coding": True, "keep": keep}
         case OutputFormat.WEBP:
-            return "webpsave_target", {"Q": quality, "effort": _WEBP_EFFORT, "keep": "exif"}
+            return "webpsave_target", {"Q": quality, "effort": _WEBP_EFFORT, "keep": keep}
         case OutputFormat.AVIF:
             return "heifsave_target", {
                 "Q": quality,
                 "effort": _AVIF_EFFORT,
                 "compression": "av1",
-                "keep": "exif",
+                "keep": keep,
             }
         case OutputFormat.PNG:
-            return "pngsave_target", {"keep": "exif"}
+            return "pngsave_target", {"keep": keep}
         case _:
             assert_never(output)

@@ -27,7 +27,7 @@ def fill_out(image: pyvips.Image, header: ImageHeader, shrink: int) -> pyvips.Im
     """Give a shrunk JPEG back the fraction of a pixel that libvips cut off its edges.
 
     libvips drops what shrink-on-load leaves beyond whole pixels; rounding to the nearest instead
-    keeps the picture where it was (41 dB and more against 36 dB for 6023 columns shrunk by 8).
+    keeps the picture where it was (46 dB instead of 36 for 6023 x 3383 shrunk by 8).
     """
     columns = max(1, math.floor(header.width / shrink + 0.5))
     rows = max(1, math.floor(header.height / shrink + 0.5))

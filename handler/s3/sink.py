@@ -110,6 +110,7 @@ class S3Sink:
         except BaseException:
             self.abort()
             raise
+        self._upload_id = None
         return StoredObject(
             bucket=self._where["Bucket"], key=self._where["Key"], size=self._size, etag=etag
         )

@@ -1,0 +1,48 @@
+"""renditions.toml is read whole, or refused with one error that says what to mend."""
+
+from pathlib import Path
+
+import pytest
+
+from imaging.config import load_config, parse_config
+from imaging.errors import ConfigError
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_the_default_file_makes_five() -> None:
+    """2048, 1280, 640 and 320 inside, and a square of 160."""
+    config = load_config(ROOT / "renditions.toml")
+    assert [(spec.width, spec.height, spec.fit.value) for spec in config.renditions] == [
+        (2048, 2048, "inside"),
+        (1280, 1280, "inside"),
+        (640, 640, "inside"),
+        (320, 320, "inside"),
+        (160, 160, "cover"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("renditions = 3", "expected at least one"),
+        ('[[renditions]]\nname = "a"\nwith = 3', 'rendition "a": with: expected one of the keys'),
+        ('[[renditions]]\nname = "a"\nwidth = "3"', "width: expected an integer but received '3'"),
+        ('[[renditions]]\nname = "a"\nwidth = true', "width: expected an integer"),
+        ('[[renditions]]\nname = "a"\nwidth = 0', "width: expected an integer from 1 to 65535"),
+        ('[[renditions]]\nname = "a"\nfit = "crop"', 'fit: expected one of "inside"'),
+        ('[[renditions]]\nname = "a"\nquality = 101', "quality: expected an integer from 1 to 100"),
+        ('[[renditions]]\nname = "a"\nbackground = "white"', "background: expected a colour"),
+        ('[[renditions]]\nname = "A/b"', "name: expected text that matches"),
+        ("[[renditions]]\nwidth = 3", "rendition 1: name: expected text but received nothing"),
+        ('[[renditions]]\nname = "a"\n[[renditions]]\nname = "a"', "expected unique names"),
+        ('[[renditions]]\nname = "a"\n[limits]\nmax_pixels = -1', "limits: max_pixels: expected"),
+        ("[[renditions", "expected TOML"),
+    ],
+)
+def test_what_is_wrong_is_named(text: str, message: str) -> None:
+    """The message names file, rendition, key, what was expected and what was received."""
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text, file="mine.toml")
+    assert caught.value.message.startswith("mine.toml: ")
+    assert message in caught.value.message
