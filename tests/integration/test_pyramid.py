@@ -1,0 +1,35 @@
+"""Of a pyramidal TIFF in S3, only what the renditions need is fetched."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from handler.errors import Disposition
+from handler.events.s3 import ObjectEvent
+from handler.process import process
+from handler.settings import read_settings
+from imaging.runtime import configure_libvips
+from tests.photos import pyramid_tiff
+from tests.servers import FaultProxy, MotoServer
+
+
+@pytest.mark.parametrize("layout", ["pages", "subifds"])
+def test_a_pyramid_costs_a_tenth_of_its_bytes_at_most(tmp_path: Path, layout: str) -> None:
+    """A 100-megapixel tiled pyramid yields its renditions from under 10 % of its bytes."""
+    photo = pyramid_tiff(tmp_path / "pyramid.tif", megapixels=100, layout=layout)  # type: ignore[arg-type]
+    configure_libvips()
+    with MotoServer() as store, FaultProxy(store.endpoint_url) as proxy:
+        client = proxy.client()
+        client.create_bucket(Bucket="photos")
+        client.create_bucket(Bucket="renditions")
+        with photo.open("rb") as file:
+            store.client().put_object(Bucket="photos", Key="pyramid.tif", Body=file)
+        event = ObjectEvent(name="ObjectCreated:Put", bucket="photos", key="pyramid.tif")
+        settings = read_settings({"DESTINATION_BUCKET": "renditions"})
+        with ThreadPoolExecutor(2) as executor:
+            report = process(event, settings, client, executor)
+        fetched = proxy.bytes_sent(bucket="photos", key="pyramid.tif")
+    assert report.disposition is Disposition.WRITTEN, report.message
+    assert len(report.renditions) == 5
+    assert fetched < 0.10 * photo.stat().st_size
