@@ -39,7 +39,10 @@ def registry(network: Network) -> Iterator[str]:
     image = ensure_image("renditions-test-registry:trixie", HERE / "registry", pull=False)
     container = DockerContainer(image).with_exposed_ports(5000).with_network(network)
     with container.waiting_for(HttpWaitStrategy(5000, "/v2/").for_status_code(200)):
-        yield f"127.0.0.1:{container.get_exposed_port(5000)}"
+        # The engine pushes: it takes an address on its own loopback interface without TLS.
+        published = container.get_wrapped_container()
+        published.reload()
+        yield f"127.0.0.1:{published.ports['5000/tcp'][0]['HostPort']}"
 
 
 def test_size(inspected: dict[str, object]) -> None:
