@@ -42,7 +42,9 @@ def registry(network: Network) -> Iterator[str]:
         # The engine pushes: it takes an address on its own loopback interface without TLS.
         published = container.get_wrapped_container()
         published.reload()
-        yield f"127.0.0.1:{published.ports['5000/tcp'][0]['HostPort']}"
+        bindings = published.ports["5000/tcp"]
+        assert bindings
+        yield f"127.0.0.1:{bindings[0]['HostPort']}"
 
 
 def test_size(inspected: dict[str, object]) -> None:
