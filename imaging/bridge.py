@@ -48,6 +48,7 @@ class OpenPhoto:
     def __init__(self, source: ByteSource) -> None:
         self._bytes = source
         self._captured: BaseException | None = None
+        self._position = 0
         head = memoryview(bytearray(SNIFF_BYTES))
         filled = 0
         while filled < len(head) and (count := self._fill(head[filled:])):
@@ -59,7 +60,7 @@ class OpenPhoto:
         self._source: pyvips.SourceCustom | None = pyvips.SourceCustom()
         self._source.signal_connect("read", self._on_read)
         if self.seekable:
-            source.seek(0)
+            self._position = source.seek(0)
             self._head = self._head[:0]
             self._source.signal_connect("seek", self._on_seek)
 
@@ -69,9 +70,18 @@ class OpenPhoto:
         return self._bytes.size
 
     def _fill(self, buffer: memoryview) -> int:
-        count = self._bytes.readinto(buffer)
+        try:
+            count = self._bytes.readinto(buffer)
+        except RenditionsError:
+            raise
+        except Exception as error:
+            raise SourceError(f"Expected to read the photo: {error}") from error
         if count < 0:
             raise SourceError(f"Expected 0 or more bytes from the source but received {count}")
+        if count == 0 and self._position < self.size:
+            # A decoder that has all its pixels would never miss what comes after them.
+            raise SourceError(f"Expected {self.size} bytes but they ended at {self._position}")
+        self._position += count
         return count
 
     def _on_read(self, buffer: object) -> int:
@@ -93,10 +103,11 @@ class OpenPhoto:
         if self._captured is not None:
             return -1
         try:
-            return self._bytes.seek(offset, whence)
+            self._position = self._bytes.seek(offset, whence)
         except BaseException as error:  # noqa: BLE001 - as above
             self._captured = error
             return -1
+        return self._position
 
     def load(self, **options: object) -> pyvips.Image:
         """Return the lazy image of the photo, by its loader, with the loader's ``options``."""
@@ -124,11 +135,8 @@ class OpenPhoto:
         self._raise_captured(None)
 
     def _raise_captured(self, cause: pyvips.Error | None) -> None:
-        if self._captured is None:
-            return
-        if isinstance(self._captured, RenditionsError) or not isinstance(self._captured, Exception):
+        if self._captured is not None:
             raise self._captured from cause
-        raise SourceError(f"Expected to read the photo: {self._captured}") from self._captured
 
     def drain(self) -> None:
         """Read what the decoder left unread, so that a source that fails late is noticed.

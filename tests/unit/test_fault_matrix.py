@@ -33,21 +33,11 @@ _MAKERS: Final[dict[str, Callable[[int, int], bytes]]] = {
 }
 
 
-# Known gaps of imaging/bridge.py, by failure, format and place; strict, so that a fix shows here.
-_FOREIGN: Final = "OpenPhoto lets a foreign exception through while it reads the first kilobyte"
-_LAST: Final = "drain() takes an end before `size` for the end, once a PNG's pixels are whole"
-_GAPS: Final = {
-    **{("raises-foreign", name, "first"): _FOREIGN for name in _MAKERS},
-    ("ends", "png", "last"): _LAST,
-}
-
-
 def _cases() -> list[ParameterSet]:
     return [
         pytest.param(
             *case,
             id="-".join(case),
-            marks=[pytest.mark.xfail(reason=_GAPS[case])] if case in _GAPS else [],
         )
         for case in product(get_args(Failure), _MAKERS, get_args(Place))
     ]
