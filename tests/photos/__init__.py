@@ -19,6 +19,7 @@ from tests.photos.damage import (
     svg,
     text,
     truncated,
+    warning_jpeg,
     with_trailing_rubbish,
 )
 from tests.photos.files import (
@@ -89,6 +90,7 @@ __all__ = [
     "truncated",
     "ultra_hdr_jpeg",
     "upright_reference",
+    "warning_jpeg",
     "webp",
     "with_alpha",
     "with_exif",

@@ -31,6 +31,17 @@ def with_trailing_rubbish(data: bytes, length: int = 4096) -> bytes:
     return data + bytes((i * 151 + 7) & 0x7F for i in range(length))
 
 
+def warning_jpeg(width: int = 320, height: int = 240) -> bytes:
+    """A JPEG as some phones write it: the picture is whole, yet decoders warn.
+
+    Stray bytes stand before a segment ("extraneous bytes before marker"): libvips renders it with
+    `fail_on` up to "error" and refuses it at "warning".
+    """
+    data = jpeg(width, height)
+    at = data.index(b"\xff\xdb")
+    return data[:at] + bytes(7) + data[at:]
+
+
 def empty() -> bytes:
     """An upload of no bytes."""
     return b""
@@ -85,7 +96,7 @@ def _box(kind: bytes, payload: bytes) -> bytes:
 
 def bomb_jpeg(width: int = 64250, height: int = 64250) -> bytes:
     """A JPEG of about 5 kB whose header declares 4.1 gigapixels."""
-    data = bytearray(jpeg(96, 72, quality=80))
+    data = bytearray(jpeg(128, 96, quality=80))
     # The frame header: marker, length, precision, height, width.
     frame = data.index(b"\xff\xc0")
     struct.pack_into(">HH", data, frame + 5, height, width)

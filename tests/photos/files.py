@@ -22,6 +22,7 @@ TiffLayout = Literal["strips", "tiles", "pages", "subifds"]
 
 _KEEP_NOTHING: Final = pyvips.enums.ForeignKeep.NONE
 _KEEP_PROFILE: Final = pyvips.enums.ForeignKeep.ICC
+_KEEP_ORIENTATION: Final = pyvips.enums.ForeignKeep.ICC | pyvips.enums.ForeignKeep.EXIF
 # libvips' own names for the profiles that it has built in.
 _BUILT_IN: Final[dict[Profile, str]] = {"srgb": "srgb", "display-p3": "p3", "cmyk": "cmyk"}
 
@@ -55,6 +56,18 @@ def with_profile(image: pyvips.Image, name: Profile) -> pyvips.Image:
 def stored(image: pyvips.Image, orientation: Orientation) -> pyvips.Image:
     """The pixels as a camera stores them, so that applying the tag turns them upright."""
     return _STORED[orientation](image)
+
+
+def _tagged(image: pyvips.Image, orientation: Orientation | None) -> pyvips.Image:
+    """The stored pixels with the tag that turns them upright, in memory.
+
+    In memory because writers of several passes would turn a lazy picture once for each.
+    """
+    if orientation is None:
+        return image
+    image = stored(image, orientation).copy_memory()
+    image.set_type(pyvips.GValue.gint_type, "orientation", orientation)
+    return image
 
 
 def with_alpha(image: pyvips.Image) -> pyvips.Image:
@@ -109,7 +122,7 @@ def jpeg(  # noqa: PLR0913 - each is one thing that real photos differ in
         Q=quality, interlace=progressive, subsample_mode=subsample, keep=_KEEP_PROFILE
     )
     if exif_data is None and (orientation is not None or copyright_text is not None):
-        exif_data = exif(orientation=orientation or 1, copyright_text=copyright_text)
+        exif_data = exif(orientation=orientation, copyright_text=copyright_text)
     return data if exif_data is None else with_exif(data, exif_data)
 
 
@@ -157,7 +170,12 @@ def grey_jpeg(width: int, height: int) -> bytes:
 
 
 def cmyk_jpeg(
-    width: int, height: int, *, profile: Profile | None = "cmyk", adobe: bool = True
+    width: int,
+    height: int,
+    *,
+    profile: Literal["cmyk"] | None = "cmyk",
+    adobe: bool = True,
+    inverted: bool = True,
 ) -> bytes:
     """A JPEG of four inks.
 
@@ -165,12 +183,13 @@ def cmyk_jpeg(
         width: Width in pixels.
         height: Height in pixels.
         profile: "cmyk" embeds the profile that the colours were separated with; None embeds none.
-        adobe: As Adobe's programs write them: inverted, with an APP14 segment that says so.
-            Without, 255 is full ink and no segment tells.
+        adobe: With the APP14 segment that Adobe's programs write.
+        inverted: 0 is full ink, as Adobe's programs write it. libvips and Pillow take every CMYK
+            JPEG so, with the segment or without; not inverted, it comes out as a negative.
     """
     inks = with_profile(scene(width, height), "cmyk")
-    if not adobe:
-        # libvips inverts what it saves, so inverting first leaves 255 as full ink.
+    if not inverted:
+        # libvips inverts what it saves: inverting first leaves 255 as full ink.
         inks = inks.invert().copy(interpretation="cmyk")
     keep = _KEEP_NOTHING if profile is None else _KEEP_PROFILE
     data = inks.jpegsave_buffer(Q=90, keep=keep)
@@ -198,7 +217,7 @@ def ultra_hdr_jpeg(width: int, height: int, *, stops: float = 2.0) -> bytes:
     return (sdr.colourspace("scrgb") * gain).copy(interpretation="scrgb").uhdrsave_buffer(Q=90)
 
 
-def png(
+def png(  # noqa: PLR0913 - as for `jpeg`
     width: int,
     height: int,
     *,
@@ -208,6 +227,7 @@ def png(
     interlaced: bool = False,
     grey: bool = False,
     icc: Profile | None = None,
+    orientation: Orientation | None = None,
 ) -> bytes:
     """A PNG, such as a screenshot or an export of an editor.
 
@@ -220,6 +240,7 @@ def png(
         interlaced: Adam7, which needs the whole picture in memory to decode.
         grey: One band (two with alpha) instead of three.
         icc: The colour space that the pixels are converted to and tagged with.
+        orientation: As for `jpeg`.
     """
     image = scene(width, height)
     if grey:
@@ -230,8 +251,11 @@ def png(
         image = with_alpha(image)
     if bits == 16:
         image = _sixteen_bits(image)
-    return image.pngsave_buffer(
-        compression=2, interlace=interlaced, palette=palette, keep=_KEEP_PROFILE
+    return _tagged(image, orientation).pngsave_buffer(
+        compression=2,
+        interlace=interlaced,
+        palette=palette,
+        keep=_KEEP_PROFILE if orientation is None else _KEEP_ORIENTATION,
     )
 
 
@@ -248,6 +272,7 @@ def webp(
     lossless: bool = False,
     frames: int = 1,
     icc: Profile | None = None,
+    orientation: Orientation | None = None,
 ) -> bytes:
     """A WebP; with more than one frame an animated one, as `animation` describes."""
     image = scene(width, height) if frames == 1 else animation(width, height, frames)
@@ -255,7 +280,7 @@ def webp(
         image = with_profile(image, icc)
     if alpha:
         image = with_alpha(image)
-    return image.webpsave_buffer(
+    return _tagged(image, orientation).webpsave_buffer(
         Q=90, lossless=lossless, effort=1, keep=pyvips.enums.ForeignKeep.ALL
     )
 
@@ -294,6 +319,7 @@ def tiff(
     compression: Literal["none", "jpeg", "deflate", "lzw"] = "lzw",
     alpha: bool = False,
     pages: int = 1,
+    orientation: Orientation | None = None,
 ) -> bytes:
     """A TIFF, such as a scan or an export of an editor.
 
@@ -307,8 +333,9 @@ def tiff(
         compression: "jpeg" for 8-bit pixels only.
         alpha: With the hole of `with_alpha`; for "srgb", "rgb16" and "grey".
         pages: Pages of a document; the scene is the first, the others are darker.
+        orientation: As for `jpeg`; not together with pages.
     """
-    image = _tiff_pixels(scene(width, height), pixels, alpha=alpha)
+    image = _tagged(_tiff_pixels(scene(width, height), pixels, alpha=alpha), orientation)
     if pages > 1:
         rest = [(image * (1 - page / pages)).cast(image.format) for page in range(1, pages)]
         image = pyvips.Image.arrayjoin([image, *rest], across=1)
@@ -321,7 +348,7 @@ def tiff(
         tile_height=256,
         pyramid=layout in {"pages", "subifds"},
         subifd=layout == "subifds",
-        page_height=height,
+        page_height=image.height // pages,
         keep=_KEEP_PROFILE,
     )
 
@@ -379,8 +406,9 @@ def avif(
     alpha: bool = False,
     lossless: bool = False,
     icc: Profile | None = None,
+    orientation: Orientation | None = None,
 ) -> bytes:
-    """An AVIF of one image.
+    """An AVIF of one image; the orientation is a property of the container.
 
     *Cost*: 1 s of CPU per megapixel at the lowest effort.
     """
@@ -391,8 +419,13 @@ def avif(
         image = with_alpha(image)
     if bits > 8:
         image = _sixteen_bits(image)
-    return image.heifsave_buffer(
-        compression="av1", Q=75, bitdepth=bits, lossless=lossless, effort=0, keep=_KEEP_PROFILE
+    return _tagged(image, orientation).heifsave_buffer(
+        compression="av1",
+        Q=75,
+        bitdepth=bits,
+        lossless=lossless,
+        effort=0,
+        keep=_KEEP_PROFILE if orientation is None else _KEEP_ORIENTATION,
     )
 
 

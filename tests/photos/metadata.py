@@ -22,7 +22,7 @@ Fields = dict[int, Value]
 
 def exif(
     *,
-    orientation: int = 1,
+    orientation: int | None = None,
     copyright_text: str | None = None,
     fields: Fields | None = None,
     camera: Fields | None = None,
@@ -32,14 +32,16 @@ def exif(
     """An EXIF block: a TIFF structure, little-endian, without the `Exif` prefix that JPEG puts.
 
     Args:
-        orientation: 1 to 8.
+        orientation: 1 to 8; None leaves the tag out.
         copyright_text: Tag 0x8298.
         fields: Further tags of the first IFD.
         camera: Tags of the Exif IFD.
         gps: Tags of the GPS IFD.
         thumbnail: A JPEG for the second IFD.
     """
-    first: Fields = {0x0112: [orientation], **(fields or {})}
+    first: Fields = dict(fields or {})
+    if orientation is not None:
+        first[0x0112] = [orientation]
     if copyright_text is not None:
         first[0x8298] = copyright_text
     return _structure(first, camera or {}, gps or {}, thumbnail)

@@ -30,6 +30,7 @@ from .faults import (
     TruncateUpload,
     WrongLength,
 )
+from .files import FileS3
 from .listening import REGION, S3Endpoint, open_uploads
 from .log import Request
 from .moto import MotoServer
@@ -50,6 +51,7 @@ __all__ = [
     "Ending",
     "Fault",
     "FaultProxy",
+    "FileS3",
     "Flip",
     "IgnoreRange",
     "LoseAnswer",

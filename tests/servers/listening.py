@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from .authority import Authority
 
 REGION = "us-east-1"
+_CLIENT_CONFIG = Config(
+    retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=60, max_pool_connections=50
+)
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -195,6 +198,8 @@ class S3Endpoint(ABC):
         self._port = port
         self._authority = authority
         self._clients: list[S3Client] = []
+        self._plain_client: S3Client | None = None
+        self._clients_lock = threading.Lock()
 
     @abstractmethod
     def _listen(self, host: str, port: int) -> Listener:
@@ -240,21 +245,21 @@ class S3Endpoint(ABC):
         return None if self._authority is None else str(self._authority.ca_bundle)
 
     def client(self, config: Config | None = None) -> S3Client:
-        """Return a boto3 client of this endpoint, closed with it.
+        """Return a boto3 client of this endpoint, closed with it; one for all who want no `config`.
 
         It never retries, unless `config` says so: each request that a server sees was asked for.
+        Thread: any.
         """
-        base = Config(
-            retries={"total_max_attempts": 1},
-            connect_timeout=10,
-            read_timeout=60,
-            tcp_keepalive=True,
-        )
+        with self._clients_lock:
+            if config is not None:
+                return self._new_client(_CLIENT_CONFIG.merge(config))
+            if self._plain_client is None:
+                self._plain_client = self._new_client(_CLIENT_CONFIG)
+            return self._plain_client
+
+    def _new_client(self, config: Config) -> S3Client:
         client = self._session.client(
-            "s3",
-            endpoint_url=self.endpoint_url,
-            config=base if config is None else base.merge(config),
-            verify=self.ca_bundle,
+            "s3", endpoint_url=self.endpoint_url, config=config, verify=self.ca_bundle
         )
         self._clients.append(client)
         return client
