@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from handler.errors import Disposition, InvocationError
-from handler.events.s3 import object_events
+from handler.batch import process_items
+from handler.events.shapes import open_envelope
 from handler.process import process
-from handler.report import InvocationReport
 from handler.s3.client import make_client
 from handler.settings import read_settings
 from imaging.runtime import configure_libvips
@@ -22,28 +21,21 @@ configure_libvips(concurrency=_settings.concurrency)
 _client = make_client()
 
 
-def lambda_handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
-    """Make the renditions of each object that ``event``, an S3 notification, names.
+def lambda_handler(event: Mapping[str, Any], context: object) -> Any:  # noqa: ANN401, ARG001
+    """Make the renditions of each photo that ``event`` names, whichever source it comes from.
 
     Returns:
-        The InvocationReport as plain data: one entry per record.
+        What that source expects; the InvocationReport as plain data where the result is ignored.
 
     Raises:
         EventError: The event is of no shape known here.
-        InvocationError: A record wants another attempt; the message names each, and the
-            others stand.
+        InvocationError: A record wants another attempt, and raising is how the source is told; the
+            message names each, and the others stand.
     """
+    envelope = open_envelope(event)
     # In the invocation, not at init: the runtime client may fork after init.
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="upload") as executor:
-        report = InvocationReport(
-            records=tuple(
-                process(record, _settings, _client, executor) for record in object_events(event)
-            )
+        reports = process_items(
+            envelope, lambda record: process(record, _settings, _client, executor)
         )
-    failed = [record for record in report.records if record.disposition is Disposition.RETRY]
-    if failed:
-        raise InvocationError(
-            f"{len(failed)} of {len(report.records)} records want another attempt: "
-            + "; ".join(f"{record.key}: {record.code}: {record.message}" for record in failed)
-        )
-    return report.as_dict()
+    return envelope.answer(reports)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from handler.errors import LoopError
-from handler.events.s3 import ObjectEvent
+from handler.events.objects import ObjectEvent
 from handler.settings import Settings
 from imaging.plan import PlannedRendition
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from handler.errors import Disposition, StorageError, disposition_of
-from handler.events.s3 import ObjectEvent
+from handler.events.objects import ObjectEvent
 from handler.jobs import destination
 from handler.report import JobReport, RenditionReport
 from handler.s3.sink import S3Sink

@@ -3,76 +3,83 @@
 Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 from urllib.parse import unquote_plus
 
-from handler.errors import EventError
+from handler.errors import Disposition, EventError
+from handler.events.envelope import Envelope, Item, answer_or_raise
+from handler.events.objects import Change, ObjectEvent, parsed_time
 
-__all__ = ["ObjectEvent", "object_events"]
+__all__ = ["open_envelope", "read_records"]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectEvent:
-    """One thing that happened to one object.
-
-    Attributes:
-        name: The event's name without ``s3:``, such as ``ObjectCreated:Put``.
-        bucket: The bucket.
-        key: The key as S3 stores it, decoded.
-        version_id: Only on versioned buckets.
-        etag: Its identity, without quotes; not an MD5.
-        sequencer: Orders events of one key; hexadecimal.
-        size: Bytes, where the event says.
-    """
-
-    name: str
-    bucket: str
-    key: str
-    version_id: str | None = None
-    etag: str | None = None
-    sequencer: str | None = None
-    size: int | None = None
-
-    @property
-    def is_created(self) -> bool:
-        return self.name.startswith("ObjectCreated:")
+_CHANGES: Final = {
+    "ObjectCreated": Change.CREATED,
+    "ObjectRemoved": Change.DELETED,
+    "LifecycleExpiration": Change.DELETED,
+}
 
 
-def object_events(event: Mapping[str, Any]) -> list[ObjectEvent]:
-    """Return the object events of a notification; none for an ``s3:TestEvent``.
+def _object_event(record: Mapping[str, Any], receive_count: int) -> ObjectEvent:
+    """Return what one record of a notification says.
 
-    Keys are URL-encoded in a notification, with ``+`` for a space, and decoded here exactly once.
+    Its key is URL-encoded, with ``+`` for a space, and decoded here, once.
 
     Raises:
-        EventError: It is not an S3 notification of major version 2.
+        EventError: It is not a record of major version 2.
     """
-    if event.get("Event") == "s3:TestEvent":
-        return []
-    records = event.get("Records")
-    if not isinstance(records, list):
-        raise EventError(f"Expected an S3 notification but received the keys {sorted(event)}")
-    return [_object_event(record) for record in records]
-
-
-def _object_event(record: Mapping[str, Any]) -> ObjectEvent:
     try:
         version = str(record.get("eventVersion", "2.0"))
         if not version.startswith("2."):
             raise EventError(f"Expected eventVersion 2.x but received {version!r}")
+        # MinIO writes the prefix, S3 does not.
+        name = record["eventName"].removeprefix("s3:")
         s3_object = record["s3"]["object"]
         return ObjectEvent(
-            # MinIO writes the prefix, S3 does not.
-            name=record["eventName"].removeprefix("s3:"),
-            bucket=record["s3"]["bucket"]["name"],
-            key=unquote_plus(s3_object["key"]),
+            change=_CHANGES.get(name.split(":", 1)[0], Change.OTHER),
+            name=name,
+            bucket=_text(record["s3"]["bucket"]["name"]),
+            key=unquote_plus(_text(s3_object["key"])),
             version_id=s3_object.get("versionId") or None,
             etag=(s3_object.get("eTag") or "").strip('"') or None,
             sequencer=s3_object.get("sequencer"),
+            time=parsed_time(record.get("eventTime")),
             size=s3_object.get("size"),
+            receive_count=receive_count,
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise EventError(
             f"Expected an S3 record with eventName, s3.bucket.name and s3.object.key: {error!r}"
         ) from error
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError(f"text expected, {value!r} received")
+    return value
+
+
+def read_records(
+    records: Iterable[Mapping[str, Any]], receive_count: int = 1
+) -> tuple[ObjectEvent | EventError, ...]:
+    """Return what each record of a notification says, or why it cannot be read."""
+    return tuple(_read(record, receive_count) for record in records)
+
+
+def _read(record: Mapping[str, Any], receive_count: int) -> ObjectEvent | EventError:
+    try:
+        return _object_event(record, receive_count)
+    except EventError as error:
+        return error
+
+
+def open_envelope(event: Mapping[str, Any]) -> Envelope:
+    """Return a notification's records, one item each; none for an ``s3:TestEvent``."""
+    return Envelope(
+        items=tuple(
+            Item(id=f"Records[{at}]", events=(record,))
+            for at, record in enumerate(read_records(event.get("Records", ())))
+        ),
+        unreadable=Disposition.RETRY,
+        answer=answer_or_raise,
+    )

@@ -19,7 +19,7 @@ from botocore.exceptions import (
 )
 
 from handler.errors import AccessDeniedError, SourceChangedError
-from handler.events.s3 import ObjectEvent
+from handler.events.objects import ObjectEvent
 from imaging.errors import SourceError
 
 __all__ = ["S3Source"]

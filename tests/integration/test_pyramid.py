@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from handler.errors import Disposition
-from handler.events.s3 import ObjectEvent
+from handler.events.objects import ObjectEvent
 from handler.process import process
 from handler.settings import read_settings
 from imaging.runtime import configure_libvips
@@ -25,7 +25,7 @@ def test_a_pyramid_costs_a_tenth_of_its_bytes_at_most(tmp_path: Path, layout: st
         client.create_bucket(Bucket="renditions")
         with photo.open("rb") as file:
             store.client().put_object(Bucket="photos", Key="pyramid.tif", Body=file)
-        event = ObjectEvent(name="ObjectCreated:Put", bucket="photos", key="pyramid.tif")
+        event = ObjectEvent(bucket="photos", key="pyramid.tif")
         settings = read_settings({"DESTINATION_BUCKET": "renditions"})
         with ThreadPoolExecutor(2) as executor:
             report = process(event, settings, client, executor)

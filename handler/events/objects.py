@@ -1,0 +1,64 @@
+"""What every event source comes down to: something happened to one object."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+__all__ = ["Change", "ObjectEvent", "parsed_time"]
+
+
+class Change(StrEnum):
+    """What happened to the object."""
+
+    CREATED = "created"
+    """It has new bytes, or a job asks for its renditions."""
+    DELETED = "deleted"
+    """It, or one of its versions, is gone; a delete marker counts."""
+    OTHER = "other"
+    """Its bytes are as they were: tags, a restore, a change of its class."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectEvent:
+    """One thing that happened to one object.
+
+    Attributes:
+        bucket: The bucket.
+        key: The key as S3 stores it, decoded.
+        change: What happened.
+        name: The same in the source's own words, such as ``ObjectCreated:Put``; for logs.
+        version_id: Only on versioned buckets.
+        etag: Its identity, without quotes; not an MD5. A delete has none.
+        sequencer: Orders the events of one key; hexadecimal, of varying length. A job has none.
+        time: When it happened, as its source saw it; for people, never for order.
+        size: Bytes, where the event says.
+        receive_count: How often the queue has handed it over, this time included; 1 from sources
+            that do not count.
+    """
+
+    bucket: str
+    key: str
+    change: Change = Change.CREATED
+    name: str = "job"
+    version_id: str | None = None
+    etag: str | None = None
+    sequencer: str | None = None
+    time: datetime | None = None
+    size: int | None = None
+    receive_count: int = 1
+
+    @property
+    def is_created(self) -> bool:
+        return self.change is Change.CREATED
+
+    @property
+    def is_deleted(self) -> bool:
+        return self.change is Change.DELETED
+
+
+def parsed_time(text: object) -> datetime | None:
+    """Return an ISO 8601 time; None where there is none, since nothing depends on it."""
+    try:
+        return datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None

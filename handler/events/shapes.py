@@ -1,0 +1,47 @@
+"""Which source an event comes from, told by its shape: the one ordered place.
+
+The modules of the sources are imported when their first event arrives; S3's own, the first photo
+needs.
+"""
+
+from collections.abc import Mapping
+
+from handler.errors import EventError
+from handler.events.envelope import Envelope
+
+__all__ = ["open_envelope"]
+
+
+def open_envelope(event: object) -> Envelope:
+    """Return the items of ``event`` and how its source wants to be answered.
+
+    Raises:
+        EventError: It is of no shape known here.
+    """
+    if not isinstance(event, Mapping):
+        raise EventError(f"Expected an event of a known source but received {_seen(event)}")
+    match event:
+        case {"Records": [{"eventSource": "aws:sqs"}, *_]}:
+            from handler.events import sqs
+
+            return sqs.open_envelope(event)
+        case {"Records": [{"s3": _}, *_] | []} | {"Event": "s3:TestEvent"}:
+            from handler.events import s3
+
+            return s3.open_envelope(event)
+        case _:
+            raise EventError(f"Expected an event of a known source but received {_seen(event)}")
+
+
+def _seen(event: object) -> str:
+    """Name what was received: enough to know it by, nothing of its contents."""
+    if not isinstance(event, Mapping):
+        return f"{type(event).__name__}"
+    seen = f"the keys {sorted(map(str, event))}"
+    match event:
+        case {"Records": [Mapping() as record, *_]}:
+            source = record.get("eventSource", record.get("EventSource"))
+            return f"{seen} with records of {source!r} and the keys {sorted(map(str, record))}"
+        case {"source": source, "detail-type": detail_type}:
+            return f"{seen} with source {source!r} and detail-type {detail_type!r}"
+    return seen
