@@ -116,6 +116,23 @@ class OpenPhoto:
         assert isinstance(image, pyvips.Image)  # noqa: S101 - what every loader returns
         return image
 
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Return up to ``length`` bytes from ``offset``; only for formats that jump about.
+
+        libvips finds its place again: it does not notice.
+
+        Raises:
+            SourceError: The bytes cannot be read.
+        """
+        place = self._position
+        self._position = self._bytes.seek(offset)
+        buffer = memoryview(bytearray(max(0, min(length, self.size - offset))))
+        filled = 0
+        while filled < len(buffer) and (count := self._fill(buffer[filled:])):
+            filled += count
+        self._position = self._bytes.seek(place)
+        return bytes(buffer[:filled])
+
     @contextmanager
     def decoding(self) -> Iterator[None]:
         """Within: libvips reads and decodes. What a callback captured comes out instead.

@@ -9,7 +9,7 @@ from typing import Any, Final
 from imaging.errors import ConfigError
 from imaging.formats import OutputFormat
 from imaging.limits import Limits
-from imaging.specs import SOURCE_FORMAT, Fit, RenditionSpec
+from imaging.specs import SOURCE_FORMAT, Fit, Metadata, RenditionSpec
 
 __all__ = ["Config", "load_config", "parse_config"]
 
@@ -88,6 +88,7 @@ _RENDITION_KEYS: Final[Mapping[str, Callable[[object], object]]] = {
     "quality": _integer,
     "without_enlargement": _boolean,
     "background": _colour,
+    "metadata": _one_of({metadata.value: metadata for metadata in Metadata}),
 }
 _LIMIT_KEYS: Final = dict.fromkeys(Limits.names(), _positive)
 _TOP_KEYS: Final = ("renditions", "limits")

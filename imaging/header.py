@@ -1,7 +1,8 @@
 """What the header says, read without decoding a pixel."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from imaging.exif import ExifFields
 from imaging.formats import InputFormat
 from imaging.geometry import is_sideways
 
@@ -43,8 +44,7 @@ class ImageHeader:
         n_pages: Pages or frames in the file.
         interlaced: Progressive JPEG or interlaced PNG: decoding holds the whole picture.
         size: Encoded bytes.
-        copyright: EXIF Copyright, or None.
-        artist: EXIF Artist, or None.
+        exif: The EXIF fields that are known here.
         levels: Smaller copies in the file, largest first.
     """
 
@@ -61,8 +61,7 @@ class ImageHeader:
     n_pages: int
     interlaced: bool
     size: int
-    copyright: str | None = None
-    artist: str | None = None
+    exif: ExifFields = field(default_factory=dict)
     levels: tuple[Level, ...] = ()
 
     @property

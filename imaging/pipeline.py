@@ -73,7 +73,7 @@ def _decode(plan: RenditionPlan, photo: OpenPhoto) -> pyvips.Image:
     photo.drain()
     if header.orientation > 1:
         image = steps.upright(image).copy_memory()
-    return steps.keep_copyright_only(image, header)
+    return image
 
 
 def _finish(image: pyvips.Image, rendition: PlannedRendition) -> pyvips.Image:
@@ -103,7 +103,6 @@ def render(
         SinkError: A rendition could not be handed on; it was aborted, earlier ones stand.
     """
     base = _decode(plan, photo)
-    keep = "exif" if plan.header.copyright or plan.header.artist else "none"
     parents = {rendition.parent for rendition in plan.renditions}
     resized: dict[str | None, pyvips.Image] = {None: base}
     for rendition in plan.renditions:
@@ -114,7 +113,8 @@ def render(
             image = image.copy_memory()
             resized[rendition.spec.name] = image
         image = _finish(image, rendition)
-        name, options = saver(rendition.format, rendition.quality, keep=keep)
+        image = steps.keep_metadata(image, plan.header, rendition.spec.metadata)
+        name, options = saver(rendition.format, rendition.quality, keep=steps.kept(image))
         size = encode(image, name, options, open_sink(rendition))
         yield Rendition(
             planned=rendition,

@@ -6,6 +6,7 @@ import pyvips
 
 from imaging.bridge import OpenPhoto
 from imaging.errors import CorruptPhotoError
+from imaging.exif import ExifFields, read_exif
 from imaging.formats import InputFormat
 from imaging.header import ImageHeader, Level
 
@@ -15,17 +16,20 @@ __all__ = ["read_header"]
 _LEVEL_TOLERANCE: Final = 5
 
 
-def _text(image: pyvips.Image, field: str) -> str | None:
-    if not image.get_typeof(field):
-        return None
-    # libvips gives "value (value, ASCII, n components, n bytes)".
-    value = str(image.get(field)).split(" (")[0].strip()
-    return value or None
-
-
 def _number(image: pyvips.Image, field: str, default: int) -> int:
     value = image.get(field) if image.get_typeof(field) else default
     return value if isinstance(value, int) else default
+
+
+def _exif(photo: OpenPhoto, image: pyvips.Image) -> ExifFields:
+    """Return the fields of the photo's EXIF block; a TIFF is one itself."""
+    if photo.format is InputFormat.TIFF:
+        return read_exif(photo.read_at)
+    if not image.get_typeof("exif-data"):
+        return {}
+    # pyvips' stubs know of no blobs.
+    block = bytes(image.get("exif-data")).removeprefix(b"Exif\0\0")  # type: ignore[arg-type]
+    return read_exif(lambda at, length: block[at : at + length])
 
 
 def _levels(photo: OpenPhoto, image: pyvips.Image, n_pages: int) -> tuple[Level, ...]:
@@ -80,7 +84,6 @@ def read_header(photo: OpenPhoto) -> ImageHeader:
         n_pages=n_pages,
         interlaced=bool(image.get_typeof("interlaced") and image.get("interlaced")),
         size=photo.size,
-        copyright=_text(image, "exif-ifd0-Copyright"),
-        artist=_text(image, "exif-ifd0-Artist"),
+        exif=_exif(photo, image),
         levels=_levels(photo, image, n_pages) if tiff else (),
     )

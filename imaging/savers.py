@@ -13,8 +13,7 @@ _WEBP_EFFORT: Final = 2
 def saver(output: OutputFormat, quality: int | None, *, keep: str) -> tuple[str, dict[str, object]]:
     """Return the name of the saver for ``output`` and its options.
 
-    ``keep`` is libvips': ``exif`` for an image that carries a copyright and no more, ``none`` for
-    one that carries nothing: libvips would write an EXIF block all the same.
+    ``keep`` is libvips'.
     """
     match output:
         case OutputFormat.JPEG:

@@ -9,7 +9,7 @@ from typing import Final
 from imaging.errors import ConfigError
 from imaging.formats import OutputFormat
 
-__all__ = ["DEFAULT_QUALITY", "NAME_PATTERN", "SOURCE_FORMAT", "Fit", "RenditionSpec"]
+__all__ = ["DEFAULT_QUALITY", "NAME_PATTERN", "SOURCE_FORMAT", "Fit", "Metadata", "RenditionSpec"]
 
 NAME_PATTERN: Final = "[a-z0-9][a-z0-9_-]*"
 """Lower case, so that names stay distinct where keys are compared without case; and without the
@@ -46,6 +46,20 @@ class Fit(StrEnum):
     """Stretched to exactly the box."""
 
 
+class Metadata(StrEnum):
+    """What a rendition tells about its photo; the orientation is applied in any case."""
+
+    NONE = "none"
+    """Nothing."""
+    COPYRIGHT = "copyright"
+    """EXIF Copyright and Artist."""
+    SAFE = "safe"
+    """That, and camera, lens, exposure and time; not where, nor which camera of its kind."""
+    ALL = "all"
+    """What the photo says of itself, position and serial numbers included. Not what would no longer
+    be true: the embedded thumbnail, and XMP that describes other parts of the file."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenditionSpec:
     """One named rendition.
@@ -63,6 +77,7 @@ class RenditionSpec:
             ``contain`` still fills the box with background.
         background: Red, green and blue, 0 to 255, under transparent pixels where the format has no
             alpha, and around the photo with ``contain``.
+        metadata: What the rendition tells about its photo.
 
     Raises:
         ConfigError: A value is out of its range; the message names the key, what was expected and
@@ -77,6 +92,7 @@ class RenditionSpec:
     quality: int | None = None
     without_enlargement: bool = True
     background: tuple[int, int, int] = (255, 255, 255)
+    metadata: Metadata = Metadata.COPYRIGHT
 
     def __post_init__(self) -> None:
         if not re.fullmatch(NAME_PATTERN, self.name):

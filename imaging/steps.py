@@ -1,23 +1,51 @@
 """The steps from stored pixels to a finished rendition: one Image -> Image function each."""
 
 import math
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from functools import cache
 from typing import Final
 
 import pyvips
 
+from imaging.exif import COPYRIGHT_FIELDS, SAFE_FIELDS, write_exif
 from imaging.geometry import Box, Placement
 from imaging.header import ImageHeader
+from imaging.specs import Metadata
+from imaging.xmp import upright_xmp
 
 __all__ = [
     "crop",
     "fill_out",
     "flatten",
-    "keep_copyright_only",
+    "keep_metadata",
+    "kept",
     "pad",
     "resize",
     "to_srgb",
     "upright",
 ]
+
+# Fields of libvips that hold what a photo says of itself.
+_METADATA: Final = ("exif-", "xmp-", "iptc-", "icc-")
+
+# What would no longer be true: the thumbnail shows the photo as it was; the pixels are upright.
+_STALE: Final = frozenset(
+    {
+        "jpeg-thumbnail-data",
+        "orientation",
+        "exif-ifd0-Orientation",
+        "exif-ifd1-Orientation",
+        "icc-profile-data",
+    }
+)
+
+_EXIF_FIELDS: Final[Mapping[Metadata, AbstractSet[str]]] = {
+    Metadata.NONE: frozenset(),
+    Metadata.COPYRIGHT: COPYRIGHT_FIELDS,
+    Metadata.SAFE: SAFE_FIELDS,
+    Metadata.ALL: SAFE_FIELDS,
+}
 
 # Interpretations that a browser shows as they are, 8 bits each.
 _SHOWABLE: Final = frozenset({"srgb", "b-w"})
@@ -105,16 +133,57 @@ def upright(image: pyvips.Image) -> pyvips.Image:
     return image.autorot()
 
 
-def keep_copyright_only(image: pyvips.Image, header: ImageHeader) -> pyvips.Image:
-    """Drop every piece of metadata but EXIF Copyright and Artist."""
+def keep_metadata(image: pyvips.Image, header: ImageHeader, metadata: Metadata) -> pyvips.Image:
+    """Leave on the image what ``metadata`` lets through, and nothing else.
+
+    *Cost*: 0.4 ms where there is EXIF to write.
+    """
     image = image.copy()
+    whole = metadata is Metadata.ALL
     for field in image.get_fields():
-        if field.startswith(("exif-", "xmp-", "iptc-", "icc-", "jpeg-thumbnail", "png-comment")):
+        if field in _STALE or (not whole and field.startswith(_METADATA)):
             image.remove(field)
-    for tag, value in (("Copyright", header.copyright), ("Artist", header.artist)):
-        if value is not None:
-            image.set_type(pyvips.GValue.gstr_type, f"exif-ifd0-{tag}", value)
+    if whole and image.get_typeof("xmp-data"):
+        packet = upright_xmp(bytes(image.get("xmp-data")))  # type: ignore[arg-type]  # no blobs
+        if packet is None:
+            image.remove("xmp-data")
+        else:
+            image.set_type(pyvips.GValue.blob_type, "xmp-data", packet)  # type: ignore[arg-type]
+    names = _EXIF_FIELDS[metadata]
+    fields = {name: value for name, value in header.exif.items() if name in names}
+    if fields and not image.get_typeof("exif-data"):
+        _attach_exif(image, write_exif(fields))
     return image
+
+
+@cache
+def _tiny_jpeg() -> bytes:
+    return bytes(pyvips.Image.black(1, 1).jpegsave_buffer(keep=pyvips.enums.ForeignKeep.NONE))
+
+
+def _attach_exif(image: pyvips.Image, block: bytes) -> None:
+    """Give the image an EXIF block that its savers write as it is.
+
+    libvips writes a block anew from the ``exif-*`` fields, and turns text that differs from the
+    block's into ASCII ("(C) ???"). So block and fields come together, off a header that holds both.
+    """
+    segment = b"Exif\0\0" + block
+    tiny = _tiny_jpeg()
+    marker = b"\xff\xe1" + (len(segment) + 2).to_bytes(2, "big")
+    carrier = pyvips.Image.jpegload_buffer(tiny[:2] + marker + segment + tiny[2:])
+    for field in carrier.get_fields():
+        if field.startswith("exif-"):
+            kind = "blob_type" if field == "exif-data" else "gstr_type"
+            image.set_type(getattr(pyvips.GValue, kind), field, carrier.get(field))
+
+
+def kept(image: pyvips.Image) -> str:
+    """Return libvips' ``keep`` for what :func:`keep_metadata` left.
+
+    Without a block of their own, savers that may keep EXIF write an empty one.
+    """
+    flags = [flag for flag in ("exif", "xmp", "iptc") if image.get_typeof(f"{flag}-data")]
+    return "|".join(flags) or "none"
 
 
 def crop(image: pyvips.Image, box: Box) -> pyvips.Image:
