@@ -1,10 +1,12 @@
 """Puts a photo into a bucket, calls the handler with S3's event, and shows what came out."""
 
 import argparse
+import io
 import os
 import sys
 import tempfile
 import time
+from contextlib import redirect_stdout
 from pathlib import Path
 from urllib.parse import quote_plus
 
@@ -53,7 +55,9 @@ def _run(photo: Path, out: Path) -> int:
         from handler.app import lambda_handler
 
         started = time.perf_counter()
-        record = lambda_handler(_event(photo.name, size, etag), None)["records"][0]
+        # The record's log line, which is for CloudWatch.
+        with redirect_stdout(io.StringIO()):
+            record = lambda_handler(_event(photo.name, size, etag), None)["records"][0]
         elapsed_ms = (time.perf_counter() - started) * 1000
         if record["code"] is not None:
             print(f"{record['disposition']}: {record['code']}: {record['message']}")

@@ -7,6 +7,7 @@ from typing import Any
 
 from handler.batch import process_items
 from handler.events.shapes import open_envelope
+from handler.metrics import PhotoLog
 from handler.process import process
 from handler.s3.client import make_client
 from handler.settings import read_settings
@@ -19,9 +20,10 @@ _settings = read_settings()
 logging.getLogger().setLevel(_settings.log_level)
 configure_libvips(concurrency=_settings.concurrency)
 _client = make_client()
+_photo_log = PhotoLog(_settings.function)
 
 
-def lambda_handler(event: Mapping[str, Any], context: object) -> Any:  # noqa: ANN401, ARG001
+def lambda_handler(event: Mapping[str, Any], context: object) -> Any:  # noqa: ANN401 - what the source expects
     """Make the renditions of each photo that ``event`` names, whichever source it comes from.
 
     Returns:
@@ -33,9 +35,13 @@ def lambda_handler(event: Mapping[str, Any], context: object) -> Any:  # noqa: A
             message names each, and the others stand.
     """
     envelope = open_envelope(event)
+    request_id = getattr(context, "aws_request_id", "")
     # In the invocation, not at init: the runtime client may fork after init.
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="upload") as executor:
         reports = process_items(
-            envelope, lambda record: process(record, _settings, _client, executor)
+            envelope,
+            lambda record: process(record, _settings, _client, executor),
+            # At once: should Lambda end the invocation, what was done is known.
+            lambda report: _photo_log.photo(report, request_id),
         )
     return envelope.answer(reports)

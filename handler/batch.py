@@ -14,9 +14,16 @@ _log = logging.getLogger(__name__)
 
 
 def process_items(
-    envelope: Envelope, process: Callable[[ObjectEvent], JobReport]
+    envelope: Envelope,
+    process: Callable[[ObjectEvent], JobReport],
+    done: Callable[[JobReport], None],
 ) -> tuple[ItemReport, ...]:
-    """Return the report of each item, in order; ``process`` never raises an Exception.
+    """Return the report of each item, in order.
+
+    Args:
+        envelope: The items.
+        process: Works on one record; never raises an Exception.
+        done: Told of each record as soon as it is over.
 
     An item whose group has failed is not begun: it wants another attempt too, after the one before
     it.
@@ -24,16 +31,17 @@ def process_items(
     reports = []
     failed: set[str] = set()
     for item in envelope.items:
-        if item.group in failed:
-            records = tuple(map(_not_begun, item.events))
-        else:
-            records = tuple(
-                _unreadable(event, item, envelope.unreadable)
-                if isinstance(event, EventError)
-                else process(event)
-                for event in item.events
-            )
-        report = ItemReport(item=item, records=records)
+        records = []
+        for event in item.events:
+            if item.group in failed:
+                record = _not_begun(event)
+            elif isinstance(event, EventError):
+                record = _unreadable(event, item, envelope.unreadable)
+            else:
+                record = process(event)
+            done(record)
+            records.append(record)
+        report = ItemReport(item=item, records=tuple(records))
         if item.group is not None and report.retried:
             failed.add(item.group)
         reports.append(report)

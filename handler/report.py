@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from handler.errors import Disposition
+from handler.progress import Span, Stages
 
 __all__ = ["InvocationReport", "JobReport", "RenditionReport"]
 
@@ -28,26 +29,42 @@ class JobReport:
         bucket: The source's.
         key: The source's.
         disposition: What became of it.
+        event: What happened to the object, such as ``ObjectCreated:Put``.
+        event_time_s: When, in seconds since 1970, where the event says.
+        version_id: The source's, on a versioned bucket.
+        etag: The source's, without quotes, once S3 or the event said it.
         code: The error's, or None.
         message: The error's, or None.
+        detail: The underlying library's own words, or empty.
         loader: libvips' loader, once the header was read.
         width: Upright columns.
         height: Upright rows.
         size: Encoded bytes of the source.
+        plan: What was to happen, in a line, once it was decided.
         elapsed_ms: Milliseconds for the record.
+        stages: What they were spent on, once S3 was asked.
+        spans: The same, with the time at which each began.
         renditions: What was stored.
     """
 
     bucket: str
     key: str
     disposition: Disposition
+    event: str = ""
+    event_time_s: float | None = None
+    version_id: str | None = None
+    etag: str | None = None
     code: str | None = None
     message: str | None = None
+    detail: str = ""
     loader: str | None = None
     width: int | None = None
     height: int | None = None
     size: int | None = None
+    plan: str | None = None
     elapsed_ms: float = 0.0
+    stages: Stages | None = None
+    spans: tuple[Span, ...] = ()
     renditions: tuple[RenditionReport, ...] = ()
 
 

@@ -11,12 +11,42 @@ from handler.keys import KeyTemplate
 from imaging.config import Config, load_config
 from imaging.limits import Limits
 
-__all__ = ["Settings", "read_settings"]
+__all__ = ["Function", "Settings", "read_settings"]
 
 _DEFAULT_CONFIG: Final = Path(__file__).parent.parent / "renditions.toml"
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _MB_PER_VCPU: Final = 1769
 """https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Function:
+    """What Lambda says of the function; empty or None where it is not Lambda that runs it.
+
+    Attributes:
+        name: ``AWS_LAMBDA_FUNCTION_NAME``.
+        version: ``AWS_LAMBDA_FUNCTION_VERSION``.
+        memory_mb: ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE``.
+        initialization: ``AWS_LAMBDA_INITIALIZATION_TYPE``: ``on-demand``,
+            ``provisioned-concurrency`` or ``snap-start``.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+    """
+
+    name: str = ""
+    version: str = ""
+    memory_mb: int | None = None
+    initialization: str = ""
+
+
+def _function(environ: Mapping[str, str]) -> Function:
+    memory = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
+    return Function(
+        name=environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
+        version=environ.get("AWS_LAMBDA_FUNCTION_VERSION", ""),
+        memory_mb=int(memory) if memory.isdecimal() else None,
+        initialization=environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", ""),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +63,7 @@ class Settings:
         config: What ``RENDITIONS_CONFIG`` names, with ``LIMIT_*`` variables applied.
         log_level: ``LOG_LEVEL``.
         concurrency: libvips threads: one per vCPU that ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE`` buys.
+        function: What Lambda says of the function itself.
     """
 
     destination_bucket: str
@@ -42,6 +73,7 @@ class Settings:
     config: Config
     log_level: str
     concurrency: int
+    function: Function
 
 
 def _limits(environ: Mapping[str, str], limits: Limits) -> Limits:
@@ -80,8 +112,9 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     if level not in _LEVELS:
         raise SettingsError(f"LOG_LEVEL: expected one of {', '.join(_LEVELS)}, received {level!r}")
     config = load_config(Path(environ.get("RENDITIONS_CONFIG") or _DEFAULT_CONFIG))
-    memory = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
-    vcpus = -(-int(memory) // _MB_PER_VCPU) if memory.isdecimal() else os.cpu_count() or 1
+    function = _function(environ)
+    memory_mb = function.memory_mb
+    vcpus = -(-memory_mb // _MB_PER_VCPU) if memory_mb is not None else os.cpu_count() or 1
     return Settings(
         destination_bucket=bucket,
         key_template=template,
@@ -90,4 +123,5 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         config=replace(config, limits=_limits(environ, config.limits)),
         log_level=level,
         concurrency=max(1, vcpus),
+        function=function,
     )

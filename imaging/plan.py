@@ -1,7 +1,7 @@
 """What will happen to a photo, decided from its header alone: pure, printable, without pyvips."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
 from imaging.formats import InputFormat, OutputFormat
@@ -77,6 +77,21 @@ class RenditionPlan:
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as plain data, for printing."""
         return asdict(self)
+
+    def summary(self) -> str:
+        """Return the plan in one line, for a log."""
+        load = [
+            f"{field.name} {value}"
+            for field in fields(self.load)
+            if (value := getattr(self.load, field.name)) != field.default
+        ]
+        made = (
+            f"{rendition.spec.name} {rendition.placement.width}x{rendition.placement.height} "
+            f"{rendition.format.value}" + (f" of {rendition.parent}" if rendition.parent else "")
+            for rendition in self.renditions
+        )
+        base = f"base {self.base[0]}x{self.base[1]}"
+        return ", ".join([*load, base]) + ": " + ", ".join(made)
 
 
 def _output_format(spec: RenditionSpec, header: ImageHeader) -> OutputFormat:

@@ -4,8 +4,10 @@ import base64
 import os
 import queue
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 from botocore.exceptions import (
@@ -179,6 +181,16 @@ class S3Source:
         self._blocks: OrderedDict[int, bytes] | None = None
         self._next_block = -1
         self._window = 1
+        self.waited_s = 0.0
+        """Seconds for which the reader stood still for bytes."""
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.waited_s += time.perf_counter() - started
 
     @property
     def size(self) -> int:
@@ -196,7 +208,8 @@ class S3Source:
             if self._queue is None:
                 # The first kilobyte tells a format that seeks; only then is reading ahead worth it.
                 if self._at == 0:
-                    count = self._body.readinto(buffer)
+                    with self._waiting():
+                        count = self._body.readinto(buffer)
                     self._at += count
                     return count
                 self._start()
@@ -234,7 +247,8 @@ class S3Source:
         if self._at == self.size and self._queue is None:
             return memoryview(b"")
         assert self._queue is not None  # noqa: S101 - made before the first chunk
-        item = self._queue.get()
+        with self._waiting():
+            item = self._queue.get()
         if isinstance(item, Exception) or not item:
             # The end stays the end, however often it is read.
             self._queue.put(item)
@@ -271,7 +285,8 @@ class S3Source:
         forward = number == self._next_block
         self._window = min(self._window * 2, _MAX_WINDOW) if forward else 1
         start = number * _BLOCK_BYTES
-        data = self._body.range(start, min(start + self._window * _BLOCK_BYTES, self.size))
+        with self._waiting():
+            data = self._body.range(start, min(start + self._window * _BLOCK_BYTES, self.size))
         for at in range(0, len(data), _BLOCK_BYTES):
             self._blocks[number + at // _BLOCK_BYTES] = data[at : at + _BLOCK_BYTES]
         self._next_block = number + self._window

@@ -48,7 +48,7 @@ def _answer(event: dict[str, Any], failing: set[str] = frozenset()) -> tuple[lis
         )
 
     envelope = open_envelope(event)
-    return worked, envelope.answer(process_items(envelope, process))
+    return worked, envelope.answer(process_items(envelope, process, lambda _: None))
 
 
 def test_a_notification_s_key_is_decoded_once() -> None:
