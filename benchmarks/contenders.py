@@ -30,8 +30,9 @@ def renditions(photo: Path) -> None:
     with OpenPhoto(FileSource(photo)) as opened:
         plan = make_plan(read_header(opened), config.renditions, config.limits)
         made = list(render(plan, opened, lambda _: MemorySink()))
-    _check(made[0].width, made[0].height, (2048, 1365))
-    _check(made[-1].width, made[-1].height, (160, 160))
+    # The largest is written last.
+    _check(made[-1].width, made[-1].height, (2048, 1365))
+    _check(made[0].width, made[0].height, (160, 160))
 
 
 def thumbnail_per_size(photo: Path) -> None:

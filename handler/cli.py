@@ -79,6 +79,7 @@ def _render_one(path: Path, place: Path, out: Path, config: Config) -> dict[str,
                 made.append(  # noqa: PERF401 - what was made before an error is reported too
                     {
                         "name": rendition.planned.spec.name,
+                        "format": rendition.planned.format.value,
                         "width": rendition.width,
                         "height": rendition.height,
                         "bytes": rendition.size,

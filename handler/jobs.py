@@ -47,7 +47,7 @@ def destination(
         # User metadata is ASCII; keys are not.
         "source-key": event.key.encode("ascii", "backslashreplace").decode(),
         "source-etag": etag.strip('"'),
-        "spec": rendition.spec.digest(),
+        "spec": rendition.spec.digest(rendition.format),
     }
     if event.version_id is not None:
         lineage["source-version"] = event.version_id

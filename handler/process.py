@@ -119,6 +119,7 @@ def _make(
     return tuple(
         RenditionReport(
             name=rendition.planned.spec.name,
+            format=rendition.planned.format.value,
             key=place.key,
             width=rendition.width,
             height=rendition.height,

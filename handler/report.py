@@ -11,9 +11,10 @@ __all__ = ["InvocationReport", "JobReport", "RenditionReport"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenditionReport:
-    """One stored rendition: its name, key, dimensions, bytes, and milliseconds to make it."""
+    """One stored rendition: what, where, its dimensions, bytes, and milliseconds to make it."""
 
     name: str
+    format: str
     key: str
     width: int
     height: int

@@ -79,13 +79,29 @@ def _colour(value: object) -> tuple[int, int, int]:
     raise _Unexpected(expected)
 
 
+_format = _one_of({**{output.value: output for output in OutputFormat}, SOURCE_FORMAT: None})
+
+
+def _formats(value: object) -> tuple[OutputFormat | None, ...]:
+    return tuple(map(_format, value if isinstance(value, list) else [value]))
+
+
+def _quality(value: object) -> int | dict[OutputFormat, int]:
+    if not isinstance(value, dict):
+        return _integer(value)
+    try:
+        return {OutputFormat(output): _integer(quality) for output, quality in value.items()}
+    except ValueError:
+        raise _Unexpected("an integer, or one for each format") from None
+
+
 _RENDITION_KEYS: Final[Mapping[str, Callable[[object], object]]] = {
     "name": _text,
     "width": _integer,
     "height": _integer,
     "fit": _one_of({fit.value: fit for fit in Fit}),
-    "format": _one_of({**{output.value: output for output in OutputFormat}, SOURCE_FORMAT: None}),
-    "quality": _integer,
+    "format": _formats,
+    "quality": _quality,
     "without_enlargement": _boolean,
     "background": _colour,
     "metadata": _one_of({metadata.value: metadata for metadata in Metadata}),
@@ -121,6 +137,8 @@ def _read_rendition(file: str, position: int, table: object) -> RenditionSpec:
     if "name" not in values:
         msg = f"{where}: name: expected text but received nothing"
         raise ConfigError(msg)
+    if "format" in values:
+        values["formats"] = values.pop("format")
     try:
         return RenditionSpec(**values)
     except ConfigError as error:

@@ -1,6 +1,7 @@
 """Carries out a plan: decode once, hold one base, derive and encode each rendition."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -76,10 +77,43 @@ def _decode(plan: RenditionPlan, photo: OpenPhoto) -> pyvips.Image:
     return image
 
 
+class _Pictures:
+    """The pictures of one photo: each resized once, however many are made or encoded from it.
+
+    *Cost*: those that are a parent, or are encoded more than once, stay in memory until the end.
+    """
+
+    def __init__(self, plan: RenditionPlan, base: pyvips.Image) -> None:
+        self._planned = {planned.spec.name: planned for planned in plan.renditions}
+        self._parents = {planned.parent for planned in plan.renditions}
+        self._encoded = Counter(planned.spec.name for planned in plan.renditions)
+        self._resized: dict[str | None, pyvips.Image] = {None: base}
+        self._cropped: dict[str, pyvips.Image] = {}
+
+    def _resize(self, name: str | None) -> pyvips.Image:
+        if name not in self._resized:
+            assert name is not None  # noqa: S101 - the base is there from the start
+            placement = self._planned[name].placement
+            image = steps.resize(
+                self._resize(self._planned[name].parent), placement.width, placement.height
+            )
+            self._resized[name] = image.copy_memory() if name in self._parents else image
+        return self._resized[name]
+
+    def cropped(self, name: str) -> pyvips.Image:
+        """Return the picture of the spec ``name``, before the format has a say."""
+        if name not in self._cropped:
+            image = self._resize(name)
+            crop = self._planned[name].placement.crop
+            if crop is not None:
+                image = steps.crop(image, crop)
+            self._cropped[name] = image.copy_memory() if self._encoded[name] > 1 else image
+        return self._cropped[name]
+
+
 def _finish(image: pyvips.Image, rendition: PlannedRendition) -> pyvips.Image:
+    """Return what is encoded: flattened where the format has no alpha, and padded."""
     spec, placement = rendition.spec, rendition.placement
-    if placement.crop is not None:
-        image = steps.crop(image, placement.crop)
     if not rendition.format.has_alpha:
         image = steps.flatten(image, spec.background)
     if placement.canvas is not None:
@@ -102,17 +136,10 @@ def render(
         SourceError: Its bytes cannot be read; nothing was committed.
         SinkError: A rendition could not be handed on; it was aborted, earlier ones stand.
     """
-    base = _decode(plan, photo)
-    parents = {rendition.parent for rendition in plan.renditions}
-    resized: dict[str | None, pyvips.Image] = {None: base}
+    pictures = _Pictures(plan, _decode(plan, photo))
     for rendition in plan.renditions:
         started = time.perf_counter()
-        placement = rendition.placement
-        image = steps.resize(resized[rendition.parent], placement.width, placement.height)
-        if rendition.spec.name in parents:
-            image = image.copy_memory()
-            resized[rendition.spec.name] = image
-        image = _finish(image, rendition)
+        image = _finish(pictures.cropped(rendition.spec.name), rendition)
         image = steps.keep_metadata(image, plan.header, rendition.spec.metadata)
         name, options = saver(rendition.format, rendition.quality, keep=steps.kept(image))
         size = encode(image, name, options, open_sink(rendition))

@@ -1,6 +1,6 @@
 """What will happen to a photo, decided from its header alone: pure, printable, without pyvips."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
@@ -8,7 +8,7 @@ from imaging.formats import InputFormat, OutputFormat
 from imaging.geometry import Placement, is_sideways, place, scaled
 from imaging.header import ImageHeader
 from imaging.limits import Limits
-from imaging.specs import DEFAULT_QUALITY, Fit, RenditionSpec
+from imaging.specs import Fit, RenditionSpec
 
 __all__ = ["Load", "PlannedRendition", "RenditionPlan", "make_plan"]
 
@@ -40,7 +40,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedRendition:
-    """One rendition and where its pixels come from.
+    """One rendition, in one format, and where its pixels come from.
 
     Attributes:
         spec: What was asked.
@@ -66,7 +66,8 @@ class RenditionPlan:
         header: The photo's.
         load: How it is decoded.
         base: Width and height, upright, of the one image that is held in memory.
-        renditions: In the order in which they are made; each after its parent.
+        renditions: In the order in which they are written: AVIF after everything else, and of
+            either the largest last. Those of one spec share one picture.
     """
 
     header: ImageHeader
@@ -94,9 +95,8 @@ class RenditionPlan:
         return ", ".join([*load, base]) + ": " + ", ".join(made)
 
 
-def _output_format(spec: RenditionSpec, header: ImageHeader) -> OutputFormat:
-    if spec.format is not None:
-        return spec.format
+def _source_format(header: ImageHeader) -> OutputFormat:
+    """Return the photo's own format, or the one that comes closest among those that can be made."""
     match header.format:
         case InputFormat.JPEG:
             return OutputFormat.JPEG
@@ -109,6 +109,11 @@ def _output_format(spec: RenditionSpec, header: ImageHeader) -> OutputFormat:
         case InputFormat.TIFF:
             # No browser shows TIFF.
             return OutputFormat.PNG if header.has_alpha else OutputFormat.JPEG
+
+
+def _outputs(spec: RenditionSpec, header: ImageHeader) -> list[OutputFormat]:
+    """Return what ``spec`` is encoded to; once, where the photo's own format is named too."""
+    return list(dict.fromkeys(output or _source_format(header) for output in spec.formats))
 
 
 def _shrinks_to(side: int, shrink: int, target: int) -> bool:
@@ -161,6 +166,37 @@ def _base(header: ImageHeader, placements: Sequence[Placement]) -> tuple[int, in
     )
 
 
+def _parents(
+    specs: Sequence[RenditionSpec], placements: Mapping[str, Placement]
+) -> dict[str, str | None]:
+    """Return for each spec the smallest rendition that it can be made from; None for the base."""
+    parents: dict[str, str | None] = {}
+    able: list[str] = []
+    for spec in sorted(
+        specs, key=lambda spec: -placements[spec.name].width * placements[spec.name].height
+    ):
+        placement = placements[spec.name]
+        parents[spec.name] = next(
+            (
+                name
+                for name in reversed(able)
+                # One pixel less is rounding: 320 x 213 is twice 160 x 107.
+                if placements[name].width + 1 >= _PARENT_RATIO * placement.width
+                and placements[name].height + 1 >= _PARENT_RATIO * placement.height
+            ),
+            None,
+        )
+        if spec.fit is not Fit.FILL and placement.crop is None and placement.canvas is None:
+            able.append(spec.name)
+    return parents
+
+
+def _writing_order(planned: PlannedRendition) -> tuple[bool, int]:
+    """Put what takes long last, so that a photo can be shown early: AVIF, and what is large."""
+    width, height = planned.placement.output
+    return planned.format is OutputFormat.AVIF, width * height
+
+
 def make_plan(header: ImageHeader, specs: Sequence[RenditionSpec], limits: Limits) -> RenditionPlan:
     """Return how ``specs`` are made of a photo with ``header``; nothing is decoded.
 
@@ -170,37 +206,22 @@ def make_plan(header: ImageHeader, specs: Sequence[RenditionSpec], limits: Limit
     limits.check_header(header)
     width, height = header.upright
     placements = {spec.name: place(width, height, spec) for spec in specs}
-    # Largest first: parents come before their children, and the longest upload starts earliest.
-    ordered = sorted(
-        specs, key=lambda spec: -placements[spec.name].width * placements[spec.name].height
-    )
-    planned: list[PlannedRendition] = []
-    for spec in ordered:
-        placement = placements[spec.name]
-        parents = [
-            made
-            for made in planned
-            if made.spec.fit is not Fit.FILL
-            and made.placement.crop is None
-            and made.placement.canvas is None
-            # One pixel less is rounding: 320 x 213 is twice 160 x 107.
-            and made.placement.width + 1 >= _PARENT_RATIO * placement.width
-            and made.placement.height + 1 >= _PARENT_RATIO * placement.height
-        ]
-        output = _output_format(spec, header)
-        quality = (
-            None if DEFAULT_QUALITY[output] is None else spec.quality or DEFAULT_QUALITY[output]
+    parents = _parents(specs, placements)
+    planned = [
+        PlannedRendition(
+            spec=spec,
+            placement=placements[spec.name],
+            parent=parents[spec.name],
+            format=output,
+            quality=spec.quality_of(output),
         )
-        planned.append(
-            PlannedRendition(
-                spec=spec,
-                placement=placement,
-                parent=parents[-1].spec.name if parents else None,
-                format=output,
-                quality=quality,
-            )
-        )
+        for spec in specs
+        for output in _outputs(spec, header)
+    ]
     base = _base(header, list(placements.values()))
     return RenditionPlan(
-        header=header, load=_load(header, base), base=base, renditions=tuple(planned)
+        header=header,
+        load=_load(header, base),
+        base=base,
+        renditions=tuple(sorted(planned, key=_writing_order)),
     )

@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from dataclasses import astuple, dataclass
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -69,9 +70,10 @@ class RenditionSpec:
         width: Columns at most; None leaves them free.
         height: Rows at most; None leaves them free. Neither: the photo's own size.
         fit: How the photo meets the box; ``contain`` and ``fill`` want both sides.
-        format: What to encode to; None for the photo's own format, where that can be made (GIF
-            becomes PNG; TIFF becomes JPEG, or PNG where it has alpha).
-        quality: 1 to 100; None for :data:`DEFAULT_QUALITY`.
+        formats: What to encode to, each once; None for the photo's own format, where that can be
+            made (GIF becomes PNG; TIFF becomes JPEG, or PNG where it has alpha).
+        quality: 1 to 100, for every format or for each that is named; :data:`DEFAULT_QUALITY`
+            elsewhere.
         without_enlargement: Never make a pixel that the photo does not have: a photo smaller than
             the box keeps its size. ``cover`` then crops to what the photo covers of the box, and
             ``contain`` still fills the box with background.
@@ -88,8 +90,8 @@ class RenditionSpec:
     width: int | None = None
     height: int | None = None
     fit: Fit = Fit.INSIDE
-    format: OutputFormat | None = OutputFormat.JPEG
-    quality: int | None = None
+    formats: tuple[OutputFormat | None, ...] = (OutputFormat.JPEG,)
+    quality: int | Mapping[OutputFormat, int] | None = None
     without_enlargement: bool = True
     background: tuple[int, int, int] = (255, 255, 255)
     metadata: Metadata = Metadata.COPYRIGHT
@@ -100,17 +102,42 @@ class RenditionSpec:
         for key, side in (("width", self.width), ("height", self.height)):
             if side is not None and not 1 <= side <= MAX_DIMENSION:
                 raise _invalid(key, f"an integer from 1 to {MAX_DIMENSION}", side)
-        if self.quality is not None and not 1 <= self.quality <= 100:  # noqa: PLR2004 - the scale of Q
-            raise _invalid("quality", "an integer from 1 to 100", self.quality)
+        if not self.formats or len(set(self.formats)) < len(self.formats):
+            # Twice the same format would be twice the same destination key.
+            listed = [output.value if output else SOURCE_FORMAT for output in self.formats]
+            raise _invalid("format", "one format or more, each once", listed)
+        self._check_quality()
         if not all(0 <= value <= 255 for value in self.background):  # noqa: PLR2004 - one byte
             raise _invalid("background", "three integers from 0 to 255", list(self.background))
         if self.fit in {Fit.CONTAIN, Fit.FILL} and None in {self.width, self.height}:
             raise _invalid("fit", f"both width and height for {self.fit.value!r}", "one of them")
 
-    def digest(self) -> str:
-        """Return 16 hexadecimal digits that change whenever the rendition would look different."""
-        asked = repr((_PIPELINE_VERSION, *map(str, astuple(self))))
-        return hashlib.sha256(asked.encode()).hexdigest()[:16]
+    def _check_quality(self) -> None:
+        each = self.quality if isinstance(self.quality, Mapping) else {None: self.quality}
+        for output, quality in each.items():
+            key = f"quality.{output}" if output else "quality"
+            if quality is not None and not 1 <= quality <= 100:  # noqa: PLR2004 - the scale of Q
+                raise _invalid(key, "an integer from 1 to 100", quality)
+            if output and None not in self.formats and output not in self.formats:
+                raise _invalid(key, "a format that format names", output.value)
+
+    def quality_of(self, output: OutputFormat) -> int | None:
+        """Return ``Q`` for ``output``; None where the format has none."""
+        default = DEFAULT_QUALITY[output]
+        if default is None:
+            return None
+        if isinstance(self.quality, Mapping):
+            return self.quality.get(output, default)
+        return default if self.quality is None else self.quality
+
+    def digest(self, output: OutputFormat) -> str:
+        """Return 16 hexadecimal digits that change whenever ``output`` would look different.
+
+        What the spec says of other formats does not count: adding one makes no old one stale.
+        """
+        asked = replace(self, formats=(output,), quality=self.quality_of(output))
+        text = repr((_PIPELINE_VERSION, *map(str, astuple(asked))))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _invalid(key: str, expected: str, received: object) -> ConfigError:

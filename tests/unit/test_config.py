@@ -6,6 +6,8 @@ import pytest
 
 from imaging.config import load_config, parse_config
 from imaging.errors import ConfigError
+from imaging.formats import OutputFormat
+from imaging.specs import RenditionSpec
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -32,6 +34,27 @@ def test_the_default_file_makes_five() -> None:
         ('[[renditions]]\nname = "a"\nwidth = 0', "width: expected an integer from 1 to 65535"),
         ('[[renditions]]\nname = "a"\nfit = "crop"', 'fit: expected one of "inside"'),
         ('[[renditions]]\nname = "a"\nquality = 101', "quality: expected an integer from 1 to 100"),
+        ('[[renditions]]\nname = "a"\nformat = "heic"', 'format: expected one of "jpeg", "webp"'),
+        (
+            '[[renditions]]\nname = "a"\nformat = []',
+            "format: expected one format or more, each once",
+        ),
+        (
+            '[[renditions]]\nname = "a"\nformat = ["jpeg", "jpeg"]',
+            "format: expected one format or more, each once but received ['jpeg', 'jpeg']",
+        ),
+        (
+            '[[renditions]]\nname = "a"\nquality = { avif = 50 }',
+            "quality.avif: expected a format that format names but received 'avif'",
+        ),
+        (
+            '[[renditions]]\nname = "a"\nquality = { heic = 50 }',
+            "quality: expected an integer, or one for each format",
+        ),
+        (
+            '[[renditions]]\nname = "a"\nquality = { jpeg = 0 }',
+            "quality.jpeg: expected an integer from 1 to 100 but received 0",
+        ),
         ('[[renditions]]\nname = "a"\nbackground = "white"', "background: expected a colour"),
         ('[[renditions]]\nname = "A/b"', "name: expected text that matches"),
         ("[[renditions]]\nwidth = 3", "rendition 1: name: expected text but received nothing"),
@@ -46,3 +69,25 @@ def test_what_is_wrong_is_named(text: str, message: str) -> None:
         parse_config(text, file="mine.toml")
     assert caught.value.message.startswith("mine.toml: ")
     assert message in caught.value.message
+
+
+def test_a_rendition_may_name_several_formats_and_a_quality_for_each() -> None:
+    """What ``quality`` does not name has its format's default; PNG has none."""
+    text = """
+[[renditions]]
+name = "a"
+format = ["avif", "jpeg", "png"]
+quality = { avif = 50 }
+"""
+    (spec,) = parse_config(text, file="mine.toml").renditions
+    assert spec.formats == (OutputFormat.AVIF, OutputFormat.JPEG, OutputFormat.PNG)
+    assert [spec.quality_of(output) for output in spec.formats] == [50, 85, None]
+
+
+def test_a_further_format_makes_no_rendition_stale() -> None:
+    """The digest is of one format: what the spec says of others does not change it."""
+    jpeg, png = OutputFormat.JPEG, OutputFormat.PNG
+    one = RenditionSpec(name="a", width=100, formats=(jpeg,))
+    two = RenditionSpec(name="a", width=100, formats=(png, jpeg), quality={jpeg: 85})
+    assert one.digest(jpeg) == two.digest(jpeg) != two.digest(png)
+    assert one.digest(jpeg) != RenditionSpec(name="a", width=100, quality=84).digest(jpeg)

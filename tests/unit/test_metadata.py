@@ -54,7 +54,7 @@ def inflated(png: bytes) -> bytes:
 def encoded(data: bytes, metadata: Metadata) -> dict[OutputFormat, bytes]:
     """Return the bytes of one rendition of each output format, and a PNG's texts inflated."""
     specs = [
-        RenditionSpec(name=output.value, width=100, format=output, metadata=metadata)
+        RenditionSpec(name=output.value, width=100, formats=(output,), metadata=metadata)
         for output in OutputFormat
     ]
     sinks: dict[OutputFormat, MemorySink] = {}

@@ -33,10 +33,22 @@ _WRITTEN: Final = JobReport(
     stages=Stages(wait_ms=10, decode_ms=90, encode_ms=100, upload_ms=10),
     renditions=(
         RenditionReport(
-            name="large", key="a/large.jpg", width=1280, height=853, size=250_000, elapsed_ms=20.0
+            name="large",
+            format="jpeg",
+            key="a/large.jpg",
+            width=1280,
+            height=853,
+            size=250_000,
+            elapsed_ms=20.0,
         ),
         RenditionReport(
-            name="small", key="a/small.jpg", width=320, height=213, size=18_000, elapsed_ms=7.0
+            name="small",
+            format="jpeg",
+            key="a/small.jpg",
+            width=320,
+            height=213,
+            size=18_000,
+            elapsed_ms=7.0,
         ),
     ),
 )

@@ -15,7 +15,7 @@ from imaging.specs import Fit, RenditionSpec
 from tests.photos import avif, corner_colours, gif, jpeg, png, psnr, tiff, upright_reference, webp
 
 INSIDE = tuple(
-    RenditionSpec(name=f"w{side}", width=side, height=side, format=OutputFormat.PNG)
+    RenditionSpec(name=f"w{side}", width=side, height=side, formats=(OutputFormat.PNG,))
     for side in (512, 320, 160, 80)
 )
 
@@ -69,7 +69,7 @@ def test_renditions_agree_with_an_independent_resize(kind: str) -> None:
 def test_every_orientation_comes_out_upright_at_every_fit(orientation: int, fit: Fit) -> None:
     """The corners of the scene are where they belong, and the tag is gone."""
     data = jpeg(600, 400, orientation=orientation)  # type: ignore[arg-type]
-    spec = RenditionSpec(name="a", width=300, height=200, fit=fit, format=OutputFormat.JPEG)
+    spec = RenditionSpec(name="a", width=300, height=200, fit=fit)
     _, images = rendered(data, (spec,))
     assert (images["a"].width, images["a"].height) == (300, 200)
     assert corner_colours(images["a"]) == corner_colours(
@@ -83,7 +83,7 @@ def test_one_base_serves_all_and_large_parents_serve_small_children() -> None:
     plan, _ = rendered(jpeg(2400, 1600), INSIDE)
     assert plan.load.shrink == 4
     assert plan.base == (512, 341)
-    assert [planned.parent for planned in plan.renditions] == [None, None, "w320", "w160"]
+    assert [planned.parent for planned in plan.renditions] == ["w160", "w320", None, None]
 
 
 def test_only_the_copyright_stays_of_the_metadata() -> None:

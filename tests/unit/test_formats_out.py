@@ -1,0 +1,109 @@
+"""Several formats at one size: one resize, each format in its turn."""
+
+import pytest
+import pyvips
+
+from imaging import steps
+from imaging.bridge import OpenPhoto
+from imaging.formats import OutputFormat
+from imaging.limits import Limits
+from imaging.local import MemorySink, MemorySource
+from imaging.pipeline import Rendition, render
+from imaging.plan import make_plan
+from imaging.reading import read_header
+from imaging.specs import RenditionSpec
+from tests.photos import avif, gif, jpeg, png, psnr, tiff, webp
+
+AVIF, JPEG, PNG, WEBP = OutputFormat.AVIF, OutputFormat.JPEG, OutputFormat.PNG, OutputFormat.WEBP
+
+
+def made(data: bytes, *specs: RenditionSpec) -> list[tuple[Rendition, pyvips.Image]]:
+    """Return each rendition in the order of writing, and what it looks like."""
+    sinks: list[MemorySink] = []
+
+    def open_sink(_: object) -> MemorySink:
+        sinks.append(MemorySink())
+        return sinks[-1]
+
+    with OpenPhoto(MemorySource(data)) as photo:
+        plan = make_plan(read_header(photo), specs, Limits())
+        renditions = list(render(plan, photo, open_sink))
+    images = [pyvips.Image.new_from_buffer(sink.data or b"", "") for sink in sinks]
+    return list(zip(renditions, images, strict=True))
+
+
+def test_avif_comes_last_and_of_the_rest_the_largest() -> None:
+    """Whoever waits for the photo has something to show before the slow and the large are done."""
+    specs = (
+        RenditionSpec(name="large", width=200, formats=(AVIF, JPEG)),
+        RenditionSpec(name="small", width=100, formats=(AVIF, WEBP, PNG)),
+    )
+    order = [
+        (rendition.planned.spec.name, rendition.planned.format.value)
+        for rendition, _ in made(jpeg(600, 400), *specs)
+    ]
+    assert order == [
+        ("small", "webp"),
+        ("small", "png"),
+        ("large", "jpeg"),
+        ("small", "avif"),
+        ("large", "avif"),
+    ]
+
+
+def test_all_formats_of_a_size_come_from_one_resize(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The base is resized to each size once, whatever the number of formats."""
+    sizes: list[tuple[int, int]] = []
+    resize = steps.resize
+
+    def counting(image: pyvips.Image, width: int, height: int) -> pyvips.Image:
+        sizes.append((width, height))
+        return resize(image, width, height)
+
+    monkeypatch.setattr(steps, "resize", counting)
+    specs = (
+        RenditionSpec(name="large", width=400, formats=(AVIF, JPEG, WEBP)),
+        RenditionSpec(name="small", width=100, formats=(PNG, JPEG)),
+    )
+    assert len(made(jpeg(800, 600), *specs)) == 5
+    # The first is the decode's, from the photo to the base.
+    assert sizes == [(400, 300), (400, 300), (100, 75)]
+
+
+@pytest.mark.parametrize(
+    ("photo", "expected"),
+    [
+        (jpeg, [JPEG, AVIF]),
+        (webp, [WEBP, AVIF]),
+        (png, [PNG, AVIF]),
+        (gif, [PNG, AVIF]),
+        (tiff, [JPEG, AVIF]),
+        (avif, [AVIF]),
+    ],
+)
+def test_the_photos_own_format_is_made_once(photo: object, expected: list[OutputFormat]) -> None:
+    """Where ``source`` is a format that is named too, there is one rendition of it, not two."""
+    assert callable(photo)
+    spec = RenditionSpec(name="a", width=80, formats=(AVIF, None))
+    formats = [rendition.planned.format for rendition, _ in made(photo(160, 120), spec)]
+    assert formats == expected
+
+
+def test_every_format_shows_the_same_picture() -> None:
+    """Of a photo with alpha, JPEG is laid on the background and the others keep the alpha."""
+    spec = RenditionSpec(name="a", width=300, formats=(JPEG, WEBP, PNG, AVIF), quality=90)
+    images = {
+        rendition.planned.format: image
+        for rendition, image in made(png(600, 400, alpha=True), spec)
+    }
+    assert {output: image.bands for output, image in images.items()} == {
+        JPEG: 3,
+        WEBP: 4,
+        PNG: 4,
+        AVIF: 4,
+    }
+    white = [255.0, 255.0, 255.0]
+    exact = images[PNG].flatten(background=white)
+    assert psnr(images[JPEG], exact) >= 32
+    assert psnr(images[WEBP].flatten(background=white), exact) >= 32
+    assert psnr(images[AVIF].flatten(background=white), exact) >= 32
