@@ -90,3 +90,10 @@ class SinkError(RenditionsError):
 
     code = "sink-failed"
     retryable = True
+
+
+class OutOfTimeError(RenditionsError):
+    """There is no time left to finish; what was begun is undone, and another attempt may do it."""
+
+    code = "out-of-time"
+    retryable = True

@@ -9,6 +9,7 @@ import pyvips
 
 from imaging import steps
 from imaging.bridge import OpenPhoto, encode
+from imaging.deadline import NEVER, Deadline
 from imaging.formats import InputFormat
 from imaging.geometry import is_sideways
 from imaging.plan import Load, PlannedRendition, RenditionPlan
@@ -16,6 +17,8 @@ from imaging.savers import saver
 from imaging.streams import ByteSink
 
 __all__ = ["Rendition", "render"]
+
+Watch = Callable[[pyvips.Image], pyvips.Image]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +55,7 @@ def _load_options(format_: InputFormat, load: Load) -> dict[str, object]:
     return options
 
 
-def _decode(plan: RenditionPlan, photo: OpenPhoto) -> pyvips.Image:
+def _decode(plan: RenditionPlan, photo: OpenPhoto, watch: Watch) -> pyvips.Image:
     """Return the base, upright, in sRGB, in memory: the photo's bytes are done with.
 
     *Order*: the resize comes first, so that colour and orientation touch the few pixels that stay.
@@ -63,7 +66,7 @@ def _decode(plan: RenditionPlan, photo: OpenPhoto) -> pyvips.Image:
     """
     header = plan.header
     columns, rows = plan.base[::-1] if is_sideways(header.orientation) else plan.base
-    image = photo.load(**_load_options(photo.format, plan.load))
+    image = watch(photo.load(**_load_options(photo.format, plan.load)))
     with photo.decoding():
         if plan.load.shrink > 1:
             image = steps.fill_out(image, header, plan.load.shrink)
@@ -122,7 +125,10 @@ def _finish(image: pyvips.Image, rendition: PlannedRendition) -> pyvips.Image:
 
 
 def render(
-    plan: RenditionPlan, photo: OpenPhoto, open_sink: Callable[[PlannedRendition], ByteSink]
+    plan: RenditionPlan,
+    photo: OpenPhoto,
+    open_sink: Callable[[PlannedRendition], ByteSink],
+    deadline: Deadline = NEVER,
 ) -> Iterator[Rendition]:
     """Make each planned rendition and commit it to the sink that ``open_sink`` gives for it.
 
@@ -135,14 +141,25 @@ def render(
         RejectedPhotoError: The photo cannot be decoded; nothing was committed.
         SourceError: Its bytes cannot be read; nothing was committed.
         SinkError: A rendition could not be handed on; it was aborted, earlier ones stand.
+        OutOfTimeError: ``deadline`` passed; what was under way was aborted, earlier ones stand.
     """
-    pictures = _Pictures(plan, _decode(plan, photo))
+    with deadline.stopping() as watch:
+        yield from _render(plan, photo, open_sink, watch)
+
+
+def _render(
+    plan: RenditionPlan,
+    photo: OpenPhoto,
+    open_sink: Callable[[PlannedRendition], ByteSink],
+    watch: Watch,
+) -> Iterator[Rendition]:
+    pictures = _Pictures(plan, _decode(plan, photo, watch))
     for rendition in plan.renditions:
         started = time.perf_counter()
         image = _finish(pictures.cropped(rendition.spec.name), rendition)
         image = steps.keep_metadata(image, plan.header, rendition.spec.metadata)
         name, options = saver(rendition.format, rendition.quality, keep=steps.kept(image))
-        size = encode(image, name, options, open_sink(rendition))
+        size = encode(watch(image), name, options, open_sink(rendition))
         yield Rendition(
             planned=rendition,
             width=image.width,
