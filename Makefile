@@ -99,6 +99,10 @@ integration: $(READY) ## Run the tests against an S3 server over HTTP and TLS.
 unit contract integration:
 	@$(PY) -m pytest tests/$@
 
+.PHONY: fuzz
+fuzz: $(READY) ## Render mutated photos in processes that may die (MUTANTS=5000).
+	@$(PY) -m tests.fuzz $(if $(MUTANTS),--mutants $(MUTANTS))
+
 .PHONY: container
 container: $(READY) engine ## Run the tests of the built image under the emulator.
 	@$(PY) -m pytest tests/container

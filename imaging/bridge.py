@@ -5,6 +5,7 @@ end-of-file, and a JPEG or PNG cut short then "succeeds". So every callback here
 exception, answers -1, and the capture outranks whatever libvips reports, success included.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, Self
@@ -101,6 +102,10 @@ class OpenPhoto:
 
     def _on_seek(self, offset: int, whence: int) -> int:
         if self._captured is not None:
+            return -1
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}[whence]
+        if start + offset < 0:
+            # A broken photo points there; that is no failure of its source.
             return -1
         try:
             self._position = self._bytes.seek(offset, whence)

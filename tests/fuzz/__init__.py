@@ -1,0 +1,1 @@
+"""Mutated photos through the whole pipeline, in processes that may die: ``make fuzz``."""
