@@ -34,7 +34,7 @@ def lambda_handler(event: Mapping[str, Any], context: object) -> Any:  # noqa: A
         InvocationError: A record wants another attempt, and raising is how the source is told; the
             message names each, and the others stand.
     """
-    envelope = open_envelope(event)
+    envelope = open_envelope(event, _settings.job_attributes)
     request_id = getattr(context, "aws_request_id", "")
     # In the invocation, not at init: the runtime client may fork after init.
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="upload") as executor:

@@ -11,7 +11,7 @@ from handler.keys import KeyTemplate
 from imaging.config import Config, load_config
 from imaging.limits import Limits
 
-__all__ = ["Function", "Settings", "read_settings"]
+__all__ = ["Function", "JobAttributes", "Settings", "read_settings"]
 
 _DEFAULT_CONFIG: Final = Path(__file__).parent.parent / "renditions.toml"
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -50,6 +50,21 @@ def _function(environ: Mapping[str, str]) -> Function:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobAttributes:
+    """What the fields of a job are called in the items of a DynamoDB table.
+
+    Attributes:
+        bucket: ``DYNAMODB_BUCKET_ATTRIBUTE``.
+        key: ``DYNAMODB_KEY_ATTRIBUTE``.
+        version_id: ``DYNAMODB_VERSION_ATTRIBUTE``.
+    """
+
+    bucket: str = "bucket"
+    key: str = "key"
+    version_id: str = "versionId"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What the environment says.
 
@@ -60,6 +75,7 @@ class Settings:
             source's own bucket must not begin with it. With ``SOURCE_BUCKET`` that is checked at
             init already.
         cache_control: ``CACHE_CONTROL`` of every rendition.
+        job_attributes: ``DYNAMODB_*_ATTRIBUTE``.
         config: What ``RENDITIONS_CONFIG`` names, with ``LIMIT_*`` variables applied.
         log_level: ``LOG_LEVEL``.
         concurrency: libvips threads: one per vCPU that ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE`` buys.
@@ -70,6 +86,7 @@ class Settings:
     key_template: KeyTemplate
     source_prefix: str
     cache_control: str
+    job_attributes: JobAttributes
     config: Config
     log_level: str
     concurrency: int
@@ -86,6 +103,20 @@ def _limits(environ: Mapping[str, str], limits: Limits) -> Limits:
             raise SettingsError(f"{variable}: expected an integer of 1 or more, received {text!r}")
         changes[name] = int(text)
     return replace(limits, **changes)
+
+
+def _job_attributes(environ: Mapping[str, str]) -> JobAttributes:
+    names = {
+        "bucket": "DYNAMODB_BUCKET_ATTRIBUTE",
+        "key": "DYNAMODB_KEY_ATTRIBUTE",
+        "version_id": "DYNAMODB_VERSION_ATTRIBUTE",
+    }
+    for variable in names.values():
+        if environ.get(variable) == "":
+            raise SettingsError(f"{variable}: expected an attribute's name but received nothing")
+    return JobAttributes(
+        **{field: environ[variable] for field, variable in names.items() if variable in environ}
+    )
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -120,6 +151,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         key_template=template,
         source_prefix=source_prefix,
         cache_control=environ.get("CACHE_CONTROL", "public, max-age=31536000, immutable"),
+        job_attributes=_job_attributes(environ),
         config=replace(config, limits=_limits(environ, config.limits)),
         log_level=level,
         concurrency=max(1, vcpus),

@@ -1,10 +1,19 @@
 """What every event source comes down to: something happened to one object."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-__all__ = ["Change", "ObjectEvent", "parsed_time"]
+__all__ = [
+    "Change",
+    "ObjectEvent",
+    "fields_of",
+    "optional_text",
+    "parsed_time",
+    "required_text",
+]
 
 
 class Change(StrEnum):
@@ -56,9 +65,34 @@ class ObjectEvent:
         return self.change is Change.DELETED
 
 
+def fields_of(value: object) -> Mapping[str, Any]:
+    """Return ``value``; no fields where it has none, so that the first one missing is named."""
+    return value if isinstance(value, Mapping) else {}
+
+
 def parsed_time(text: object) -> datetime | None:
     """Return an ISO 8601 time; None where there is none, since nothing depends on it."""
     try:
         return datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
         return None
+
+
+def optional_text(value: object) -> str | None:
+    """Return ``value``; None where there is none, or it is empty.
+
+    Raises:
+        TypeError: It is not text.
+    """
+    return required_text(value) if value else None
+
+
+def required_text(value: object) -> str:
+    """Return ``value``.
+
+    Raises:
+        TypeError: It is not text, or is empty.
+    """
+    if not isinstance(value, str) or not value:
+        raise TypeError(f"text expected, {value!r} received")
+    return value

@@ -8,9 +8,9 @@ Source: https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.h
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from handler.errors import EventError
-from handler.events import s3
 from handler.events.objects import ObjectEvent
 
 __all__ = ["read_payload"]
@@ -24,6 +24,7 @@ def read_payload(text: object, receive_count: int = 1) -> tuple[ObjectEvent | Ev
 
     None for an ``s3:TestEvent``; one error if the whole is not JSON, or of no shape known here.
     """
+    payload: Any = None
     for _ in range(_MAX_WRAPPINGS):
         try:
             payload = json.loads(text) if isinstance(text, str) else None
@@ -35,7 +36,17 @@ def read_payload(text: object, receive_count: int = 1) -> tuple[ObjectEvent | Ev
             case {"Event": "s3:TestEvent"}:
                 return ()
             case {"Records": [*records]}:
-                return s3.read_records(records, receive_count)
+                from handler.events.s3 import read_records
+
+                return read_records(records, receive_count)
+            case {"source": "aws.s3", "detail": _}:
+                from handler.events.eventbridge import read_event
+
+                return (read_event(payload, receive_count),)
+            case {"bucket": _, "key": _}:
+                from handler.events.job import read_job
+
+                return (read_job(payload, receive_count),)
         break
     return (EventError(f"Expected a text with object events but received {_seen(text, payload)}"),)
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote_plus
 
 from handler.errors import Disposition, EventError
 from handler.events.envelope import Envelope, Item, answer_or_raise
-from handler.events.objects import Change, ObjectEvent, parsed_time
+from handler.events.objects import Change, ObjectEvent, optional_text, parsed_time, required_text
 
 __all__ = ["open_envelope", "read_records"]
 
@@ -20,57 +20,41 @@ _CHANGES: Final = {
 }
 
 
-def _object_event(record: Mapping[str, Any], receive_count: int) -> ObjectEvent:
-    """Return what one record of a notification says.
-
-    Its key is URL-encoded, with ``+`` for a space, and decoded here, once.
-
-    Raises:
-        EventError: It is not a record of major version 2.
-    """
-    try:
-        version = str(record.get("eventVersion", "2.0"))
-        if not version.startswith("2."):
-            raise EventError(f"Expected eventVersion 2.x but received {version!r}")
-        # MinIO writes the prefix, S3 does not.
-        name = record["eventName"].removeprefix("s3:")
-        s3_object = record["s3"]["object"]
-        return ObjectEvent(
-            change=_CHANGES.get(name.split(":", 1)[0], Change.OTHER),
-            name=name,
-            bucket=_text(record["s3"]["bucket"]["name"]),
-            key=unquote_plus(_text(s3_object["key"])),
-            version_id=s3_object.get("versionId") or None,
-            etag=(s3_object.get("eTag") or "").strip('"') or None,
-            sequencer=s3_object.get("sequencer"),
-            time=parsed_time(record.get("eventTime")),
-            size=s3_object.get("size"),
-            receive_count=receive_count,
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise EventError(
-            f"Expected an S3 record with eventName, s3.bucket.name and s3.object.key: {error!r}"
-        ) from error
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise TypeError(f"text expected, {value!r} received")
-    return value
-
-
 def read_records(
     records: Iterable[Mapping[str, Any]], receive_count: int = 1
 ) -> tuple[ObjectEvent | EventError, ...]:
-    """Return what each record of a notification says, or why it cannot be read."""
+    """Return what each record of a notification says, or why it cannot be read.
+
+    A key is URL-encoded, with ``+`` for a space, and decoded here, once.
+    """
     return tuple(_read(record, receive_count) for record in records)
 
 
 def _read(record: Mapping[str, Any], receive_count: int) -> ObjectEvent | EventError:
     try:
-        return _object_event(record, receive_count)
-    except EventError as error:
-        return error
+        version = str(record.get("eventVersion", "2.0"))
+        if not version.startswith("2."):
+            return EventError(f"Expected eventVersion 2.x but received {version!r}")
+        # MinIO writes the prefix, S3 does not.
+        name = record["eventName"].removeprefix("s3:")
+        s3_object = record["s3"]["object"]
+        etag = optional_text(s3_object.get("eTag"))
+        return ObjectEvent(
+            bucket=required_text(record["s3"]["bucket"]["name"]),
+            key=unquote_plus(required_text(s3_object["key"]), errors="strict"),
+            change=_CHANGES.get(name.split(":", 1)[0], Change.OTHER),
+            name=name,
+            version_id=optional_text(s3_object.get("versionId")),
+            etag=etag and etag.strip('"'),
+            sequencer=optional_text(s3_object.get("sequencer")),
+            time=parsed_time(record.get("eventTime")),
+            size=s3_object.get("size"),
+            receive_count=receive_count,
+        )
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        return EventError(
+            f"Expected an S3 record with eventName, s3.bucket.name and s3.object.key: {error!r}"
+        )
 
 
 def open_envelope(event: Mapping[str, Any]) -> Envelope:

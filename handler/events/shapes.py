@@ -8,12 +8,19 @@ from collections.abc import Mapping
 
 from handler.errors import EventError
 from handler.events.envelope import Envelope
+from handler.settings import JobAttributes
 
 __all__ = ["open_envelope"]
 
 
-def open_envelope(event: object) -> Envelope:
+def open_envelope(  # noqa: PLR0911 - one for each source
+    event: object, attributes: JobAttributes
+) -> Envelope:
     """Return the items of ``event`` and how its source wants to be answered.
+
+    Args:
+        event: What Lambda handed over.
+        attributes: What a job's fields are called in a DynamoDB table.
 
     Raises:
         EventError: It is of no shape known here.
@@ -25,10 +32,34 @@ def open_envelope(event: object) -> Envelope:
             from handler.events import sqs
 
             return sqs.open_envelope(event)
+        case {"Records": [{"EventSource": "aws:sns"}, *_]}:
+            from handler.events import sns
+
+            return sns.open_envelope(event)
+        case {"Records": [{"eventSource": "aws:kinesis"}, *_]}:
+            from handler.events import kinesis
+
+            return kinesis.open_envelope(event)
+        case {"Records": [{"eventSource": "aws:dynamodb"}, *_]}:
+            from handler.events import dynamodb
+
+            return dynamodb.open_envelope(event, attributes)
         case {"Records": [{"s3": _}, *_] | []} | {"Event": "s3:TestEvent"}:
             from handler.events import s3
 
             return s3.open_envelope(event)
+        case {"source": "aws.s3", "detail-type": _, "detail": _}:
+            from handler.events import eventbridge
+
+            return eventbridge.open_envelope(event)
+        case {"invocationSchemaVersion": _, "tasks": [*_]}:
+            from handler.events import batch_operations
+
+            return batch_operations.open_envelope(event)
+        case {"bucket": _, "key": _}:
+            from handler.events import job
+
+            return job.open_envelope(event)
         case _:
             raise EventError(f"Expected an event of a known source but received {_seen(event)}")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from handler.errors import Disposition, InvocationError
 from handler.events.envelope import Envelope, Item, ItemReport
+from handler.events.objects import fields_of
 from handler.events.payloads import read_payload
 
 __all__ = ["open_envelope"]
@@ -24,13 +25,15 @@ def open_envelope(event: Mapping[str, Any]) -> Envelope:
     )
 
 
-def _item(record: Mapping[str, Any]) -> Item:
-    attributes = record.get("attributes") or {}
+def _item(record: object) -> Item:
+    message = fields_of(record)
+    attributes = fields_of(message.get("attributes"))
+    count = str(attributes.get("ApproximateReceiveCount"))
     return Item(
-        id=record.get("messageId") or "",
-        events=read_payload(record.get("body"), int(attributes.get("ApproximateReceiveCount", 1))),
+        id=str(message.get("messageId") or ""),
+        events=read_payload(message.get("body"), int(count) if count.isdecimal() else 1),
         # A standard queue's messages may have a group too (fair queues), without an order.
-        group=attributes.get("MessageGroupId") if "SequenceNumber" in attributes else None,
+        group=str(attributes.get("MessageGroupId")) if "SequenceNumber" in attributes else None,
     )
 
 

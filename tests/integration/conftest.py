@@ -1,0 +1,49 @@
+"""The function as Lambda starts it, with the settings that a test wants, beside an S3 over HTTP."""
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.servers import REGION, FaultProxy, MotoServer
+
+
+@pytest.fixture
+def store() -> Iterator[FaultProxy]:
+    """An S3 with the buckets ``photos``, versioned, and ``renditions``; it counts requests."""
+    with MotoServer() as moto, FaultProxy(moto.endpoint_url) as counting:
+        moto.create_buckets("photos", "renditions")
+        counting.client().put_bucket_versioning(
+            Bucket="photos", VersioningConfiguration={"Status": "Enabled"}
+        )
+        yield counting
+
+
+@pytest.fixture
+def start(store: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
+    """Import the function afresh, with these settings; returns its handler."""
+    started = []
+
+    def begin(**settings: str) -> Any:  # noqa: ANN401 - each source has its own answer
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "RENDITIONS_CONFIG", "SOURCE_BUCKET"):
+            monkeypatch.delenv(name, raising=False)
+        environment = {
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ENDPOINT_URL": store.endpoint_url,
+            "DESTINATION_BUCKET": "renditions",
+        }
+        for name, value in (environment | settings).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.delitem(sys.modules, "handler.app", raising=False)
+        app = importlib.import_module("handler.app")
+        started.append(app)
+        return app.lambda_handler
+
+    yield begin
+    for app in started:
+        app._client.close()
+    sys.modules.pop("handler.app", None)
