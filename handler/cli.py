@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,6 +70,7 @@ def _render_one(path: Path, place: Path, out: Path, config: Config) -> dict[str,
             line |= {"loader": header.loader, "width": header.upright[0]}
             line |= {"height": header.upright[1], "bytes": header.size}
             plan = make_plan(header, config.renditions, config.limits)
+            line["warnings"] = [asdict(warning) for warning in plan.warnings]
             for rendition in render(
                 plan,
                 photo,
@@ -76,13 +78,15 @@ def _render_one(path: Path, place: Path, out: Path, config: Config) -> dict[str,
                     out / place / f"{planned.spec.name}.{planned.format.extension}"
                 ),
             ):
-                made.append(  # noqa: PERF401 - what was made before an error is reported too
+                line["warnings"] += [asdict(warning) for warning in rendition.warnings]
+                made.append(
                     {
                         "name": rendition.planned.spec.name,
                         "format": rendition.planned.format.value,
                         "width": rendition.width,
                         "height": rendition.height,
                         "bytes": rendition.size,
+                        "quality": rendition.quality,
                         "elapsed_ms": round(rendition.elapsed_ms, 1),
                     }
                 )

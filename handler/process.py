@@ -70,7 +70,8 @@ def _told(report: JobReport, progress: Progress, *, elapsed_ms: float) -> JobRep
         width, height = header.upright
         report = replace(report, loader=header.loader, width=width, height=height, size=header.size)
     if progress.plan is not None:
-        report = replace(report, plan=progress.plan.summary())
+        warnings = (*progress.plan.warnings, *progress.warnings)
+        report = replace(report, plan=progress.plan.summary(), warnings=warnings)
     return replace(report, etag=progress.etag or report.etag, elapsed_ms=elapsed_ms)
 
 
@@ -105,6 +106,7 @@ def _make(
             for rendition in plan.renditions:
                 destination(event, source.etag, rendition, settings)
             made = list(render(plan, photo, open_sink))
+            progress.warnings = [warning for each in made for warning in each.warnings]
         progress.enter(Stage.STORE)
         stored = [sink.stored() for sink in sinks]
     except BaseException:
@@ -124,6 +126,7 @@ def _make(
             width=rendition.width,
             height=rendition.height,
             size=rendition.size,
+            quality=rendition.quality,
             elapsed_ms=round(rendition.elapsed_ms, 1),
         )
         for rendition, place in zip(made, stored, strict=True)

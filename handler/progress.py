@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from imaging.errors import PhotoWarning
     from imaging.header import ImageHeader
     from imaging.plan import RenditionPlan
 
@@ -61,6 +62,7 @@ class Progress:
         etag: What S3 says the object is, once it answered; without quotes.
         header: Once it was read.
         plan: Once it was made.
+        warnings: Of the renditions, once they are made.
         waited_ms: For how long the decoder stood still for bytes.
 
     *Thread*: the record's own.
@@ -75,6 +77,7 @@ class Progress:
         self.etag: str | None = None
         self.header: ImageHeader | None = None
         self.plan: RenditionPlan | None = None
+        self.warnings: list[PhotoWarning] = []
         self.waited_ms = 0.0
 
     def enter(self, stage: Stage) -> None:

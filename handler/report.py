@@ -5,13 +5,25 @@ from typing import Any
 
 from handler.errors import Disposition
 from handler.progress import Span, Stages
+from imaging.errors import PhotoWarning
 
 __all__ = ["InvocationReport", "JobReport", "RenditionReport"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenditionReport:
-    """One stored rendition: what, where, its dimensions, bytes, and milliseconds to make it."""
+    """One stored rendition.
+
+    Attributes:
+        name: Its spec's.
+        format: What it is encoded to.
+        key: Where it is.
+        width: Columns.
+        height: Rows.
+        size: Encoded bytes.
+        quality: The ``Q`` that it was encoded with; None where the format has none.
+        elapsed_ms: Milliseconds to derive and encode it.
+    """
 
     name: str
     format: str
@@ -19,6 +31,7 @@ class RenditionReport:
     width: int
     height: int
     size: int
+    quality: int | None = None
     elapsed_ms: float
 
 
@@ -45,6 +58,7 @@ class JobReport:
         elapsed_ms: Milliseconds for the record.
         stages: What they were spent on, once S3 was asked.
         spans: The same, with the time at which each began.
+        warnings: What went less than well with what was stored.
         renditions: What was stored.
     """
 
@@ -66,6 +80,7 @@ class JobReport:
     elapsed_ms: float = 0.0
     stages: Stages | None = None
     spans: tuple[Span, ...] = ()
+    warnings: tuple[PhotoWarning, ...] = ()
     renditions: tuple[RenditionReport, ...] = ()
 
 

@@ -6,7 +6,7 @@ exception, answers -1, and the capture outranks whatever libvips reports, succes
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, Self
 
@@ -16,7 +16,7 @@ from imaging.errors import CorruptPhotoError, RenditionsError, SinkError, Source
 from imaging.formats import SNIFF_BYTES, InputFormat, sniff
 from imaging.streams import ByteSink, ByteSource
 
-__all__ = ["OpenPhoto", "encode"]
+__all__ = ["OpenPhoto", "encode", "encoded", "hand_on"]
 
 _LOADERS: Final = {
     InputFormat.JPEG: "jpegload_source",
@@ -204,16 +204,49 @@ def encode(image: pyvips.Image, saver: str, options: dict[str, object], sink: By
     Raises:
         SinkError: The bytes could not be handed on, or there were none.
     """
+    with _committed(sink):
+        return _evaluate(image, saver, options, sink.write)
+
+
+def encoded(image: pyvips.Image, saver: str, options: dict[str, object]) -> bytearray:
+    """Return what :func:`encode` would hand to a sink."""
+    data = bytearray()
+    _evaluate(image, saver, options, data.extend)
+    return data
+
+
+def hand_on(data: bytearray, sink: ByteSink) -> None:
+    """Commit ``data``, a whole rendition, to ``sink``, or abort it.
+
+    Raises:
+        SinkError: The bytes could not be handed on.
+    """
+    with _committed(sink):
+        try:
+            sink.write(memoryview(data))
+        except RenditionsError:
+            raise
+        except Exception as error:
+            raise SinkError(f"Expected to write the rendition: {error}") from error
+
+
+@contextmanager
+def _committed(sink: ByteSink) -> Iterator[None]:
+    """Commit ``sink`` at the end of what is done within, or abort it if that fails."""
     try:
-        written = _evaluate(image, saver, options, sink)
+        yield
         sink.commit()
     except BaseException:
         sink.abort()
         raise
-    return written
 
 
-def _evaluate(image: pyvips.Image, saver: str, options: dict[str, object], sink: ByteSink) -> int:
+def _evaluate(
+    image: pyvips.Image,
+    saver: str,
+    options: dict[str, object],
+    write: Callable[[memoryview], None],
+) -> int:
     captured: BaseException | None = None
     written = 0
 
@@ -223,7 +256,7 @@ def _evaluate(image: pyvips.Image, saver: str, options: dict[str, object], sink:
             return -1
         try:
             view = memoryview(data)  # type: ignore[arg-type]  # cffi's buffer is one
-            sink.write(view)
+            write(view)
         except BaseException as error:  # noqa: BLE001 - libvips would lose it
             captured = error
             return -1

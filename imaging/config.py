@@ -102,6 +102,7 @@ _RENDITION_KEYS: Final[Mapping[str, Callable[[object], object]]] = {
     "fit": _one_of({fit.value: fit for fit in Fit}),
     "format": _formats,
     "quality": _quality,
+    "max_bytes": _integer,
     "without_enlargement": _boolean,
     "background": _colour,
     "metadata": _one_of({metadata.value: metadata for metadata in Metadata}),

@@ -1,10 +1,24 @@
-"""What can go wrong with a photo, as one family of exceptions.
+"""What can go wrong with a photo: one family of exceptions, and warnings.
 
 Each class has a stable ``code`` (logs, reports and alarms name it) and says at class level whether
 another attempt could succeed (``retryable``). Nothing is ever decided by parsing a message.
 """
 
+from dataclasses import dataclass
 from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhotoWarning:
+    """What went less than well with a photo that was rendered all the same.
+
+    Attributes:
+        code: Stable, as an error's is.
+        message: One sentence for a person.
+    """
+
+    code: str
+    message: str
 
 
 class RenditionsError(Exception):

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import pyvips
 
 from imaging import steps
-from imaging.bridge import OpenPhoto, encode
+from imaging.bridge import OpenPhoto, encode, encoded, hand_on
 from imaging.deadline import NEVER, Deadline
+from imaging.errors import PhotoWarning
+from imaging.fitting import fit
 from imaging.formats import InputFormat
 from imaging.geometry import is_sideways
 from imaging.plan import Load, PlannedRendition, RenditionPlan
@@ -18,6 +20,7 @@ from imaging.streams import ByteSink
 
 __all__ = ["Rendition", "render"]
 
+OpenSink = Callable[[PlannedRendition], ByteSink]
 Watch = Callable[[pyvips.Image], pyvips.Image]
 
 
@@ -30,6 +33,8 @@ class Rendition:
         width: Columns.
         height: Rows.
         size: Encoded bytes.
+        quality: The ``Q`` that it was encoded with; None where the format has none.
+        warnings: What a person may want to know of it.
         elapsed_ms: Milliseconds of wall time to derive and encode it.
     """
 
@@ -37,6 +42,8 @@ class Rendition:
     width: int
     height: int
     size: int
+    quality: int | None
+    warnings: tuple[PhotoWarning, ...]
     elapsed_ms: float
 
 
@@ -124,10 +131,49 @@ def _finish(image: pyvips.Image, rendition: PlannedRendition) -> pyvips.Image:
     return image
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Encoded:
+    """What became of a picture: its bytes, its ``Q``, and what is to be said of it."""
+
+    size: int
+    quality: int | None
+    warnings: tuple[PhotoWarning, ...] = ()
+
+
+def _encode(
+    image: pyvips.Image, rendition: PlannedRendition, open_sink: OpenSink, watch: Watch
+) -> _Encoded:
+    keep, quality, max_bytes = steps.kept(image), rendition.quality, rendition.max_bytes
+    if quality is None or max_bytes is None:
+        name, options = saver(rendition.format, quality, keep=keep)
+        size = encode(watch(image), name, options, open_sink(rendition))
+        return _Encoded(size=size, quality=quality)
+    # It may be evaluated several times.
+    image = image.copy_memory()
+    fitted = fit(
+        lambda quality: encoded(watch(image), *saver(rendition.format, quality, keep=keep)),
+        quality=quality,
+        max_bytes=max_bytes,
+    )
+    hand_on(fitted.data, open_sink(rendition))
+    missed = PhotoWarning(
+        code="over-max-bytes",
+        message=(
+            f"Expected {rendition.spec.name}.{rendition.format.extension} of at most "
+            f"{max_bytes:,} bytes but it has {len(fitted.data):,} at quality {fitted.quality}"
+        ),
+    )
+    return _Encoded(
+        size=len(fitted.data),
+        quality=fitted.quality,
+        warnings=() if fitted.fits else (missed,),
+    )
+
+
 def render(
     plan: RenditionPlan,
     photo: OpenPhoto,
-    open_sink: Callable[[PlannedRendition], ByteSink],
+    open_sink: OpenSink,
     deadline: Deadline = NEVER,
 ) -> Iterator[Rendition]:
     """Make each planned rendition and commit it to the sink that ``open_sink`` gives for it.
@@ -150,7 +196,7 @@ def render(
 def _render(
     plan: RenditionPlan,
     photo: OpenPhoto,
-    open_sink: Callable[[PlannedRendition], ByteSink],
+    open_sink: OpenSink,
     watch: Watch,
 ) -> Iterator[Rendition]:
     pictures = _Pictures(plan, _decode(plan, photo, watch))
@@ -158,12 +204,13 @@ def _render(
         started = time.perf_counter()
         image = _finish(pictures.cropped(rendition.spec.name), rendition)
         image = steps.keep_metadata(image, plan.header, rendition.spec.metadata)
-        name, options = saver(rendition.format, rendition.quality, keep=steps.kept(image))
-        size = encode(watch(image), name, options, open_sink(rendition))
+        outcome = _encode(image, rendition, open_sink, watch)
         yield Rendition(
             planned=rendition,
             width=image.width,
             height=image.height,
-            size=size,
+            size=outcome.size,
+            quality=outcome.quality,
+            warnings=outcome.warnings,
             elapsed_ms=(time.perf_counter() - started) * 1000,
         )

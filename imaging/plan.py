@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
+from imaging.errors import PhotoWarning
 from imaging.formats import InputFormat, OutputFormat
 from imaging.geometry import Placement, is_sideways, place, scaled
 from imaging.header import ImageHeader
@@ -49,6 +50,8 @@ class PlannedRendition:
         parent: The rendition whose pixels it is made from; None for the base.
         format: What it is encoded to.
         quality: ``Q``; None where the format has none.
+        max_bytes: Encoded bytes at most; None for no maximum, and where there is no quality to
+            lower.
     """
 
     spec: RenditionSpec
@@ -56,6 +59,7 @@ class PlannedRendition:
     parent: str | None
     format: OutputFormat
     quality: int | None
+    max_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +72,14 @@ class RenditionPlan:
         base: Width and height, upright, of the one image that is held in memory.
         renditions: In the order in which they are written: AVIF after everything else, and of
             either the largest last. Those of one spec share one picture.
+        warnings: What could not be done as asked.
     """
 
     header: ImageHeader
     load: Load
     base: tuple[int, int]
     renditions: tuple[PlannedRendition, ...]
+    warnings: tuple[PhotoWarning, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as plain data, for printing."""
@@ -213,7 +219,8 @@ def make_plan(header: ImageHeader, specs: Sequence[RenditionSpec], limits: Limit
             placement=placements[spec.name],
             parent=parents[spec.name],
             format=output,
-            quality=spec.quality_of(output),
+            quality=(quality := spec.quality_of(output)),
+            max_bytes=None if quality is None else spec.max_bytes,
         )
         for spec in specs
         for output in _outputs(spec, header)

@@ -74,6 +74,8 @@ class RenditionSpec:
             made (GIF becomes PNG; TIFF becomes JPEG, or PNG where it has alpha).
         quality: 1 to 100, for every format or for each that is named; :data:`DEFAULT_QUALITY`
             elsewhere.
+        max_bytes: Encoded bytes at most: a rendition that is larger is encoded again at the best
+            quality that fits, and at the lowest there is if none does; None for no maximum.
         without_enlargement: Never make a pixel that the photo does not have: a photo smaller than
             the box keeps its size. ``cover`` then crops to what the photo covers of the box, and
             ``contain`` still fills the box with background.
@@ -92,6 +94,7 @@ class RenditionSpec:
     fit: Fit = Fit.INSIDE
     formats: tuple[OutputFormat | None, ...] = (OutputFormat.JPEG,)
     quality: int | Mapping[OutputFormat, int] | None = None
+    max_bytes: int | None = None
     without_enlargement: bool = True
     background: tuple[int, int, int] = (255, 255, 255)
     metadata: Metadata = Metadata.COPYRIGHT
@@ -107,6 +110,12 @@ class RenditionSpec:
             listed = [output.value if output else SOURCE_FORMAT for output in self.formats]
             raise _invalid("format", "one format or more, each once", listed)
         self._check_quality()
+        if self.max_bytes is not None:
+            if self.max_bytes < 1:
+                raise _invalid("max_bytes", "an integer of 1 or more", self.max_bytes)
+            lossless = [output for output in self.formats if output and not DEFAULT_QUALITY[output]]
+            if lossless:
+                raise _invalid("max_bytes", "formats that have a quality", lossless[0].value)
         if not all(0 <= value <= 255 for value in self.background):  # noqa: PLR2004 - one byte
             raise _invalid("background", "three integers from 0 to 255", list(self.background))
         if self.fit in {Fit.CONTAIN, Fit.FILL} and None in {self.width, self.height}:

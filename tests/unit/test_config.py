@@ -55,6 +55,14 @@ def test_the_default_file_makes_five() -> None:
             '[[renditions]]\nname = "a"\nquality = { jpeg = 0 }',
             "quality.jpeg: expected an integer from 1 to 100 but received 0",
         ),
+        (
+            '[[renditions]]\nname = "a"\nmax_bytes = 0',
+            "max_bytes: expected an integer of 1 or more",
+        ),
+        (
+            '[[renditions]]\nname = "a"\nformat = ["webp", "png"]\nmax_bytes = 9000',
+            "max_bytes: expected formats that have a quality but received 'png'",
+        ),
         ('[[renditions]]\nname = "a"\nbackground = "white"', "background: expected a colour"),
         ('[[renditions]]\nname = "A/b"', "name: expected text that matches"),
         ("[[renditions]]\nwidth = 3", "rendition 1: name: expected text but received nothing"),

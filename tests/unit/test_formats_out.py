@@ -1,10 +1,14 @@
 """Several formats at one size: one resize, each format in its turn."""
 
+from dataclasses import replace
+
 import pytest
 import pyvips
 
 from imaging import steps
 from imaging.bridge import OpenPhoto
+from imaging.errors import SinkError
+from imaging.fitting import LOWEST_QUALITY, fit
 from imaging.formats import OutputFormat
 from imaging.limits import Limits
 from imaging.local import MemorySink, MemorySource
@@ -107,3 +111,68 @@ def test_every_format_shows_the_same_picture() -> None:
     assert psnr(images[JPEG], exact) >= 32
     assert psnr(images[WEBP].flatten(background=white), exact) >= 32
     assert psnr(images[AVIF].flatten(background=white), exact) >= 32
+
+
+def test_a_rendition_is_encoded_again_until_it_fits() -> None:
+    """The quality is the best that fits: one more would be too large; the report states it."""
+    data = jpeg(400, 300)
+    for output in (JPEG, WEBP, AVIF):
+        free = RenditionSpec(name="a", width=200, formats=(output,))
+        ((before, _),) = made(data, free)
+        maximum = before.size // 2
+        ((after, image),) = made(data, replace(free, max_bytes=maximum))
+        assert (after.size <= maximum, image.width) == (True, 200)
+        assert after.quality is not None
+        assert before.quality is not None
+        assert after.quality < before.quality
+        ((better, _),) = made(data, replace(free, quality=after.quality + 1))
+        assert better.size > maximum
+        assert after.warnings == ()
+
+
+def test_what_fits_is_encoded_once_and_what_does_not_at_most_eight_times() -> None:
+    """The search halves the qualities: each of the 90 is found within 7 encodes."""
+    for bound in range(9, 101):
+        tried: list[int] = []
+
+        def encode(quality: int, tried: list[int] = tried) -> bytearray:
+            tried.append(quality)
+            return bytearray(quality)
+
+        fitted = fit(encode, quality=100, max_bytes=bound)
+        assert fitted.quality == max(bound, LOWEST_QUALITY)
+        assert fitted.fits == (bound >= LOWEST_QUALITY)
+        assert len(fitted.data) == fitted.quality
+        assert len(tried) <= (1 if bound == 100 else 8)
+
+
+def test_what_cannot_be_made_to_fit_is_stored_at_the_lowest_quality_with_a_warning() -> None:
+    """A photo is not lost because a rendition is larger than hoped for."""
+    spec = RenditionSpec(name="a", width=400, max_bytes=100)
+    ((rendition, image),) = made(jpeg(800, 600), spec)
+    assert (rendition.quality, image.width) == (LOWEST_QUALITY, 400)
+    assert rendition.size > 100
+    (warning,) = rendition.warnings
+    assert warning.code == "over-max-bytes"
+    assert "a.jpg of at most 100 bytes" in warning.message
+
+
+def test_a_sink_that_fails_is_aborted_whatever_led_to_the_bytes() -> None:
+    """Also when the bytes were encoded several times, a foreign exception becomes a SinkError."""
+
+    class Failing(MemorySink):
+        aborted = False
+
+        def write(self, data: memoryview) -> None:
+            raise OSError(f"no room for {len(data)} bytes")
+
+        def abort(self) -> None:
+            self.aborted = True
+
+    sink = Failing()
+    with OpenPhoto(MemorySource(jpeg(400, 300))) as photo:
+        spec = RenditionSpec(name="a", width=200, max_bytes=4000)
+        plan = make_plan(read_header(photo), (spec,), Limits())
+        with pytest.raises(SinkError, match="no room for"):
+            list(render(plan, photo, lambda _: sink))
+    assert sink.aborted

@@ -39,6 +39,7 @@ _WRITTEN: Final = JobReport(
             width=1280,
             height=853,
             size=250_000,
+            quality=85,
             elapsed_ms=20.0,
         ),
         RenditionReport(
@@ -48,6 +49,7 @@ _WRITTEN: Final = JobReport(
             width=320,
             height=213,
             size=18_000,
+            quality=85,
             elapsed_ms=7.0,
         ),
     ),
