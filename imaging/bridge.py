@@ -5,6 +5,7 @@ end-of-file, and a JPEG or PNG cut short then "succeeds". So every callback here
 exception, answers -1, and the capture outranks whatever libvips reports, success included.
 """
 
+import io
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,13 +26,14 @@ _LOADERS: Final = {
     InputFormat.GIF: "gifload_source",
     InputFormat.TIFF: "tiffload_source",
     InputFormat.AVIF: "heifload_source",
+    InputFormat.HEIC: "heifload_buffer",
 }
 
 # These loaders jump about in the file. The others read from start to end, and are given no seek
 # handler: libvips then keeps the header for a second look by itself, and asks for no SEEK_END.
 _SEEKING: Final = frozenset({InputFormat.TIFF, InputFormat.AVIF})
 
-_DRAIN_BYTES: Final = 64 << 10
+_CHUNK_BYTES: Final = 64 << 10
 
 
 class OpenPhoto:
@@ -58,6 +60,7 @@ class OpenPhoto:
         self._head_at = 0
         self.format = sniff(bytes(self._head))
         self.seekable = self.format in _SEEKING
+        self._encoded: bytes | None = None
         self._source: pyvips.SourceCustom | None = pyvips.SourceCustom()
         self._source.signal_connect("read", self._on_read)
         if self.seekable:
@@ -115,9 +118,13 @@ class OpenPhoto:
         return self._position
 
     def load(self, **options: object) -> pyvips.Image:
-        """Return the lazy image of the photo, by its loader, with the loader's ``options``."""
+        """Return the lazy image of the photo, by its loader, with the loader's ``options``.
+
+        Of a HEIC only what its header says can be had: libvips has no decoder for its pixels.
+        """
+        encoded = self._source if self.format is not InputFormat.HEIC else self.encoded()
         with self.decoding():
-            image = pyvips.Operation.call(_LOADERS[self.format], self._source, **options)
+            image = pyvips.Operation.call(_LOADERS[self.format], encoded, **options)
         assert isinstance(image, pyvips.Image)  # noqa: S101 - what every loader returns
         return image
 
@@ -138,6 +145,23 @@ class OpenPhoto:
         self._position = self._bytes.seek(place)
         return bytes(buffer[:filled])
 
+    def encoded(self) -> bytes:
+        """Return all the bytes of the photo, for a decoder that cannot take them as they come.
+
+        *Cost*: the whole download at the first call, and as much memory until the photo is closed.
+
+        Raises:
+            SourceError: The bytes cannot be read to their end.
+        """
+        if self._encoded is None:
+            whole = io.BytesIO()
+            chunk = memoryview(bytearray(_CHUNK_BYTES))
+            with self.decoding():
+                while (count := self._on_read(chunk)) > 0:
+                    whole.write(chunk[:count])
+            self._encoded = whole.getvalue()
+        return self._encoded
+
     @contextmanager
     def decoding(self) -> Iterator[None]:
         """Within: libvips reads and decodes. What a callback captured comes out instead.
@@ -148,7 +172,11 @@ class OpenPhoto:
         """
         try:
             yield
-        except pyvips.Error as error:
+        except (pyvips.Error, UnicodeDecodeError) as error:
+            if isinstance(error, UnicodeDecodeError):
+                # libvips' text quotes the photo, and pyvips takes it for UTF-8: it fails to make
+                # its own exception, and would fail again at the next one.
+                pyvips.vips_lib.vips_error_clear()
             self._raise_captured(error)
             raise CorruptPhotoError(
                 f"Expected a whole {self.format.value} photo but its decoder gave up",
@@ -156,7 +184,7 @@ class OpenPhoto:
             ) from error
         self._raise_captured(None)
 
-    def _raise_captured(self, cause: pyvips.Error | None) -> None:
+    def _raise_captured(self, cause: Exception | None) -> None:
         if self._captured is not None:
             raise self._captured from cause
 
@@ -173,13 +201,14 @@ class OpenPhoto:
         if self.seekable:
             return
         with self.decoding():
-            scratch = memoryview(bytearray(_DRAIN_BYTES))
+            scratch = memoryview(bytearray(_CHUNK_BYTES))
             while self._on_read(scratch) > 0:
                 pass
 
     def close(self) -> None:
         """Let go of libvips' source and of the bytes."""
         self._source = None
+        self._encoded = None
         self._bytes.close()
 
     def __enter__(self) -> Self:

@@ -19,6 +19,7 @@ class InputFormat(StrEnum):
     GIF = "gif"
     TIFF = "tiff"
     AVIF = "avif"
+    HEIC = "heic"
 
 
 class OutputFormat(StrEnum):
@@ -78,19 +79,28 @@ _REFUSED = (
 
 # ISO base media brands: https://mp4ra.org/registered-types/brands
 _AVIF_BRANDS = {b"avif", b"avis"}
-_HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1", b"heif"}
+_HEVC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis"}
+_HEIF_BRANDS = _HEVC_BRANDS | {b"mif1", b"mif2", b"msf1", b"heif"}
 
 
 def _isobmff(head: bytes) -> InputFormat:
-    """Tell AVIF from its relatives by the brands of the ``ftyp`` box (ISO/IEC 14496-12, 4.3)."""
+    """Tell AVIF and HEIC from videos by the brands of the ``ftyp`` box (ISO/IEC 14496-12, 4.3).
+
+    ``mif1`` and its like only say that there is a picture: the codec's brand is beside them.
+    """
     length = min(int.from_bytes(head[:4], "big"), len(head))
     major = head[8:12]
     brands = {major, *(head[at : at + 4] for at in range(16, length - 3, 4))}
+    if major in _HEVC_BRANDS:
+        return InputFormat.HEIC
     if brands & _AVIF_BRANDS:
         return InputFormat.AVIF
-    kind = "HEIC" if brands & _HEIF_BRANDS else "MPEG-4 or QuickTime video"
-    msg = f"Expected a photo of a format in {_ACCEPTED} but received {kind} (brand {major!r})"
-    raise UnsupportedFormatError(msg)
+    if brands & _HEIF_BRANDS:
+        return InputFormat.HEIC
+    raise UnsupportedFormatError(
+        f"Expected a photo of a format in {_ACCEPTED} but received an MPEG-4 or QuickTime video "
+        f"(brand {major!r})"
+    )
 
 
 _ACCEPTED = ", ".join(InputFormat)

@@ -57,7 +57,7 @@ def _load_options(format_: InputFormat, load: Load) -> dict[str, object]:
             options["scale"] = load.scale
         case InputFormat.TIFF:
             options |= {"page": load.page, "subifd": load.subifd}
-        case InputFormat.PNG | InputFormat.GIF | InputFormat.AVIF:
+        case InputFormat.PNG | InputFormat.GIF | InputFormat.AVIF | InputFormat.HEIC:
             pass
     return options
 
@@ -73,7 +73,13 @@ def _decode(plan: RenditionPlan, photo: OpenPhoto, watch: Watch) -> pyvips.Image
     """
     header = plan.header
     columns, rows = plan.base[::-1] if is_sideways(header.orientation) else plan.base
-    image = watch(photo.load(**_load_options(photo.format, plan.load)))
+    image = photo.load(**_load_options(photo.format, plan.load))
+    if photo.format is InputFormat.HEIC:
+        # Nobody waits for libheif who never sees a HEIC.
+        from imaging.decoders import heic
+
+        image = heic.decode(photo.encoded(), image)
+    image = watch(image)
     with photo.decoding():
         if plan.load.shrink > 1:
             image = steps.fill_out(image, header, plan.load.shrink)

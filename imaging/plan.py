@@ -112,8 +112,8 @@ def _source_format(header: ImageHeader) -> OutputFormat:
             return OutputFormat.AVIF
         case InputFormat.PNG | InputFormat.GIF:
             return OutputFormat.PNG
-        case InputFormat.TIFF:
-            # No browser shows TIFF.
+        case InputFormat.TIFF | InputFormat.HEIC:
+            # Most browsers show neither.
             return OutputFormat.PNG if header.has_alpha else OutputFormat.JPEG
 
 

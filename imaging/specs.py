@@ -71,7 +71,7 @@ class RenditionSpec:
         height: Rows at most; None leaves them free. Neither: the photo's own size.
         fit: How the photo meets the box; ``contain`` and ``fill`` want both sides.
         formats: What to encode to, each once; None for the photo's own format, where that can be
-            made (GIF becomes PNG; TIFF becomes JPEG, or PNG where it has alpha).
+            made (GIF becomes PNG; TIFF and HEIC become JPEG, or PNG where they have alpha).
         quality: 1 to 100, for every format or for each that is named; :data:`DEFAULT_QUALITY`
             elsewhere.
         max_bytes: Encoded bytes at most: a rendition that is larger is encoded again at the best

@@ -9,6 +9,7 @@ from typing import Final
 import pyvips
 
 from imaging.exif import COPYRIGHT_FIELDS, SAFE_FIELDS, write_exif
+from imaging.fields import field_names
 from imaging.geometry import Box, Placement
 from imaging.header import ImageHeader
 from imaging.specs import Metadata
@@ -107,14 +108,18 @@ def to_srgb(image: pyvips.Image, header: ImageHeader) -> pyvips.Image:
     )
     if profiled:
         try:
-            return image.icc_transform("srgb", embedded=True, black_point_compensation=True)
+            return image.icc_transform(
+                "srgb", embedded=True, depth=8, black_point_compensation=True
+            )
         except pyvips.Error:
             # A profile that does not fit its pixels: cameras and editors write them; a viewer
             # ignores it, and so does this.
             image = image.copy()
             image.remove("icc-profile-data")
     if image.interpretation == "cmyk":
-        return image.icc_transform("srgb", input_profile="cmyk", black_point_compensation=True)
+        return image.icc_transform(
+            "srgb", input_profile="cmyk", depth=8, black_point_compensation=True
+        )
     if image.interpretation in _SHOWABLE and image.format == "uchar":
         return image
     grey = image.interpretation in {"grey16", "b-w"} or image.bands < 3  # noqa: PLR2004 - RGB
@@ -140,7 +145,7 @@ def keep_metadata(image: pyvips.Image, header: ImageHeader, metadata: Metadata) 
     """
     image = image.copy()
     whole = metadata is Metadata.ALL
-    for field in image.get_fields():
+    for field in field_names(image):
         if field in _STALE or (not whole and field.startswith(_METADATA)):
             image.remove(field)
     if whole and image.get_typeof("xmp-data"):
@@ -171,7 +176,7 @@ def _attach_exif(image: pyvips.Image, block: bytes) -> None:
     tiny = _tiny_jpeg()
     marker = b"\xff\xe1" + (len(segment) + 2).to_bytes(2, "big")
     carrier = pyvips.Image.jpegload_buffer(tiny[:2] + marker + segment + tiny[2:])
-    for field in carrier.get_fields():
+    for field in field_names(carrier):
         if field.startswith("exif-"):
             kind = "blob_type" if field == "exif-data" else "gstr_type"
             image.set_type(getattr(pyvips.GValue, kind), field, carrier.get(field))

@@ -16,7 +16,7 @@ from imaging.pipeline import render
 from imaging.plan import PlannedRendition, make_plan
 from imaging.reading import read_header
 from imaging.specs import RenditionSpec
-from tests.photos import avif, gif, jpeg, png, tiff, webp
+from tests.photos import avif, gif, heic, jpeg, png, tiff, webp
 
 Failure = Literal["raises", "raises-foreign", "ends", "negative"]
 Place = Literal["first", "middle", "last"]
@@ -32,6 +32,7 @@ _MAKERS: Final[dict[str, Callable[[int, int], bytes]]] = {
     "tiff": tiff,
     "gif": gif,
     "avif": avif,
+    "heic": heic,
 }
 
 
