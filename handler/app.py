@@ -6,11 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from handler.batch import process_items
-from handler.events.shapes import open_envelope
+from handler.events.objects import ObjectEvent
+from handler.events.shapes import is_http, open_envelope
 from handler.metrics import PhotoLog
 from handler.process import process
+from handler.report import JobReport
 from handler.s3.client import make_client
-from handler.settings import read_settings
+from handler.settings import Settings, read_settings
 from imaging.runtime import configure_libvips
 
 __all__ = ["lambda_handler"]
@@ -26,6 +28,8 @@ _photo_log = PhotoLog(_settings.function)
 def lambda_handler(event: Mapping[str, Any], context: object) -> Any:  # noqa: ANN401 - what the source expects
     """Make the renditions of each photo that ``event`` names, whichever source it comes from.
 
+    An HTTP request is answered with the one rendition that it names.
+
     Returns:
         What that source expects; the InvocationReport as plain data where the result is ignored.
 
@@ -34,14 +38,21 @@ def lambda_handler(event: Mapping[str, Any], context: object) -> Any:  # noqa: A
         InvocationError: A record wants another attempt, and raising is how the source is told; the
             message names each, and the others stand.
     """
-    envelope = open_envelope(event, _settings.job_attributes)
     request_id = getattr(context, "aws_request_id", "")
+
+    def done(report: JobReport) -> None:
+        # At once: should Lambda end the invocation, what was done is known.
+        _photo_log.photo(report, request_id)
+
     # In the invocation, not at init: the runtime client may fork after init.
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="upload") as executor:
-        reports = process_items(
-            envelope,
-            lambda record: process(record, _settings, _client, executor),
-            # At once: should Lambda end the invocation, what was done is known.
-            lambda report: _photo_log.photo(report, request_id),
-        )
-    return envelope.answer(reports)
+
+        def work(record: ObjectEvent, settings: Settings = _settings) -> JobReport:
+            return process(record, settings, _client, executor)
+
+        if is_http(event):
+            from handler.ondemand.respond import respond
+
+            return respond(event, _settings, _client, work, done)
+        envelope = open_envelope(event, _settings.job_attributes)
+        return envelope.answer(process_items(envelope, work, done))

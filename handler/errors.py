@@ -12,6 +12,7 @@ __all__ = [
     "InvocationError",
     "KeyTooLongError",
     "LoopError",
+    "RequestError",
     "SettingsError",
     "SourceChangedError",
     "StorageError",
@@ -69,6 +70,13 @@ class StorageError(SinkError):
     """S3 did not store a rendition."""
 
     code = "store-failed"
+
+
+class RequestError(RenditionsError):
+    """An HTTP request that cannot be answered with a rendition; its message is the answer."""
+
+    code: ClassVar[str] = "bad-request"
+    status: ClassVar[int] = 400
 
 
 class InvocationError(RenditionsError):

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,7 @@ _DEFAULT_CONFIG: Final = Path(__file__).parent.parent / "renditions.toml"
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _MB_PER_VCPU: Final = 1769
 """https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html"""
+_MIN_KEY_BYTES: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +72,11 @@ class Settings:
     Attributes:
         destination_bucket: ``DESTINATION_BUCKET``, required.
         key_template: ``DESTINATION_KEY_TEMPLATE``.
+        source_bucket: ``SOURCE_BUCKET``, where HTTP requests find photos; None turns them off.
         source_prefix: ``SOURCE_PREFIX``: the trigger's prefix filter; a destination key in the
             source's own bucket must not begin with it. With ``SOURCE_BUCKET`` that is checked at
             init already.
+        url_signing_keys: ``URL_SIGNING_KEYS``; where there is one, HTTP requests must be signed.
         cache_control: ``CACHE_CONTROL`` of every rendition.
         job_attributes: ``DYNAMODB_*_ATTRIBUTE``.
         config: What ``RENDITIONS_CONFIG`` names, with ``LIMIT_*`` variables applied.
@@ -84,7 +87,9 @@ class Settings:
 
     destination_bucket: str
     key_template: KeyTemplate
+    source_bucket: str | None
     source_prefix: str
+    url_signing_keys: tuple[bytes, ...] = field(repr=False)
     cache_control: str
     job_attributes: JobAttributes
     config: Config
@@ -119,6 +124,21 @@ def _job_attributes(environ: Mapping[str, str]) -> JobAttributes:
     )
 
 
+def _url_signing_keys(environ: Mapping[str, str]) -> tuple[bytes, ...]:
+    texts = environ.get("URL_SIGNING_KEYS", "").replace(",", " ").split()
+    try:
+        keys = tuple(map(bytes.fromhex, texts))
+    except ValueError:
+        keys = (b"",)
+    if any(len(key) < _MIN_KEY_BYTES for key in keys):
+        # A secret is not repeated in a message.
+        raise SettingsError(
+            f"URL_SIGNING_KEYS: expected keys of {_MIN_KEY_BYTES} bytes or more in hexadecimal, "
+            "separated by commas"
+        )
+    return keys
+
+
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Return the settings in ``environ``.
 
@@ -149,7 +169,9 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         destination_bucket=bucket,
         key_template=template,
+        source_bucket=environ.get("SOURCE_BUCKET") or None,
         source_prefix=source_prefix,
+        url_signing_keys=_url_signing_keys(environ),
         cache_control=environ.get("CACHE_CONTROL", "public, max-age=31536000, immutable"),
         job_attributes=_job_attributes(environ),
         config=replace(config, limits=_limits(environ, config.limits)),

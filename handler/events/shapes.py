@@ -10,7 +10,17 @@ from handler.errors import EventError
 from handler.events.envelope import Envelope
 from handler.settings import JobAttributes
 
-__all__ = ["open_envelope"]
+__all__ = ["is_http", "open_envelope"]
+
+
+def is_http(event: object) -> bool:
+    """Say whether ``event`` is a request through a Function URL or API Gateway, not a balancer."""
+    match event:
+        case {"requestContext": {"elb": _}}:
+            return False
+        case {"requestContext": {"http": _}} | {"requestContext": _, "httpMethod": _, "path": _}:
+            return True
+    return False
 
 
 def open_envelope(  # noqa: PLR0911 - one for each source

@@ -20,7 +20,7 @@ from handler.batch import process_items
 from handler.errors import Disposition, EventError, InvocationError
 from handler.events.envelope import Envelope
 from handler.events.objects import Change, ObjectEvent
-from handler.events.shapes import open_envelope
+from handler.events.shapes import is_http, open_envelope
 from handler.report import JobReport, RenditionReport
 from handler.settings import JobAttributes
 
@@ -183,7 +183,7 @@ def test_every_field_of_an_event_arrives(name: str) -> None:
 def test_every_event_file_is_read_and_names_its_page() -> None:
     """No file lies about unread, and each has its row in the table of pages."""
     files = {path.name for path in _EVENTS.glob("*.json")}
-    assert files == set(_EXPECTED)
+    assert {name for name in files if not is_http(_load(name))} == set(_EXPECTED)
     rows = re.findall(
         r"^\| `([a-z0-9.-]+\.json)` \|", (_EVENTS / "README.md").read_text(), re.MULTILINE
     )

@@ -1,0 +1,1 @@
+"""Renditions over HTTP, made when they are first asked for."""

@@ -1,0 +1,190 @@
+"""HTTP request -> which rendition of which photo, or why there is none to have; pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from handler.errors import RequestError
+from handler.events.http import Request
+from handler.ondemand.signing import is_signed
+from handler.settings import Settings
+from imaging.formats import OutputFormat
+from imaging.specs import RenditionSpec
+
+__all__ = ["Asked", "asked_from_request"]
+
+_ANY_FORMAT: Final = "image/*"
+
+
+class MethodNotAllowedError(RequestError):
+    """Neither GET nor HEAD."""
+
+    code = "method-not-allowed"
+    status = 405
+
+
+class BadSignatureError(RequestError):
+    """The URL is not signed by any key of ours, or is good for something else."""
+
+    code = "bad-signature"
+    status = 403
+
+
+class ExpiredError(RequestError):
+    """The URL was good, until a while ago."""
+
+    code = "expired"
+    status = 403
+
+
+class UnknownRenditionError(RequestError):
+    """The config has no rendition of that name."""
+
+    code = "unknown-rendition"
+    status = 404
+
+
+class OutsidePrefixError(RequestError):
+    """The key does not begin with ``SOURCE_PREFIX``."""
+
+    code = "outside-prefix"
+    status = 404
+
+
+class NotAcceptableError(RequestError):
+    """The client takes none of the rendition's formats."""
+
+    code = "not-acceptable"
+    status = 406
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a request asks for, and may have.
+
+    Attributes:
+        key: The photo's.
+        spec: The rendition's, with none but the format that the client likes best.
+        formats: What that can come out as: one, or every one where it is the photo's own.
+        varies: Whether another ``Accept`` could have been answered otherwise.
+        expires_in_s: For how long the URL is good, where it says.
+    """
+
+    key: str
+    spec: RenditionSpec
+    formats: tuple[OutputFormat, ...]
+    varies: bool
+    expires_in_s: int | None
+
+
+def asked_from_request(request: Request, settings: Settings, now_s: float) -> Asked:
+    """Return what ``request`` asks for.
+
+    Raises:
+        RequestError: There is none to have; the subclass and its message say why.
+    """
+    if request.method not in {"GET", "HEAD"}:
+        raise MethodNotAllowedError(f"Expected GET or HEAD but received {request.method}")
+    name, _, key = request.path.removeprefix("/").partition("/")
+    if not name or not key:
+        raise RequestError(f"Expected /rendition/key but received {request.path!r}")
+    if {".", ".."} & set(key.split("/")):
+        # S3 takes such a key; what lies between, a cache or a client, may take it for a way out.
+        raise RequestError(f"Expected a key without '.' and '..' but received {key!r}")
+    # Before anything is told of renditions and prefixes.
+    expires_in_s = _check_signature(request, settings, name, key, now_s)
+    specs = {spec.name: spec for spec in settings.config.renditions}
+    if name not in specs:
+        raise UnknownRenditionError(f"Expected one of {', '.join(specs)} but received {name!r}")
+    if not key.startswith(settings.source_prefix):
+        raise OutsidePrefixError(
+            f"Expected a key below {settings.source_prefix!r} but received {key!r}"
+        )
+    spec = specs[name]
+    chosen = _choose(spec.formats, request.headers.get("accept") or "*/*")
+    return Asked(
+        key=key,
+        spec=_only(spec, chosen),
+        formats=_outcomes(chosen, key),
+        varies=len(spec.formats) > 1,
+        expires_in_s=expires_in_s,
+    )
+
+
+def _check_signature(
+    request: Request, settings: Settings, name: str, key: str, now_s: float
+) -> int | None:
+    """Return for how many seconds the URL is still good; None if for ever, or nothing is signed."""
+    if not settings.url_signing_keys:
+        return None
+    expires = request.query.get("expires", "")
+    given = request.query.get("signature", "")
+    if not is_signed(settings.url_signing_keys, given, name, key, expires):
+        raise BadSignatureError(
+            "Expected a signature that one of URL_SIGNING_KEYS makes of this rendition and key, "
+            f"and of {f'expires={expires}' if expires else 'no expires'}"
+        )
+    if not expires:
+        return None
+    if not (expires.isascii() and expires.isdecimal()):
+        raise RequestError(f"Expected expires in seconds since 1970 but received {expires!r}")
+    left_s = int(expires) - int(now_s)
+    if left_s <= 0:
+        raise ExpiredError(f"This URL was good until {expires}, seconds since 1970")
+    return left_s
+
+
+def _only(spec: RenditionSpec, chosen: OutputFormat | None) -> RenditionSpec:
+    """Return ``spec`` with no other format; what it makes of that one stays the same."""
+    quality = spec.quality
+    if chosen is not None and not isinstance(quality, int):
+        quality = spec.quality_of(chosen)
+    return replace(spec, formats=(chosen,), quality=quality)
+
+
+def _outcomes(chosen: OutputFormat | None, key: str) -> tuple[OutputFormat, ...]:
+    """Return what ``chosen`` can come out as; where it is the photo's own, the likeliest first."""
+    if chosen is not None:
+        return (chosen,)
+    extension = key.rpartition(".")[2].lower()
+    return tuple(
+        sorted(OutputFormat, key=lambda output: extension not in {output, output.extension})
+    )
+
+
+def _choose(formats: Sequence[OutputFormat | None], accept: str) -> OutputFormat | None:
+    """Return the format that ``accept`` likes best; of equals, the one that the spec names first.
+
+    Raises:
+        NotAcceptableError: It takes none.
+    """
+    liked = {
+        output: _liking(accept, output.content_type if output else _ANY_FORMAT)
+        for output in formats
+    }
+    best = max(formats, key=lambda output: liked[output])
+    if liked[best] == 0:
+        listed = ", ".join(output.content_type if output else _ANY_FORMAT for output in formats)
+        raise NotAcceptableError(f"Expected Accept to take one of {listed} but received {accept!r}")
+    return best
+
+
+def _liking(accept: str, content_type: str) -> float:
+    """Return the weight of ``content_type``: the most specific range that covers it decides.
+
+    A photo's own format is covered by any range of images: which one it is, nobody knows yet.
+
+    Source: RFC 9110, 12.5.1.
+    """
+    decisive = (-1, 0.0)
+    for item in accept.split(","):
+        media, *parameters = (part.strip().lower() for part in item.split(";"))
+        specificity = {content_type: 2, "image/*": 1, "*/*": 0}.get(media, -1)
+        if specificity < 0 and content_type == _ANY_FORMAT and media.startswith("image/"):
+            specificity = 1
+        weight = next((part[2:] for part in parameters if part.startswith("q=")), "1")
+        try:
+            decisive = max(decisive, (specificity, min(max(float(weight), 0.0), 1.0)))
+        except ValueError:
+            continue
+    return decisive[1] if decisive[0] >= 0 else 0.0

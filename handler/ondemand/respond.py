@@ -1,0 +1,175 @@
+"""``GET /{rendition}/{key}``: the rendition as it is stored, made first where it is missing."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from handler.errors import Disposition, RequestError
+from handler.events.http import Request, http_answer, json_answer, read_request
+from handler.events.objects import ObjectEvent
+from handler.ondemand.asked import Asked, asked_from_request
+from handler.report import JobReport
+from handler.settings import Settings
+
+__all__ = ["MAX_BODY_BYTES", "respond"]
+
+MAX_BODY_BYTES: Final = ((6 << 20) - (64 << 10)) // 4 * 3
+"""What fits into a Lambda response: 6 MiB less 64 KiB for its headers, base64 taking 4 for 3.
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+"""
+_REDIRECT_SECONDS: Final = 300
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stored:
+    """A rendition in the destination: its key, and S3's answer to a GET or a HEAD."""
+
+    key: str
+    answer: Mapping[str, Any]
+
+
+def respond(
+    event: Mapping[str, Any],
+    settings: Settings,
+    client: Any,  # noqa: ANN401 - botocore's
+    make: Callable[[ObjectEvent, Settings], JobReport],
+    done: Callable[[JobReport], None],
+) -> dict[str, Any]:
+    """Answer the HTTP request in ``event``; never raises an Exception.
+
+    *Cost*: one GetObject for a rendition that is there; a HeadObject alone for a HEAD, or for a
+    client that has it already. What is missing or stale costs what ``make`` does, and that once
+    more.
+
+    Args:
+        event: The request, in any of the formats that Lambda hands over.
+        settings: The settings.
+        client: S3's.
+        make: Makes and stores the renditions that the given settings list, of one photo.
+        done: Told what became of a photo.
+    """
+    try:
+        return _respond(read_request(event), settings, client, make, done)
+    except RequestError as error:
+        return json_answer(error.status, error.code, error.message)
+    except (ClientError, BotoCoreError) as error:
+        _log.warning("S3 did not hand a rendition over: %s", error)
+        return json_answer(503, "store-failed", "S3 did not hand the rendition over", retry=True)
+    except Exception:  # noqa: BLE001 - a client is answered, whatever happened
+        _log.exception("nobody foresaw this")
+        return json_answer(500, "internal", "An error that nobody foresaw; the log has it")
+
+
+def _respond(
+    request: Request,
+    settings: Settings,
+    client: Any,  # noqa: ANN401 - botocore's
+    make: Callable[[ObjectEvent, Settings], JobReport],
+    done: Callable[[JobReport], None],
+) -> dict[str, Any]:
+    if settings.source_bucket is None:
+        return json_answer(501, "http-not-set-up", "Expected SOURCE_BUCKET to be set")
+    asked = asked_from_request(request, settings, time.time())
+    stored = _find(request, asked, settings, client)
+    if stored is None:
+        report = make(
+            ObjectEvent(bucket=settings.source_bucket, key=asked.key, name="HTTP"),
+            replace(settings, config=replace(settings.config, renditions=(asked.spec,))),
+        )
+        done(report)
+        if (refusal := _refusal(report)) is not None:
+            return refusal
+        stored = _find(request, asked, settings, client)
+    if stored is None:
+        return json_answer(503, "store-failed", "The rendition was made and is gone", retry=True)
+    return _answer(request, asked, stored, settings, client)
+
+
+def _find(
+    request: Request,
+    asked: Asked,
+    settings: Settings,
+    client: Any,  # noqa: ANN401 - botocore's
+) -> _Stored | None:
+    """Return the rendition if it is stored as the spec wants it today."""
+    # Of what a client may have already, the headers will do.
+    wants_body = request.method == "GET" and "if-none-match" not in request.headers
+    operation = client.get_object if wants_body else client.head_object
+    for output in asked.formats:
+        key = settings.key_template.destination(asked.key, asked.spec.name, output.extension)
+        try:
+            answer = operation(Bucket=settings.destination_bucket, Key=key)
+        except ClientError as error:
+            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:  # noqa: PLR2004 - HTTP
+                continue
+            raise
+        if answer.get("Metadata", {}).get("spec") == asked.spec.digest(output):
+            return _Stored(key=key, answer=answer)
+        if wants_body:
+            answer["Body"].close()
+    return None
+
+
+def _refusal(report: JobReport) -> dict[str, Any] | None:
+    """Return the answer to a request whose photo gave no rendition; None if it gave one."""
+    match report.disposition:
+        case Disposition.SUPERSEDED:
+            return json_answer(404, "no-such-photo", f"There is no photo {report.key!r}")
+        case Disposition.REJECTED:
+            return json_answer(422, report.code or "rejected", report.message or "")
+        case Disposition.RETRY:
+            return json_answer(503, report.code or "retry", report.message or "", retry=True)
+        case _:
+            return None
+
+
+def _answer(
+    request: Request,
+    asked: Asked,
+    stored: _Stored,
+    settings: Settings,
+    client: Any,  # noqa: ANN401 - botocore's
+) -> dict[str, Any]:
+    headers = _headers(asked, stored.answer, settings)
+    if _has_it(request.headers.get("if-none-match", ""), headers["ETag"]):
+        return http_answer(304, headers)
+    place = {"Bucket": settings.destination_bucket, "Key": stored.key}
+    answer = stored.answer
+    if answer["ContentLength"] > MAX_BODY_BYTES:
+        if "Body" in answer:
+            answer["Body"].close()
+        method = "get_object" if request.method == "GET" else "head_object"
+        url = client.generate_presigned_url(method, Params=place, ExpiresIn=_REDIRECT_SECONDS)
+        return http_answer(302, {"Location": url, "Cache-Control": "no-store"})
+    if request.method == "HEAD":
+        return http_answer(200, headers)
+    if "Body" not in answer:
+        answer = client.get_object(**place, IfMatch=headers["ETag"])
+    return http_answer(200, headers, answer["Body"].read())
+
+
+def _headers(asked: Asked, answer: Mapping[str, Any], settings: Settings) -> dict[str, str]:
+    cache_control = answer.get("CacheControl", settings.cache_control)
+    if asked.expires_in_s is not None:
+        # No cache may hand it on for longer than its URL is good.
+        cache_control = f"private, max-age={asked.expires_in_s}"
+    headers = {
+        "Content-Type": answer["ContentType"],
+        "ETag": answer["ETag"],
+        "Cache-Control": cache_control,
+        "X-Content-Type-Options": "nosniff",
+    }
+    return headers | {"Vary": "Accept"} if asked.varies else headers
+
+
+def _has_it(if_none_match: str, etag: str) -> bool:
+    """Say whether the client has this very rendition (RFC 9110, 13.1.2: the weak comparison)."""
+    tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+    return bool(tags & {etag, "*"})

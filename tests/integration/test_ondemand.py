@@ -1,0 +1,307 @@
+"""``GET /{rendition}/{key}`` through the real handler, against an S3 over HTTP."""
+
+import base64
+import json
+import time
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import pytest
+import pyvips
+
+from handler.events.http import http_answer
+from handler.ondemand.respond import MAX_BODY_BYTES
+from handler.ondemand.signing import signature
+from tests.photos import jpeg, png, text
+from tests.servers import ACCESS_DENIED, Fault, FaultProxy
+
+Start = Callable[..., Any]
+
+_EVENTS: Final = Path(__file__).parent.parent / "events"
+_KEY: Final = "2026/summer holiday/zürich + see.jpg"
+_CONFIG: Final = """
+[[renditions]]
+name = "many"
+width = 100
+format = ["avif", "webp", "jpeg"]
+
+[[renditions]]
+name = "one"
+width = 120
+
+[[renditions]]
+name = "own"
+width = 80
+format = "source"
+
+[[renditions]]
+name = "huge"
+format = "png"
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> dict[str, str]:
+    """What the function is started with."""
+    path = tmp_path / "renditions.toml"
+    path.write_text(_CONFIG)
+    return {"RENDITIONS_CONFIG": str(path), "SOURCE_BUCKET": "photos"}
+
+
+def _request(
+    path: str,
+    *,
+    method: str = "GET",
+    headers: Mapping[str, str] = {},
+    query: Mapping[str, str] = {},
+) -> dict[str, Any]:
+    """Return a request through a Function URL."""
+    event: dict[str, Any] = json.loads((_EVENTS / "function-url.json").read_text())
+    event["rawPath"] = event["requestContext"]["http"]["path"] = quote(path)
+    event["requestContext"]["http"]["method"] = method
+    event["headers"] = {"accept": "*/*"} | dict(headers)
+    event["queryStringParameters"] = dict(query)
+    return event
+
+
+def _put(store: FaultProxy, key: str, body: bytes) -> None:
+    store.client().put_object(Bucket="photos", Key=key, Body=body)
+
+
+def _stored(store: FaultProxy) -> set[str]:
+    listed = store.client().list_objects_v2(Bucket="renditions").get("Contents", [])
+    return {item["Key"] for item in listed}
+
+
+def _operations(store: FaultProxy, before: int) -> list[str]:
+    return [f"{call.operation} {call.bucket}" for call in store.requests[before:]]
+
+
+def _image(answer: Mapping[str, Any]) -> pyvips.Image:
+    assert answer["statusCode"] == 200
+    assert answer["isBase64Encoded"] is True
+    return pyvips.Image.new_from_buffer(base64.b64decode(answer["body"]), "")
+
+
+def _code(answer: Mapping[str, Any]) -> tuple[int, str]:
+    assert answer["headers"]["Content-Type"] == "application/json"
+    assert answer["headers"]["Cache-Control"] == "no-store"
+    body = json.loads(answer["body"])
+    assert body["message"]
+    return answer["statusCode"], body["code"]
+
+
+@pytest.mark.parametrize(
+    "name", ["function-url.json", "http-api-2.0.json", "http-api-1.0.json", "rest-api.json"]
+)
+def test_a_missing_rendition_is_made_stored_and_returned(
+    store: FaultProxy, start: Start, name: str
+) -> None:
+    """Only the one that was asked for is made, whichever way the request came."""
+    _put(store, _KEY, jpeg(1600, 1200))
+    event = json.loads((_EVENTS / name).read_text())
+    answer = start(SOURCE_BUCKET="photos")(event, None)
+    image = _image(answer)
+    assert (image.width, image.height) == (1280, 960)
+    assert _stored(store) == {f"{_KEY}/large.jpg"}
+    stored = store.client().head_object(Bucket="renditions", Key=f"{_KEY}/large.jpg")
+    assert answer["headers"] == {
+        "Content-Type": "image/jpeg",
+        "ETag": stored["ETag"],
+        "Cache-Control": "public, max-age=31536000, immutable",
+        "X-Content-Type-Options": "nosniff",
+    }
+
+
+def test_a_stored_rendition_costs_one_request(
+    store: FaultProxy, start: Start, settings: dict[str, str]
+) -> None:
+    """Nothing is read of the photo, nothing decoded, nothing written."""
+    _put(store, "a.jpg", jpeg(400, 300))
+    handler = start(**settings)
+    first = handler(_request("/one/a.jpg"), None)
+    before = len(store.requests)
+    assert handler(_request("/one/a.jpg"), None) == first
+    assert _operations(store, before) == ["GetObject renditions"]
+
+
+def test_what_an_event_made_is_not_made_again(
+    store: FaultProxy, start: Start, settings: dict[str, str]
+) -> None:
+    """Both agree on the key and on what the rendition looks like, in each format."""
+    _put(store, "a.png", png(400, 300))
+    handler = start(**settings)
+    handler({"bucket": "photos", "key": "a.png"}, None)
+    for path, content_type in [
+        ("/one/a.png", "image/jpeg"),
+        ("/own/a.png", "image/png"),
+        ("/many/a.png", "image/avif"),
+    ]:
+        before = len(store.requests)
+        answer = handler(_request(path), None)
+        assert answer["headers"]["Content-Type"] == content_type
+        assert _operations(store, before) == ["GetObject renditions"]
+
+
+@pytest.mark.parametrize(
+    ("method", "tag", "status"),
+    [
+        ("GET", "{etag}", 304),
+        ("HEAD", "{etag}", 304),
+        ("GET", '"other", W/{etag}', 304),
+        ("GET", "*", 304),
+        ("GET", '"other"', 200),
+        ("HEAD", '"other"', 200),
+    ],
+)
+def test_a_client_that_has_it_already_is_told_so(
+    store: FaultProxy, start: Start, settings: dict[str, str], method: str, tag: str, status: int
+) -> None:
+    """304 costs one HeadObject, and has no body."""
+    _put(store, "a.jpg", jpeg(400, 300))
+    handler = start(**settings)
+    first = handler(_request("/one/a.jpg"), None)
+    etag = first["headers"]["ETag"]
+    before = len(store.requests)
+    headers = {"if-none-match": tag.format(etag=etag)}
+    answer = handler(_request("/one/a.jpg", method=method, headers=headers), None)
+    assert answer["statusCode"] == status
+    assert answer["headers"] == first["headers"]
+    assert answer["body"] == (first["body"] if (method, status) == ("GET", 200) else "")
+    operations = ["HeadObject renditions"]
+    if (method, status) == ("GET", 200):
+        operations.append("GetObject renditions")
+    assert _operations(store, before) == operations
+
+
+def test_head_makes_what_is_missing_and_sends_no_body(
+    store: FaultProxy, start: Start, settings: dict[str, str]
+) -> None:
+    """Its headers are those of the GET that follows."""
+    _put(store, "a.jpg", jpeg(400, 300))
+    handler = start(**settings)
+    head = handler(_request("/one/a.jpg", method="HEAD"), None)
+    assert (head["statusCode"], head["body"]) == (200, "")
+    assert _stored(store) == {"a.jpg/one.jpg"}
+    assert handler(_request("/one/a.jpg"), None)["headers"] == head["headers"]
+
+
+def test_accept_picks_the_format_and_only_that_is_made(
+    store: FaultProxy, start: Start, settings: dict[str, str]
+) -> None:
+    """Caches are told that the answer varies."""
+    _put(store, "a.jpg", jpeg(400, 300))
+    handler = start(**settings)
+    for accept, made in [
+        ("image/webp,*/*;q=0.8", {"a.jpg/many.webp"}),
+        ("image/jpeg", {"a.jpg/many.webp", "a.jpg/many.jpg"}),
+    ]:
+        answer = handler(_request("/many/a.jpg", headers={"accept": accept}), None)
+        assert answer["headers"]["Vary"] == "Accept"
+        assert answer["headers"]["Content-Type"] == accept.split(",", maxsplit=1)[0]
+        assert _stored(store) == made
+
+
+def test_the_photo_s_own_format_is_found_whatever_its_extension(
+    store: FaultProxy, start: Start, settings: dict[str, str]
+) -> None:
+    """A PNG that is called a JPEG gives a PNG, at first and the second time."""
+    _put(store, "a.jpg", png(400, 300))
+    handler = start(**settings)
+    assert handler(_request("/own/a.jpg"), None)["headers"]["Content-Type"] == "image/png"
+    before = len(store.requests)
+    assert handler(_request("/own/a.jpg"), None)["headers"]["Content-Type"] == "image/png"
+    assert set(_operations(store, before)) == {"GetObject renditions"}
+
+
+def test_a_changed_spec_makes_it_anew(
+    store: FaultProxy, start: Start, settings: dict[str, str]
+) -> None:
+    """What is stored of an older config is stale, and is replaced."""
+    _put(store, "a.jpg", jpeg(400, 300))
+    assert _image(start(**settings)(_request("/one/a.jpg"), None)).width == 120
+    Path(settings["RENDITIONS_CONFIG"]).write_text(_CONFIG.replace("width = 120", "width = 60"))
+    assert _image(start(**settings)(_request("/one/a.jpg"), None)).width == 60
+
+
+def test_a_rendition_too_large_for_lambda_is_redirected_to(
+    store: FaultProxy, start: Start, settings: dict[str, str]
+) -> None:
+    """The presigned URL gives the whole picture; a smaller one would come in the answer."""
+    red, green, blue = (
+        pyvips.Image.gaussnoise(1400, 1300, mean=128, sigma=99, seed=seed) for seed in range(3)
+    )
+    noise = red.bandjoin(green).bandjoin(blue).cast("uchar").copy(interpretation="srgb")
+    _put(store, "noise.png", noise.pngsave_buffer())
+    answer = start(**settings)(_request("/huge/noise.png"), None)
+    assert answer["statusCode"] == 302
+    assert answer["headers"]["Cache-Control"] == "no-store"
+    with urllib.request.urlopen(answer["headers"]["Location"]) as response:  # noqa: S310 - ours
+        data = response.read()
+    assert len(data) > MAX_BODY_BYTES
+    assert pyvips.Image.new_from_buffer(data, "").width == 1400
+
+
+def test_the_largest_body_fits_into_a_lambda_response() -> None:
+    """With the longest headers that there can be, it is below the 6 MB that Lambda takes."""
+    answer = http_answer(200, {"Cache-Control": "x" * 32_000}, bytes(MAX_BODY_BYTES))
+    assert len(json.dumps(answer)) < 6 << 20
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/one/missing.jpg", 404, "no-such-photo"),
+        ("/one/notes.jpg", 422, "not-a-photo"),
+        ("/none/a.jpg", 404, "unknown-rendition"),
+        ("/one/../a.jpg", 400, "bad-request"),
+    ],
+)
+def test_a_refusal_says_why_in_json(
+    store: FaultProxy, start: Start, settings: dict[str, str], path: str, status: int, code: str
+) -> None:
+    """A program reads the code, a person the message; no cache keeps it."""
+    _put(store, "notes.jpg", text())
+    assert _code(start(**settings)(_request(path), None)) == (status, code)
+    assert _stored(store) == set()
+
+
+def test_trouble_is_answered_with_a_time_to_come_back(
+    store: FaultProxy, start: Start, settings: dict[str, str]
+) -> None:
+    """Neither a photo nor a rendition that cannot be read is taken for one that is not there."""
+    _put(store, "a.jpg", jpeg(400, 300))
+    handler = start(**settings)
+    for bucket, code in [("photos", "source-access-denied"), ("renditions", "store-failed")]:
+        store.add(Fault(action=ACCESS_DENIED, operation="GetObject", bucket=bucket))
+        answer = handler(_request("/one/a.jpg"), None)
+        assert _code(answer) == (503, code)
+        assert answer["headers"]["Retry-After"] == "1"
+    assert not store.unused
+
+
+def test_without_a_source_bucket_http_is_off(store: FaultProxy, start: Start) -> None:
+    """Nothing says where the photos are."""
+    assert store.client().list_buckets()["Buckets"]
+    assert _code(start()(_request("/large/a.jpg"), None)) == (501, "http-not-set-up")
+
+
+def test_a_signed_url_is_answered_until_it_expires(
+    store: FaultProxy, start: Start, settings: dict[str, str]
+) -> None:
+    """No cache may keep it for longer; without a signature there is nothing."""
+    _put(store, _KEY, jpeg(400, 300))
+    secret = bytes(range(32))
+    handler = start(**settings, URL_SIGNING_KEYS=secret.hex())
+    assert _code(handler(_request(f"/one/{_KEY}"), None)) == (403, "bad-signature")
+    assert _stored(store) == set()
+    expires = str(int(time.time()) + 1000)
+    query = {"expires": expires, "signature": signature(secret, "one", _KEY, expires)}
+    answer = handler(_request(f"/one/{_KEY}", query=query), None)
+    assert _image(answer).width == 120
+    scope, _, age = answer["headers"]["Cache-Control"].partition(", max-age=")
+    assert scope == "private"
+    assert 0 < int(age) <= 1000
