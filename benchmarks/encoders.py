@@ -60,7 +60,7 @@ _CANDIDATES: Final[Mapping[str, Mapping[str, Mapping[str, object]]]] = {
         "effort 2, smart_subsample": {"effort": 2, "smart_subsample": True},
     },
     "heifsave_buffer": {
-        f"effort {effort}": {"effort": effort, "compression": "av1"} for effort in range(5)
+        f"effort {effort}": {"effort": effort, "compression": "av1"} for effort in range(3)
     },
 }
 _FORMATS: Final = {

@@ -42,6 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     planning.add_argument("path", type=Path, metavar="PATH")
     for command in (rendering, planning):
         command.add_argument("--config", type=Path, default=_DEFAULT_CONFIG, metavar="FILE")
+        command.add_argument(
+            "--focal-point", metavar="X,Y", help="for renditions with that position"
+        )
     return parser
 
 
@@ -56,7 +59,9 @@ def _photos(paths: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
             yield path, Path(path.name)
 
 
-def _render_one(path: Path, place: Path, out: Path, config: Config) -> dict[str, Any]:
+def _render_one(
+    path: Path, place: Path, out: Path, config: Config, focal_point: str | None
+) -> dict[str, Any]:
     """Return the photo's line of the report."""
     started = time.perf_counter()
     line: dict[str, Any] = {"input": str(path), "disposition": "written", "code": None}
@@ -69,7 +74,7 @@ def _render_one(path: Path, place: Path, out: Path, config: Config) -> dict[str,
             header = read_header(photo)
             line |= {"loader": header.loader, "width": header.upright[0]}
             line |= {"height": header.upright[1], "bytes": header.size}
-            plan = make_plan(header, config.renditions, config.limits)
+            plan = make_plan(header, config.renditions, config.limits, focal_point=focal_point)
             line["warnings"] = [asdict(warning) for warning in plan.warnings]
             for rendition in render(
                 plan,
@@ -115,7 +120,7 @@ def _render(arguments: argparse.Namespace, config: Config) -> int:
         arguments.report.open("w", encoding="utf-8") if arguments.report else nullcontext() as file
     ):
         for path, place in progress:
-            line = _render_one(path, place, arguments.out, config)
+            line = _render_one(path, place, arguments.out, config, arguments.focal_point)
             if file is not None:
                 print(json.dumps(line), file=file, flush=True)
             if line["code"] is not None:
@@ -130,7 +135,12 @@ def _plan(arguments: argparse.Namespace, config: Config) -> int:
         with FileSource(arguments.path) as source:
             config.limits.check_bytes(source.size)
             header = read_header(photo := OpenPhoto(source))
-            plan = make_plan(header, config.renditions, config.limits)
+            plan = make_plan(
+                header,
+                config.renditions,
+                config.limits,
+                focal_point=arguments.focal_point,
+            )
             del photo
     except RenditionsError as error:
         print(f"{arguments.path}: {error.code}: {error}", file=sys.stderr)

@@ -5,7 +5,7 @@ import time
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from handler.errors import Disposition, StorageError, disposition_of
 from handler.events.objects import ObjectEvent
@@ -22,6 +22,9 @@ from imaging.plan import PlannedRendition, make_plan
 from imaging.reading import read_header
 
 __all__ = ["process"]
+
+_FOCAL_POINT: Final = "focal-point"
+"""The key of the object's user metadata, without S3's prefix."""
 
 _log = logging.getLogger(__name__)
 
@@ -101,7 +104,12 @@ def _make(
         limits.check_bytes(source.size)
         with OpenPhoto(source) as photo:
             header = progress.header = read_header(photo)
-            plan = progress.plan = make_plan(header, settings.config.renditions, limits)
+            plan = progress.plan = make_plan(
+                header,
+                settings.config.renditions,
+                limits,
+                focal_point=source.metadata.get(_FOCAL_POINT),
+            )
             # Every key is checked before the first rendition is stored.
             for rendition in plan.renditions:
                 destination(event, source.etag, rendition, settings)

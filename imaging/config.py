@@ -9,7 +9,7 @@ from typing import Any, Final
 from imaging.errors import ConfigError
 from imaging.formats import OutputFormat
 from imaging.limits import Limits
-from imaging.specs import SOURCE_FORMAT, Fit, Metadata, RenditionSpec
+from imaging.specs import SOURCE_FORMAT, Fit, Metadata, Position, RenditionSpec
 
 __all__ = ["Config", "load_config", "parse_config"]
 
@@ -35,6 +35,12 @@ def _integer(value: object) -> int:
     # bool is an int to Python, and never to the person who writes the file.
     if not isinstance(value, int) or isinstance(value, bool):
         raise _Unexpected("an integer")
+    return value
+
+
+def _number(value: object) -> int | float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise _Unexpected("a number")
     return value
 
 
@@ -100,6 +106,8 @@ _RENDITION_KEYS: Final[Mapping[str, Callable[[object], object]]] = {
     "width": _integer,
     "height": _integer,
     "fit": _one_of({fit.value: fit for fit in Fit}),
+    "position": _one_of({position.value: position for position in Position}),
+    "sharpen": _number,
     "format": _formats,
     "quality": _quality,
     "max_bytes": _integer,

@@ -1,10 +1,53 @@
 """Where every pixel goes: integer arithmetic on dimensions, without an image."""
 
+import math
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from imaging.specs import Fit, RenditionSpec
+from imaging.specs import Fit, Position, RenditionSpec
 
-__all__ = ["Box", "Placement", "is_sideways", "place", "scaled"]
+__all__ = [
+    "Box",
+    "FocalPoint",
+    "Placement",
+    "focal_point_from_text",
+    "is_sideways",
+    "place",
+    "scaled",
+]
+
+_FRACTION: Final = r"\s*(0?\.\d{1,9}|[01](?:\.\d{0,9})?)\s*"
+
+# Halves of what is cropped that go from the left, and from the top.
+_GRAVITIES: Final[Mapping[Position, tuple[int, int]]] = {
+    Position.CENTRE: (1, 1),
+    Position.NORTH: (1, 0),
+    Position.NORTHEAST: (2, 0),
+    Position.EAST: (2, 1),
+    Position.SOUTHEAST: (2, 2),
+    Position.SOUTH: (1, 2),
+    Position.SOUTHWEST: (0, 2),
+    Position.WEST: (0, 1),
+    Position.NORTHWEST: (0, 0),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FocalPoint:
+    """What a photo is about, as fractions of its upright width and height, from the top left."""
+
+    x: float
+    y: float
+
+
+def focal_point_from_text(text: str) -> FocalPoint | None:
+    """Return the point that ``text``, such as ``0.3,0.7``, names; None if it names none."""
+    found = re.fullmatch(f"{_FRACTION},{_FRACTION}", text, re.ASCII)
+    if found is None or max(x := float(found[1]), y := float(found[2])) > 1:
+        return None
+    return FocalPoint(x=x, y=y)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +68,8 @@ class Placement:
         width: Columns after the resize.
         height: Rows after the resize.
         crop: The part of the resized photo that is kept; None for the whole.
+        search: ``attention`` or ``entropy``: how the pixels say where ``crop`` really lies; its
+            ``left`` and ``top`` are then the centre's. None where the plan says it.
         canvas: Where the photo lies on a larger background (``left`` and ``top`` are the photo's,
             ``width`` and ``height`` the canvas's); None for no padding.
     """
@@ -32,6 +77,7 @@ class Placement:
     width: int
     height: int
     crop: Box | None = None
+    search: Position | None = None
     canvas: Box | None = None
 
     @property
@@ -77,8 +123,31 @@ def _centred(inner: int, outer: int) -> int:
     return (outer - inner) // 2
 
 
-def place(width: int, height: int, spec: RenditionSpec) -> Placement:
-    """Return how an upright photo of ``width`` x ``height`` becomes the rendition of ``spec``."""
+def _crop(
+    columns: int, rows: int, kept: tuple[int, int], position: Position, focal: FocalPoint | None
+) -> Box:
+    """Return where ``kept`` lies in the resized photo."""
+    spare = columns - kept[0], rows - kept[1]
+    if position is Position.FOCAL_POINT and focal is not None:
+        # As near to the middle as the edges allow.
+        wanted = focal.x * columns - kept[0] / 2, focal.y * rows - kept[1] / 2
+        left, top = (
+            min(max(0, math.floor(place + 0.5)), most)
+            for place, most in zip(wanted, spare, strict=True)
+        )
+    else:
+        halves = _GRAVITIES.get(position, _GRAVITIES[Position.CENTRE])
+        left, top = (side * half // 2 for side, half in zip(spare, halves, strict=True))
+    return Box(left=left, top=top, width=kept[0], height=kept[1])
+
+
+def place(
+    width: int, height: int, spec: RenditionSpec, focal: FocalPoint | None = None
+) -> Placement:
+    """Return how an upright photo of ``width`` x ``height`` becomes the rendition of ``spec``.
+
+    ``focal`` is for the position ``focal-point``; without one that is the centre.
+    """
     if spec.fit is Fit.FILL:
         asked = (spec.width or width, spec.height or height)
         if spec.without_enlargement:
@@ -89,13 +158,15 @@ def place(width: int, height: int, spec: RenditionSpec) -> Placement:
     columns, rows = scaled(width, *factor), scaled(height, *factor)
     if spec.fit is Fit.COVER:
         kept = (min(spec.width or columns, columns), min(spec.height or rows, rows))
-        crop = Box(
-            left=_centred(kept[0], columns),
-            top=_centred(kept[1], rows),
-            width=kept[0],
-            height=kept[1],
+        if kept == (columns, rows):
+            return Placement(width=columns, height=rows)
+        searched = spec.position in {Position.ATTENTION, Position.ENTROPY}
+        return Placement(
+            width=columns,
+            height=rows,
+            crop=_crop(columns, rows, kept, spec.position, focal),
+            search=spec.position if searched else None,
         )
-        return Placement(width=columns, height=rows, crop=None if kept == (columns, rows) else crop)
     if spec.fit is Fit.CONTAIN:
         canvas = (spec.width or columns, spec.height or rows)
         box = Box(

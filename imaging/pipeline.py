@@ -96,7 +96,8 @@ def _decode(plan: RenditionPlan, photo: OpenPhoto, watch: Watch) -> pyvips.Image
 class _Pictures:
     """The pictures of one photo: each resized once, however many are made or encoded from it.
 
-    *Cost*: those that are a parent, or are encoded more than once, stay in memory until the end.
+    *Cost*: those that are looked at, are a parent, or are encoded more than once stay in memory
+    until the end.
     """
 
     def __init__(self, plan: RenditionPlan, base: pyvips.Image) -> None:
@@ -109,20 +110,23 @@ class _Pictures:
     def _resize(self, name: str | None) -> pyvips.Image:
         if name not in self._resized:
             assert name is not None  # noqa: S101 - the base is there from the start
-            placement = self._planned[name].placement
-            image = steps.resize(
-                self._resize(self._planned[name].parent), placement.width, placement.height
-            )
-            self._resized[name] = image.copy_memory() if name in self._parents else image
+            planned = self._planned[name]
+            placement = planned.placement
+            image = steps.resize(self._resize(planned.parent), placement.width, placement.height)
+            if name in self._parents or placement.search is not None:
+                image = image.copy_memory()
+            self._resized[name] = image
         return self._resized[name]
 
     def cropped(self, name: str) -> pyvips.Image:
         """Return the picture of the spec ``name``, before the format has a say."""
         if name not in self._cropped:
+            planned = self._planned[name]
             image = self._resize(name)
-            crop = self._planned[name].placement.crop
-            if crop is not None:
-                image = steps.crop(image, crop)
+            if planned.placement.crop is not None:
+                image = steps.crop(image, steps.find_crop(image, planned.placement))
+            if planned.spec.sharpen is not None:
+                image = steps.sharpen(image, planned.spec.sharpen)
             self._cropped[name] = image.copy_memory() if self._encoded[name] > 1 else image
         return self._cropped[name]
 

@@ -6,10 +6,17 @@ from typing import Any, Final
 
 from imaging.errors import PhotoWarning
 from imaging.formats import InputFormat, OutputFormat
-from imaging.geometry import Placement, is_sideways, place, scaled
+from imaging.geometry import (
+    FocalPoint,
+    Placement,
+    focal_point_from_text,
+    is_sideways,
+    place,
+    scaled,
+)
 from imaging.header import ImageHeader
 from imaging.limits import Limits
-from imaging.specs import Fit, RenditionSpec
+from imaging.specs import Fit, Position, RenditionSpec
 
 __all__ = ["Load", "PlannedRendition", "RenditionPlan", "make_plan"]
 
@@ -203,15 +210,42 @@ def _writing_order(planned: PlannedRendition) -> tuple[bool, int]:
     return planned.format is OutputFormat.AVIF, width * height
 
 
-def make_plan(header: ImageHeader, specs: Sequence[RenditionSpec], limits: Limits) -> RenditionPlan:
+def _focal_point(
+    specs: Sequence[RenditionSpec], text: str | None
+) -> tuple[FocalPoint | None, tuple[PhotoWarning, ...]]:
+    """Return the point that ``text`` names, where a spec asks for it, and what is wrong with it."""
+    if text is None or all(spec.position is not Position.FOCAL_POINT for spec in specs):
+        return None, ()
+    focal = focal_point_from_text(text)
+    if focal is not None:
+        return focal, ()
+    message = f"Expected focal-point as x,y, each from 0 to 1, but received {text[:80]!r}"
+    return None, (PhotoWarning(code="bad-focal-point", message=message),)
+
+
+def make_plan(
+    header: ImageHeader,
+    specs: Sequence[RenditionSpec],
+    limits: Limits,
+    *,
+    focal_point: str | None = None,
+) -> RenditionPlan:
     """Return how ``specs`` are made of a photo with ``header``; nothing is decoded.
+
+    Args:
+        header: The photo's.
+        specs: What is asked.
+        limits: What the photo may be at most.
+        focal_point: What the photo's owner says it is about, such as ``0.3,0.7``; for the position
+            ``focal-point``. A text that names no point is a warning, and the centre is kept.
 
     Raises:
         OverLimitError: The header exceeds one of ``limits``.
     """
     limits.check_header(header)
     width, height = header.upright
-    placements = {spec.name: place(width, height, spec) for spec in specs}
+    focal, warnings = _focal_point(specs, focal_point)
+    placements = {spec.name: place(width, height, spec, focal) for spec in specs}
     parents = _parents(specs, placements)
     planned = [
         PlannedRendition(
@@ -231,4 +265,5 @@ def make_plan(header: ImageHeader, specs: Sequence[RenditionSpec], limits: Limit
         load=_load(header, base),
         base=base,
         renditions=tuple(sorted(planned, key=_writing_order)),
+        warnings=warnings,
     )

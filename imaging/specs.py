@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -10,7 +10,15 @@ from typing import Final
 from imaging.errors import ConfigError
 from imaging.formats import OutputFormat
 
-__all__ = ["DEFAULT_QUALITY", "NAME_PATTERN", "SOURCE_FORMAT", "Fit", "Metadata", "RenditionSpec"]
+__all__ = [
+    "DEFAULT_QUALITY",
+    "NAME_PATTERN",
+    "SOURCE_FORMAT",
+    "Fit",
+    "Metadata",
+    "Position",
+    "RenditionSpec",
+]
 
 NAME_PATTERN: Final = "[a-z0-9][a-z0-9_-]*"
 """Lower case, so that names stay distinct where keys are compared without case; and without the
@@ -21,6 +29,10 @@ SOURCE_FORMAT: Final = "source"
 
 MAX_DIMENSION: Final = 65_535
 """The largest side of a JPEG (ITU-T T.81, B.2.2: 16 bits)."""
+
+MIN_SHARPEN: Final = 0.1
+MAX_SHARPEN: Final = 10
+"""libvips' maximum for the mask of ``sharpen``; below the minimum the mask is a single pixel."""
 
 DEFAULT_QUALITY: Final = {
     OutputFormat.JPEG: 85,
@@ -40,11 +52,31 @@ class Fit(StrEnum):
     INSIDE = "inside"
     """Whole, as large as fits; one side may be shorter than asked."""
     COVER = "cover"
-    """Fills the box; what sticks out is cropped, evenly from both sides."""
+    """Fills the box; what sticks out is cropped, from where ``position`` says."""
     CONTAIN = "contain"
     """Whole, as large as fits, centred on the background; exactly the box."""
     FILL = "fill"
     """Stretched to exactly the box."""
+
+
+class Position(StrEnum):
+    """Which part of the photo ``cover`` keeps."""
+
+    CENTRE = "centre"
+    NORTH = "north"
+    NORTHEAST = "northeast"
+    EAST = "east"
+    SOUTHEAST = "southeast"
+    SOUTH = "south"
+    SOUTHWEST = "southwest"
+    WEST = "west"
+    NORTHWEST = "northwest"
+    ATTENTION = "attention"
+    """The part that draws the eye: edges, saturated colours, skin (libvips' smartcrop)."""
+    ENTROPY = "entropy"
+    """The part with the most detail (libvips' smartcrop)."""
+    FOCAL_POINT = "focal-point"
+    """Around the point that the photo's owner names; the centre where none is named."""
 
 
 class Metadata(StrEnum):
@@ -70,6 +102,9 @@ class RenditionSpec:
         width: Columns at most; None leaves them free.
         height: Rows at most; None leaves them free. Neither: the photo's own size.
         fit: How the photo meets the box; ``contain`` and ``fill`` want both sides.
+        position: Which part ``cover`` keeps; the other fits crop nothing.
+        sharpen: Standard deviation, in pixels, of the mask that the rendition is sharpened with;
+            None for not at all.
         formats: What to encode to, each once; None for the photo's own format, where that can be
             made (GIF becomes PNG; TIFF and HEIC become JPEG, or PNG where they have alpha).
         quality: 1 to 100, for every format or for each that is named; :data:`DEFAULT_QUALITY`
@@ -92,6 +127,8 @@ class RenditionSpec:
     width: int | None = None
     height: int | None = None
     fit: Fit = Fit.INSIDE
+    position: Position = Position.CENTRE
+    sharpen: float | None = None
     formats: tuple[OutputFormat | None, ...] = (OutputFormat.JPEG,)
     quality: int | Mapping[OutputFormat, int] | None = None
     max_bytes: int | None = None
@@ -100,35 +137,48 @@ class RenditionSpec:
     metadata: Metadata = Metadata.COPYRIGHT
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(NAME_PATTERN, self.name):
-            raise _invalid("name", f"text that matches {NAME_PATTERN}", self.name)
-        for key, side in (("width", self.width), ("height", self.height)):
-            if side is not None and not 1 <= side <= MAX_DIMENSION:
-                raise _invalid(key, f"an integer from 1 to {MAX_DIMENSION}", side)
-        if not self.formats or len(set(self.formats)) < len(self.formats):
-            # Twice the same format would be twice the same destination key.
-            listed = [output.value if output else SOURCE_FORMAT for output in self.formats]
-            raise _invalid("format", "one format or more, each once", listed)
-        self._check_quality()
-        if self.max_bytes is not None:
-            if self.max_bytes < 1:
-                raise _invalid("max_bytes", "an integer of 1 or more", self.max_bytes)
-            lossless = [output for output in self.formats if output and not DEFAULT_QUALITY[output]]
-            if lossless:
-                raise _invalid("max_bytes", "formats that have a quality", lossless[0].value)
-        if not all(0 <= value <= 255 for value in self.background):  # noqa: PLR2004 - one byte
-            raise _invalid("background", "three integers from 0 to 255", list(self.background))
-        if self.fit in {Fit.CONTAIN, Fit.FILL} and None in {self.width, self.height}:
-            raise _invalid("fit", f"both width and height for {self.fit.value!r}", "one of them")
+        for key, is_valid, expected, received in self._rules():
+            if not is_valid:
+                raise ConfigError(f"{key}: expected {expected} but received {received!r}")
 
-    def _check_quality(self) -> None:
+    def _rules(self) -> Iterator[tuple[str, bool, str, object]]:
+        """Yield for each rule its key, whether it is kept, what it wants, and what there is."""
+        name = re.fullmatch(NAME_PATTERN, self.name) is not None
+        yield "name", name, f"text that matches {NAME_PATTERN}", self.name
+        expected = f"an integer from 1 to {MAX_DIMENSION}"
+        for key, side in (("width", self.width), ("height", self.height)):
+            yield key, side is None or 1 <= side <= MAX_DIMENSION, expected, side
+        boxed = self.fit not in {Fit.CONTAIN, Fit.FILL} or None not in {self.width, self.height}
+        yield "fit", boxed, f"both width and height for {self.fit.value!r}", "one of them"
+        expected = "fit to be 'cover', which alone crops"
+        cropped = self.position is Position.CENTRE or self.fit is Fit.COVER
+        yield "position", cropped, expected, self.fit.value
+        sharpened = self.sharpen is None or MIN_SHARPEN <= self.sharpen <= MAX_SHARPEN
+        yield "sharpen", sharpened, f"a number from {MIN_SHARPEN} to {MAX_SHARPEN}", self.sharpen
+        # Twice the same format would be twice the same destination key.
+        once = len(set(self.formats)) == len(self.formats) > 0
+        listed = [output.value if output else SOURCE_FORMAT for output in self.formats]
+        yield "format", once, "one format or more, each once", listed
+        yield from self._quality_rules()
+        background = all(0 <= value <= 255 for value in self.background)  # noqa: PLR2004 - one byte
+        expected = "three integers from 0 to 255"
+        yield "background", background, expected, list(self.background)
+
+    def _quality_rules(self) -> Iterator[tuple[str, bool, str, object]]:
         each = self.quality if isinstance(self.quality, Mapping) else {None: self.quality}
         for output, quality in each.items():
             key = f"quality.{output}" if output else "quality"
-            if quality is not None and not 1 <= quality <= 100:  # noqa: PLR2004 - the scale of Q
-                raise _invalid(key, "an integer from 1 to 100", quality)
-            if output and None not in self.formats and output not in self.formats:
-                raise _invalid(key, "a format that format names", output.value)
+            in_range = quality is None or 1 <= quality <= 100  # noqa: PLR2004 - the scale of Q
+            yield key, in_range, "an integer from 1 to 100", quality
+            asked = not output or None in self.formats or output in self.formats
+            yield key, asked, "a format that format names", output and output.value
+        in_range = self.max_bytes is None or self.max_bytes >= 1
+        yield "max_bytes", in_range, "an integer of 1 or more", self.max_bytes
+        lossless = [
+            output.value for output in self.formats if output and not DEFAULT_QUALITY[output]
+        ]
+        lowerable = self.max_bytes is None or not lossless
+        yield "max_bytes", lowerable, "formats that have a quality", lossless
 
     def quality_of(self, output: OutputFormat) -> int | None:
         """Return ``Q`` for ``output``; None where the format has none."""
@@ -147,7 +197,3 @@ class RenditionSpec:
         asked = replace(self, formats=(output,), quality=self.quality_of(output))
         text = repr((_PIPELINE_VERSION, *map(str, astuple(asked))))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _invalid(key: str, expected: str, received: object) -> ConfigError:
-    return ConfigError(f"{key}: expected {expected} but received {received!r}")

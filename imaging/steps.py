@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from functools import cache
 from typing import Final
 
@@ -18,11 +19,13 @@ from imaging.xmp import upright_xmp
 __all__ = [
     "crop",
     "fill_out",
+    "find_crop",
     "flatten",
     "keep_metadata",
     "kept",
     "pad",
     "resize",
+    "sharpen",
     "to_srgb",
     "upright",
 ]
@@ -194,6 +197,34 @@ def kept(image: pyvips.Image) -> str:
 def crop(image: pyvips.Image, box: Box) -> pyvips.Image:
     """Keep what lies in ``box``."""
     return image.crop(box.left, box.top, box.width, box.height)
+
+
+def find_crop(image: pyvips.Image, placement: Placement) -> Box:
+    """Return which part of a resized picture to keep, looking at its pixels if so planned.
+
+    *Cost*: the picture is evaluated where it has to be looked at, so it had better be in memory.
+    """
+    crop = placement.crop
+    assert crop is not None  # noqa: S101 - the caller looked
+    if placement.search is None:
+        return crop
+    found = image.smartcrop(crop.width, crop.height, interesting=placement.search.value)
+    # libvips notes where the part lay as the offset that would bring it back.
+    return replace(crop, left=-found.xoffset, top=-found.yoffset)
+
+
+def sharpen(image: pyvips.Image, sigma: float) -> pyvips.Image:
+    """Sharpen the lightness with libvips' mask of ``sigma`` pixels; colours stay.
+
+    *Shape*: uchar, 1 to 4 bands, ``b-w`` or ``srgb`` in; the same out.
+    """
+    if not image.hasalpha():
+        return image.sharpen(sigma=sigma)
+    # What transparent pixels hide must not sharpen their neighbours.
+    alpha = image.extract_band(image.bands - 1)
+    shown = image.premultiply().extract_band(0, n=image.bands - 1).cast("uchar")
+    sharpened = shown.sharpen(sigma=sigma).bandjoin(alpha)
+    return sharpened.copy(interpretation=image.interpretation).unpremultiply().cast("uchar")
 
 
 def _background(

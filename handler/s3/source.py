@@ -201,6 +201,11 @@ class S3Source:
         """The ETag that every byte comes under, with its quotes."""
         return self._body.etag
 
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """The object's user metadata."""
+        return self._body.metadata
+
     def readinto(self, buffer: memoryview) -> int:
         if self._blocks is not None:
             return self._read_block(buffer)

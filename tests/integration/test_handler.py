@@ -4,6 +4,7 @@ import importlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote_plus
 
@@ -11,7 +12,7 @@ import pytest
 import pyvips
 
 from handler.s3.sink import S3Sink
-from tests.photos import jpeg, png, text, webp
+from tests.photos import jpeg, png, psnr, text, webp
 from tests.servers import REGION, FaultProxy, MotoServer, open_uploads
 
 Handler = Callable[[Mapping[str, Any], object], dict[str, Any]]
@@ -30,7 +31,15 @@ def proxy() -> Iterator[FaultProxy]:
 
 
 @pytest.fixture
-def lambda_handler(proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Handler]:
+def config() -> str:
+    """What ``renditions.toml`` says; empty for the file of the project."""
+    return ""
+
+
+@pytest.fixture
+def lambda_handler(
+    proxy: FaultProxy, config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Handler]:
     """The function, imported afresh: it reads its settings at import."""
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "RENDITIONS_CONFIG", "SOURCE_BUCKET"):
         monkeypatch.delenv(name, raising=False)
@@ -39,6 +48,9 @@ def lambda_handler(proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> Iterat
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.endpoint_url)
     monkeypatch.setenv("DESTINATION_BUCKET", _DESTINATION)
+    if config:
+        (tmp_path / "renditions.toml").write_text(config, encoding="utf-8")
+        monkeypatch.setenv("RENDITIONS_CONFIG", str(tmp_path / "renditions.toml"))
     monkeypatch.delitem(sys.modules, "handler.app", raising=False)
     app = importlib.import_module("handler.app")
     handler: Handler = app.lambda_handler
@@ -132,3 +144,38 @@ def test_an_aborted_multipart_upload_is_not_left_open(proxy: FaultProxy, size: i
     operations = [call.operation for call in proxy.requests]
     assert operations.count("CreateMultipartUpload") == 1
     assert operations.count("AbortMultipartUpload") == 1
+
+
+_FOCAL: Final = """
+[[renditions]]
+name = "a"
+width = 200
+height = 200
+fit = "cover"
+position = "focal-point"
+format = ["avif", "png"]
+"""
+
+
+@pytest.mark.parametrize("config", [_FOCAL])
+def test_the_objects_user_metadata_names_the_focal_point(
+    proxy: FaultProxy, lambda_handler: Handler
+) -> None:
+    """The square lies around it, in each format; what names no point gives the centre."""
+    for key, focal in (("a.jpg", "1,0"), ("b.jpg", "left")):
+        proxy.client().put_object(
+            Bucket=_SOURCE, Key=key, Body=jpeg(600, 200), Metadata={"focal-point": focal}
+        )
+    records = lambda_handler(_event("a.jpg", "b.jpg"), None)["records"]
+    assert [record["disposition"] for record in records] == ["written", "written"]
+    assert [[warning["code"] for warning in record["warnings"]] for record in records] == [
+        [],
+        ["bad-focal-point"],
+    ]
+    assert [made["key"] for made in records[0]["renditions"]] == ["a.jpg/a.png", "a.jpg/a.avif"]
+    stored = _stored(proxy)
+    whole = pyvips.Image.new_from_buffer(jpeg(600, 200), "")
+    for key, left in (("a.jpg", 400), ("b.jpg", 200)):
+        for output in ("png", "avif"):
+            shown = pyvips.Image.new_from_buffer(stored[f"{key}/a.{output}"], "")
+            assert psnr(shown, whole.crop(left, 0, 200, 200)) >= 27

@@ -61,8 +61,18 @@ def test_the_default_file_makes_five() -> None:
         ),
         (
             '[[renditions]]\nname = "a"\nformat = ["webp", "png"]\nmax_bytes = 9000',
-            "max_bytes: expected formats that have a quality but received 'png'",
+            "max_bytes: expected formats that have a quality but received ['png']",
         ),
+        (
+            '[[renditions]]\nname = "a"\nposition = "up"',
+            'position: expected one of "centre", "north"',
+        ),
+        (
+            '[[renditions]]\nname = "a"\nposition = "north"',
+            "position: expected fit to be 'cover', which alone crops but received 'inside'",
+        ),
+        ('[[renditions]]\nname = "a"\nsharpen = 11', "sharpen: expected a number from 0.1 to 10"),
+        ('[[renditions]]\nname = "a"\nsharpen = true', "sharpen: expected a number but received"),
         ('[[renditions]]\nname = "a"\nbackground = "white"', "background: expected a colour"),
         ('[[renditions]]\nname = "A/b"', "name: expected text that matches"),
         ("[[renditions]]\nwidth = 3", "rendition 1: name: expected text but received nothing"),

@@ -17,23 +17,16 @@ from imaging.plan import make_plan
 from imaging.reading import read_header
 from imaging.specs import RenditionSpec
 from tests.photos import avif, gif, jpeg, png, psnr, tiff, webp
+from tests.rendering import rendered
 
 AVIF, JPEG, PNG, WEBP = OutputFormat.AVIF, OutputFormat.JPEG, OutputFormat.PNG, OutputFormat.WEBP
 
 
 def made(data: bytes, *specs: RenditionSpec) -> list[tuple[Rendition, pyvips.Image]]:
     """Return each rendition in the order of writing, and what it looks like."""
-    sinks: list[MemorySink] = []
-
-    def open_sink(_: object) -> MemorySink:
-        sinks.append(MemorySink())
-        return sinks[-1]
-
-    with OpenPhoto(MemorySource(data)) as photo:
-        plan = make_plan(read_header(photo), specs, Limits())
-        renditions = list(render(plan, photo, open_sink))
-    images = [pyvips.Image.new_from_buffer(sink.data or b"", "") for sink in sinks]
-    return list(zip(renditions, images, strict=True))
+    result = rendered(data, *specs)
+    images = (pyvips.Image.new_from_buffer(each, "") for each in result.data)
+    return list(zip(result.renditions, images, strict=True))
 
 
 def test_avif_comes_last_and_of_the_rest_the_largest() -> None:
