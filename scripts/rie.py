@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+import signal
 import sys
 import time
 from pathlib import Path
@@ -79,6 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("rie: no Docker engine answers", file=sys.stderr)
         return 1
     photo = options.photo.read_bytes() if options.photo else photos.jpeg(6000, 4000)
+    # However it is ended, no container stays behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         run(options.image, photo, options.memory)
     except KeyboardInterrupt:
