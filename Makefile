@@ -19,7 +19,11 @@ EMULATOR := .cache/aws-lambda-rie-$(notdir $(PLATFORM))
 # The emulator that the user has comes first; the one from PyPI is for who has none.
 RIE ?= $(or $(wildcard $(HOME)/.aws-lambda-rie/aws-lambda-rie),$(EMULATOR))
 
-export DOCKER IMAGE RIE
+# Tools that pin what this project pins otherwise have environments of their own.
+SAM := .cache/sam/bin/sam
+MINISTACK := .cache/ministack/bin/ministack
+
+export DOCKER IMAGE RIE MINISTACK
 export RENDITIONS_IMAGE := $(IMAGE)
 
 ##@ Set-up
@@ -55,6 +59,8 @@ lock: $(READY) ## Renew the locks from pyproject.toml.
 	  --output-file requirements/dev.lock
 	$(LOCK) --python-version 3.11 --no-deps requirements/emulator.in \
 	  --output-file requirements/emulator.lock
+	$(LOCK) --python-version 3.11 requirements/deploy.in --output-file requirements/deploy.lock
+	$(LOCK) --python-version 3.11 requirements/stack.in --output-file requirements/stack.lock
 
 .PHONY: clean
 clean: ## Remove everything that make made here.
@@ -79,7 +85,7 @@ bench: $(READY) ## Measure the pipeline beside its peers.
 ##@ Check it
 
 .PHONY: test
-test: lint types engine ## Everything: lint, types, and all tests, those in containers included.
+test: lint lint-deploy types engine ## Everything: lint, types, and all tests, those in containers included.
 	@$(PY) -m pytest
 
 .PHONY: lint
@@ -87,6 +93,13 @@ lint: $(READY) ## Check style, format and which package may import which.
 	@$(VENV)/bin/ruff check
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/lint-imports
+	@$(VENV)/bin/cfn-lint deploy/template.yaml
+
+.PHONY: lint-deploy
+lint-deploy: $(READY) $(SAM) ## Check deploy/template.yaml with AWS's own tools.
+	@$(VENV)/bin/cfn-lint deploy/template.yaml
+# Named in full: sam takes AWS's region from it, and would else look for a profile.
+	@SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=eu-west-1 $(SAM) validate --lint --template deploy/template.yaml
 
 .PHONY: types
 types: $(READY) ## Check types.
@@ -112,7 +125,7 @@ container: $(READY) engine ## Run the tests of the built image under the emulato
 .PHONY: engine
 engine:
 	@if timeout 20 $(DOCKER) info >/dev/null 2>&1; then \
-	  $(MAKE) $(RIE) image; \
+	  $(MAKE) $(RIE) $(MINISTACK) image; \
 	elif [[ $${CI:-} == true ]]; then \
 	  echo "no Docker engine answers, and in CI the container tests must run" >&2; exit 1; \
 	else \
@@ -139,3 +152,25 @@ push: $(READY) image ## Push the image to ECR=<account>.dkr.ecr.<region>.amazona
 	@$(PY) -m zipfile --extract .cache/wheels/aws_sam_cli-*.whl .cache/wheels
 	@install -m 755 .cache/wheels/samcli/local/rapid/aws-lambda-rie-$(subst amd64,x86_64,$*) $@
 	@rm -rf .cache/wheels
+
+.PHONY: deploy
+deploy: $(READY) ## Deploy STACK=name IMAGE_URI=<what make push printed> PARAMS='SourceBucket=... DestinationBucket=...'.
+	@$(PY) -m scripts.deploy '$(or $(STACK),$(error name the stack: make deploy STACK=renditions))' \
+	  $(if $(IMAGE_URI),'ImageUri=$(IMAGE_URI)') $(PARAMS)
+
+.PHONY: smoke
+smoke: $(READY) ## Put a photo into the bucket of STACK=name, and check its renditions.
+	@$(PY) -m scripts.smoke '$(or $(STACK),$(error name the stack: make smoke STACK=renditions))'
+
+.PHONY: destroy
+destroy: $(READY) ## Delete STACK=name; its buckets stay.
+	@$(PY) -m scripts.deploy --destroy '$(or $(STACK),$(error name the stack: make destroy STACK=renditions))'
+
+$(SAM): requirements/deploy.lock
+$(MINISTACK): requirements/stack.lock
+$(SAM) $(MINISTACK): | $(READY)
+	@echo "preparing $@ from $<"
+	@rm -rf $(patsubst %/bin,%,$(@D))
+	@$(PYTHON) -m venv $(patsubst %/bin,%,$(@D))
+	@$(VENV)/bin/uv pip install --quiet --require-hashes --python $(@D)/python --requirement $<
+	@touch $@

@@ -20,6 +20,9 @@ __all__ = ["lambda_handler"]
 # At import, so that a wrong setting is an init error and never a lost photo.
 _settings = read_settings()
 logging.getLogger().setLevel(_settings.log_level)
+if _settings.log_level != "DEBUG":
+    # libvips tells of every step of every photo at INFO.
+    logging.getLogger("pyvips").setLevel(logging.WARNING)
 configure_libvips(concurrency=_settings.concurrency)
 _client = make_client()
 _photo_log = PhotoLog(_settings.function)

@@ -9,21 +9,24 @@ from typing import Any
 
 import pytest
 
+from handler.errors import InvocationError
+from handler.metrics import NAMESPACE
 from tests.emf import lines_of, metrics_of
 from tests.photos import jpeg, text, tiff
-from tests.servers import REGION, MotoServer
+from tests.servers import ACCESS_DENIED, REGION, Fault, FaultProxy, MotoServer
+from tests.stack import Stack
 
 
 @pytest.fixture
-def server() -> Iterator[MotoServer]:
-    """An S3 with both buckets."""
-    with MotoServer() as moto:
+def server() -> Iterator[FaultProxy]:
+    """An S3 with both buckets, behind a proxy that can refuse."""
+    with MotoServer() as moto, FaultProxy(moto.endpoint_url) as proxy:
         moto.create_buckets("photos", "renditions")
-        yield moto
+        yield proxy
 
 
 @pytest.fixture
-def app(server: MotoServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+def app(server: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """The function, imported afresh as in a new execution environment of 512 MB."""
     environment = {
         "AWS_ACCESS_KEY_ID": "test",
@@ -69,7 +72,7 @@ def _lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 
 def test_a_line_for_each_record(
-    server: MotoServer, app: ModuleType, capsys: pytest.CaptureFixture[str]
+    server: FaultProxy, app: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Each record leaves one valid line, in order, whatever became of it and at any log level."""
     client = server.client()
@@ -89,14 +92,15 @@ def test_a_line_for_each_record(
     ]
     assert [line["ColdStarts"] for line in lines] == [1, 0, 0, 0]
     assert {line["requestId"] for line in lines} == {"r-1"}
-    assert lines[0]["plan"].startswith("base 2048x1365: xlarge 2048x1365 jpeg, ")
+    assert lines[0]["plan"].startswith("base 2048x1365: ")
+    assert "large 1280x853 jpeg" in lines[0]["plan"]
     assert (lines[0]["loader"], lines[0]["width"]) == ("jpegload_source", 2400)
     assert lines[0]["RenditionBytes"] == sum(made["bytes"] for made in lines[0]["renditions"])
     assert len(lines[0]["renditions"]) == 5
 
 
 def test_the_stages_of_a_record_add_up(
-    server: MotoServer, app: ModuleType, capsys: pytest.CaptureFixture[str]
+    server: FaultProxy, app: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Wait, decode, encode and upload each took time, and together no more than the record."""
     client = server.client()
@@ -113,7 +117,7 @@ def test_the_stages_of_a_record_add_up(
 
 
 def test_what_was_known_of_a_photo_that_was_refused(
-    server: MotoServer,
+    server: FaultProxy,
     app: ModuleType,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -129,3 +133,78 @@ def test_what_was_known_of_a_photo_that_was_refused(
     assert line["plan"]
     assert line["detail"]
     assert line["decode_ms"] > 0
+
+
+Series = tuple[str, frozenset[tuple[str, str]]]
+"""A metric's name and its dimensions."""
+
+_FUNCTION = "renditions"
+
+
+def _expanded(rows: list[list[Any]]) -> Iterator[list[Any]]:
+    """Yield the rows of a dashboard's widget, with `...` replaced by what the row above has."""
+    above: list[Any] = []
+    for row in rows:
+        values = [value for value in row if not isinstance(value, dict)]
+        if values and values[0] == "...":
+            values = above[: len(above) - len(values) + 1] + values[1:]
+        above = values
+        yield values
+
+
+def _dashboard_series(stack: Stack) -> set[Series]:
+    """Return what the dashboard shows of our own metrics, single series only."""
+    (dashboard,) = stack.of_type("AWS::CloudWatch::Dashboard").values()
+    body = json.loads(dashboard["DashboardBody"].replace("<Function>", _FUNCTION))
+    rows = [row for widget in body["widgets"] for row in _expanded(widget["properties"]["metrics"])]
+    return {
+        (row[1], frozenset(zip(row[2::2], row[3::2], strict=True)))
+        for row in rows
+        if row and row[0] == NAMESPACE
+    }
+
+
+def _alarm_series(stack: Stack) -> set[Series]:
+    return {
+        (
+            alarm["MetricName"],
+            frozenset(
+                (one["Name"], one["Value"].replace("<Function>", _FUNCTION))
+                for one in alarm["Dimensions"]
+            ),
+        )
+        for alarm in stack.of_type("AWS::CloudWatch::Alarm").values()
+        if alarm["Namespace"] == NAMESPACE
+    }
+
+
+def test_dashboard_and_alarms_name_metrics_that_are_there(
+    server: FaultProxy, app: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every series of ours that the template names is found in lines of the real function."""
+    client = server.client()
+    client.put_object(Bucket="photos", Key="a.jpg", Body=jpeg(600, 400))
+    client.put_object(Bucket="photos", Key="notes.jpg", Body=text())
+    client.put_object(Bucket="photos", Key="denied.jpg", Body=jpeg(600, 400))
+    server.add(Fault(action=ACCESS_DENIED, operation="GetObject", key="denied.jpg"))
+    app.lambda_handler(_event("a.jpg", "notes.jpg", "missing.jpg"), None)
+    tagged = _event("a.jpg")
+    tagged["Records"][0]["eventName"] = "ObjectTagging:Put"
+    app.lambda_handler(tagged, None)
+    with pytest.raises(InvocationError, match="source-access-denied"):
+        app.lambda_handler(_event("denied.jpg"), None)
+
+    emitted = {
+        (metric.name, metric.dimensions)
+        for line in lines_of(capsys.readouterr().out)
+        for metric in metrics_of(line)
+        if metric.namespace == NAMESPACE
+    }
+
+    stack = Stack(SourceBucket="photos", DestinationBucket="renditions")
+    dashboard, alarms = _dashboard_series(stack), _alarm_series(stack)
+    assert len(dashboard) >= 10
+    assert len(alarms) == 3
+    assert (dashboard | alarms) - emitted == set()
+    searched = {"FunctionName", "Disposition", "Code"}
+    assert any({name for name, _ in dimensions} == searched for _, dimensions in emitted)

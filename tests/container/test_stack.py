@@ -1,0 +1,203 @@
+"""deploy/template.yaml itself, deployed to an emulator: what it makes works together.
+
+The emulator knows no CodeDeploy, so the gradual deployment is left out; CloudFront is there, and
+passes no request on. Its transform of SAM templates does not see the parameters, so they are
+applied here before it, by the same library that AWS and it use.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from scripts import deploy, smoke
+from tests.container.stack import Ministack, emulated_image
+from tests.stack import Stack, template_with
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import boto3
+
+# How a photo's event reaches the function.
+WAYS = {
+    "queue": {"Trigger": "sqs"},
+    "notification": {"Trigger": "direct"},
+    "rule-and-queue": {"Trigger": "sqs", "CreateSourceBucket": "false"},
+    "rule": {"Trigger": "direct", "CreateSourceBucket": "false"},
+}
+POISON_S = 120
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[boto3.Session]:
+    """The emulator; AWS's tools in this process talk to it."""
+    with Ministack() as emulator, pytest.MonkeyPatch.context() as patch:
+        for name, value in emulator.environ.items():
+            patch.setenv(name, value)
+        patch.setattr(deploy, "POLL_S", 1)
+        yield emulator.session()
+
+
+@pytest.fixture(scope="module")
+def emulated(image: str) -> str:
+    """The image under test, with the runtime interface emulator before it."""
+    return emulated_image(image)
+
+
+@pytest.fixture(scope="module")
+def deployed(aws: boto3.Session, emulated: str) -> Callable[[str], dict[str, str]]:
+    """Deploys a stack for one of the WAYS, once, and returns its outputs."""
+    made: dict[str, dict[str, str]] = {}
+
+    def stack(way: str) -> dict[str, str]:
+        if way not in made:
+            parameters = _parameters(way, emulated)
+            if parameters.get("CreateSourceBucket") == "false":
+                s3 = aws.client("s3")
+                s3.create_bucket(Bucket=parameters["SourceBucket"])
+                s3.put_bucket_notification_configuration(
+                    Bucket=parameters["SourceBucket"],
+                    NotificationConfiguration={"EventBridgeConfiguration": {}},
+                )
+            template = json.dumps(template_with(parameters))
+            made[way] = deploy.deploy(aws.client("cloudformation"), way, template, parameters)
+        return made[way]
+
+    return stack
+
+
+def _parameters(way: str, image: str) -> dict[str, str]:
+    return {
+        "ImageUri": image,
+        "SourceBucket": f"{way}-photos",
+        "DestinationBucket": f"{way}-renditions",
+        "SourcePrefix": "in/",
+        "DestinationPrefix": "out/",
+        "MemorySize": "512",
+        "Gradual": "false",
+        **WAYS[way],
+    }
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_photo_becomes_renditions(
+    deployed: Callable[[str], dict[str, str]], way: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`make smoke` passes: a photo that is put arrives, whichever way its event takes."""
+    made = deployed(way)
+
+    status = smoke.main([way, "--timeout", "60"])
+
+    output = capsys.readouterr()
+    assert status == 0, output.err
+    assert "5 renditions" in output.out
+    assert made["DestinationBucket"] == f"{way}-renditions"
+
+
+@pytest.mark.parametrize("way", ["queue", "rule"])
+def test_every_resource_is_there(
+    aws: boto3.Session, deployed: Callable[[str], dict[str, str]], emulated: str, way: str
+) -> None:
+    """What the template names under these parameters was made, and nothing else."""
+    deployed(way)
+
+    made = aws.client("cloudformation").describe_stack_resources(StackName=way)["StackResources"]
+
+    assert {one["LogicalResourceId"]: one["ResourceType"] for one in made} == {
+        name: resource["Type"]
+        for name, resource in Stack(**_parameters(way, emulated)).resources.items()
+    }
+    assert {one["ResourceStatus"] for one in made} == {"CREATE_COMPLETE"}
+
+
+def test_nothing_comes_of_an_object_outside_the_prefix(
+    aws: boto3.Session, deployed: Callable[[str], dict[str, str]]
+) -> None:
+    """An object beside the prefix is no event: after one within it is done, it still has none."""
+    made = deployed("queue")
+    s3 = aws.client("s3")
+    s3.put_object(Bucket=made["SourceBucket"], Key="elsewhere/a.jpg", Body=b"anything")
+
+    assert smoke.main(["queue", "--timeout", "60"]) == 0
+
+    assert "Contents" not in s3.list_objects_v2(Bucket=made["DestinationBucket"])
+    assert _waiting(aws, made["FailureQueueUrl"]) == 0
+
+
+def test_smoke_notices_a_function_that_writes_nothing(
+    aws: boto3.Session,
+    deployed: Callable[[str], dict[str, str]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Without its notification the bucket's photo has no renditions, and `make smoke` says so."""
+    made = deployed("notification")
+    s3 = aws.client("s3")
+    found = s3.get_bucket_notification_configuration(Bucket=made["SourceBucket"])
+    lambdas = found["LambdaFunctionConfigurations"]
+    s3.put_bucket_notification_configuration(
+        Bucket=made["SourceBucket"], NotificationConfiguration={}
+    )
+    try:
+        status = smoke.main(["notification", "--timeout", "3"])
+    finally:
+        s3.put_bucket_notification_configuration(
+            Bucket=made["SourceBucket"],
+            NotificationConfiguration={"LambdaFunctionConfigurations": lambdas},
+        )
+
+    assert status == 1
+    assert "within 3 s" in capsys.readouterr().err
+
+
+def test_a_poison_message_ends_in_the_failure_queue(
+    aws: boto3.Session, deployed: Callable[[str], dict[str, str]]
+) -> None:
+    """What fails each time is tried five times, and then kept in the failure queue, whole."""
+    made = deployed("queue")
+    sqs = aws.client("sqs")
+    # Six minutes between two tries are for production.
+    sqs.set_queue_attributes(QueueUrl=made["QueueUrl"], Attributes={"VisibilityTimeout": "1"})
+    sqs.send_message(QueueUrl=made["QueueUrl"], MessageBody="no event of any kind")
+
+    deadline = time.monotonic() + POISON_S
+    while not _waiting(aws, made["FailureQueueUrl"]):
+        assert time.monotonic() < deadline, "the message is not in the failure queue"
+        time.sleep(1)
+
+    (message,) = sqs.receive_message(
+        QueueUrl=made["FailureQueueUrl"], AttributeNames=["ApproximateReceiveCount"]
+    )["Messages"]
+    assert message["Body"] == "no event of any kind"
+    assert _waiting(aws, made["QueueUrl"]) == 0
+
+
+def test_destroying_leaves_the_buckets(
+    aws: boto3.Session,
+    deployed: Callable[[str], dict[str, str]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`make destroy` deletes the stack and neither photos nor renditions."""
+    made = deployed("rule")
+    s3 = aws.client("s3")
+    s3.put_object(Bucket=made["DestinationBucket"], Key="out/kept", Body=b"kept")
+
+    assert deploy.main(["--destroy", "rule"]) == 0
+
+    assert made["DestinationBucket"] in capsys.readouterr().out
+    assert deploy.find_stack(aws.client("cloudformation"), "rule") is None
+    assert s3.get_object(Bucket=made["DestinationBucket"], Key="out/kept")["Body"].read() == b"kept"
+
+
+def _waiting(aws: boto3.Session, url: str) -> int:
+    attributes: dict[str, Any] = aws.client("sqs").get_queue_attributes(
+        QueueUrl=url,
+        AttributeNames=[
+            "ApproximateNumberOfMessages",
+            "ApproximateNumberOfMessagesNotVisible",
+        ],
+    )["Attributes"]
+    return sum(map(int, attributes.values()))

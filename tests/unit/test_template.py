@@ -1,0 +1,208 @@
+"""deploy/template.yaml: what it makes under which parameters, and who may do what."""
+
+from __future__ import annotations
+
+import json
+from itertools import product
+from typing import Any
+
+import pytest
+
+from scripts.deploy import DeployError, parse_parameters
+from tests.stack import TEMPLATE, Stack, template_with
+
+CHOICES = {
+    "Trigger": ("direct", "sqs"),
+    "CreateSourceBucket": ("true", "false"),
+    "Http": ("none", "iam", "cloudfront"),
+}
+
+
+def stack(**parameters: str) -> Stack:
+    """Return the stack with both buckets named."""
+    return Stack(SourceBucket="photos", DestinationBucket="renditions", **parameters)
+
+
+def statements(policy: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a policy's statements, each with a list of actions."""
+    found: list[dict[str, Any]] = policy["Statement"]
+    return [
+        one | {"Action": [one["Action"]] if isinstance(one["Action"], str) else one["Action"]}
+        for one in found
+    ]
+
+
+@pytest.mark.parametrize("values", list(product(*CHOICES.values())), ids=str)
+def test_every_choice_gives_a_whole_stack(values: tuple[str, ...]) -> None:
+    """Whatever is chosen, nothing refers to a resource that this choice leaves out."""
+    made = stack(**dict(zip(CHOICES, values, strict=True)))
+
+    text = json.dumps(made.resources)
+    named = {part.split(">")[0].split(".")[0] for part in text.split("<")[1:]}
+    # SAM makes the version itself, under a name with a digest in it.
+    absent = {name for name in named if name not in made.resources and " of " not in name}
+    assert {name for name in absent if not name.startswith("FunctionVersion")} == set()
+
+
+@pytest.mark.parametrize("values", list(product(*CHOICES.values())), ids=str)
+def test_one_way_in(values: tuple[str, ...]) -> None:
+    """An object's event takes exactly one way to the function."""
+    parameters = dict(zip(CHOICES, values, strict=True))
+    made = stack(**parameters)
+
+    queued = bool(made.of_type("AWS::Lambda::EventSourceMapping"))
+    rules = made.of_type("AWS::Events::Rule")
+    notifications = [
+        configurations
+        for bucket in made.of_type("AWS::S3::Bucket").values()
+        for configurations in bucket.get("NotificationConfiguration", {}).values()
+    ]
+    assert queued is (parameters["Trigger"] == "sqs")
+    assert len(rules) + len(notifications) == 1
+    assert bool(rules) is (parameters["CreateSourceBucket"] == "false")
+
+
+def test_what_it_makes_is_private_and_encrypted() -> None:
+    """Buckets and queues take TLS only, are encrypted, and the buckets outlive the stack."""
+    made = stack()
+
+    buckets = made.of_type("AWS::S3::Bucket")
+    assert set(buckets) == {"Source", "Destination"}
+    for name, bucket in buckets.items():
+        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+        assert bucket["BucketEncryption"]
+        assert made.resources[name]["DeletionPolicy"] == "Retain"
+    for queue in made.of_type("AWS::SQS::Queue").values():
+        assert queue["SqsManagedSseEnabled"] is True
+    policies = {
+        **made.of_type("AWS::S3::BucketPolicy"),
+        **made.of_type("AWS::SQS::QueuePolicy"),
+    }
+    assert len(policies) == 4
+    for policy in policies.values():
+        (refused,) = (
+            one for one in statements(policy["PolicyDocument"]) if one["Sid"] == "TlsOnly"
+        )
+        assert refused["Effect"] == "Deny"
+        assert refused["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_keys_of_ones_own() -> None:
+    """With keys named, buckets and logs use them, and the role may, through S3 alone."""
+    keys = {
+        "SourceKmsKeyArn": "arn:aws:kms:us-east-1:000000000000:key/s",
+        "DestinationKmsKeyArn": "arn:aws:kms:us-east-1:000000000000:key/d",
+        "LogsKmsKeyArn": "arn:aws:kms:us-east-1:000000000000:key/l",
+    }
+    made = stack(**keys)
+
+    (log_group,) = made.of_type("AWS::Logs::LogGroup").values()
+    assert log_group["KmsKeyId"] == keys["LogsKmsKeyArn"]
+    for name in ("Source", "Destination"):
+        (rule,) = made.resources[name]["Properties"]["BucketEncryption"][
+            "ServerSideEncryptionConfiguration"
+        ]
+        assert rule["ServerSideEncryptionByDefault"] == {
+            "SSEAlgorithm": "aws:kms",
+            "KMSMasterKeyID": keys[f"{name}KmsKeyArn"],
+        }
+    role = made.resources["Role"]["Properties"]
+    through_s3 = {"StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}}
+    allowed = {
+        (action, one["Resource"])
+        for one in statements(role["Policies"][0]["PolicyDocument"])
+        if one.get("Condition") == through_s3
+        for action in one["Action"]
+    }
+    assert allowed == {
+        ("kms:Decrypt", keys["SourceKmsKeyArn"]),
+        ("kms:Decrypt", keys["DestinationKmsKeyArn"]),
+        ("kms:GenerateDataKey", keys["DestinationKmsKeyArn"]),
+    }
+
+
+@pytest.mark.parametrize("trigger", ["direct", "sqs"])
+def test_what_fails_is_kept(trigger: str) -> None:
+    """Whichever the trigger, what is given up goes to the one queue that an alarm watches."""
+    made = stack(Trigger=trigger)
+
+    (invocations,) = made.of_type("AWS::Lambda::EventInvokeConfig").values()
+    destination = invocations["DestinationConfig"]["OnFailure"]["Destination"]
+    assert destination == "<FailureQueue.Arn>"
+    if trigger == "sqs":
+        queue = made.resources["Queue"]["Properties"]
+        assert queue["RedrivePolicy"]["deadLetterTargetArn"] == "<FailureQueue.Arn>"
+        function = made.resources["Function"]["Properties"]
+        assert queue["VisibilityTimeout"] == 6 * int(function["Timeout"])
+    alarm = made.resources["DeadLetterAlarm"]["Properties"]
+    assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": "<FailureQueue.QueueName>"}]
+
+
+def test_gradual_deployment_rolls_back_on_the_error_alarms() -> None:
+    """A new version takes over by and by, and one of the error alarms takes it back."""
+    made = stack()
+
+    (group,) = made.of_type("AWS::CodeDeploy::DeploymentGroup").values()
+    assert group["AutoRollbackConfiguration"]["Enabled"] is True
+    assert {alarm["Name"] for alarm in group["AlarmConfiguration"]["Alarms"]} == {
+        "<ErrorAlarm>",
+        "<NewVersionErrorAlarm>",
+    }
+    assert not stack(Gradual="false").of_type("AWS::CodeDeploy::DeploymentGroup")
+
+
+def test_only_the_distribution_may_call_a_function_behind_it() -> None:
+    """With CloudFront before it, the Function URL takes requests of that distribution alone."""
+    made = stack(Http="cloudfront")
+
+    (url,) = made.of_type("AWS::Lambda::Url").values()
+    assert url["AuthType"] == "AWS_IAM"
+    permissions = [
+        one
+        for one in made.of_type("AWS::Lambda::Permission").values()
+        if one["Principal"] == "cloudfront.amazonaws.com"
+    ]
+    assert {one["Action"] for one in permissions} == {
+        "lambda:InvokeFunctionUrl",
+        "lambda:InvokeFunction",
+    }
+    for permission in permissions:
+        assert permission["SourceArn"].endswith(":distribution/<Distribution>")
+
+
+def test_snapstart() -> None:
+    """SnapStart is on the published versions, where it is asked for."""
+    for asked, expected in {"true": "PublishedVersions", "false": "None"}.items():
+        function = stack(SnapStart=asked).resources["Function"]["Properties"]
+        assert function["SnapStart"] == {"ApplyOn": expected}
+
+
+def test_every_alarm_that_wakes_somebody_names_the_runbook() -> None:
+    """Each alarm says where the runbook deals with it; all but the canary's tell the topic."""
+    made = stack()
+
+    for name, alarm in made.of_type("AWS::CloudWatch::Alarm").items():
+        assert "docs/runbook.md" in alarm["AlarmDescription"], name
+        assert alarm["TreatMissingData"] == "notBreaching", name
+        assert bool(alarm.get("AlarmActions")) is (name != "NewVersionErrorAlarm"), name
+
+
+def test_the_template_fits_a_request() -> None:
+    """CloudFormation takes 51,200 bytes in a request; a longer template would need a bucket."""
+    assert TEMPLATE.stat().st_size <= 51_200
+
+
+def test_buckets_that_are_one_are_refused() -> None:
+    """The template has CloudFormation refuse a destination that is the source."""
+    (rule,) = template_with({"SourceBucket": "a", "DestinationBucket": "a"})["Rules"].values()
+
+    assert rule["Assertions"][0]["Assert"] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "SourceBucket"}, {"Ref": "DestinationBucket"}]}]
+    }
+
+
+def test_parameters() -> None:
+    """`make deploy` takes NAME=VALUE, with further equals signs in the value."""
+    assert parse_parameters(["A=b", "C=d=e", "F="]) == {"A": "b", "C": "d=e", "F": ""}
+    with pytest.raises(DeployError, match="Expected NAME=VALUE but received 'A'"):
+        parse_parameters(["A"])
