@@ -9,6 +9,7 @@ from handler.batch import process_items
 from handler.events.objects import ObjectEvent
 from handler.events.shapes import is_http, open_envelope
 from handler.metrics import PhotoLog
+from handler.outcome import tell
 from handler.process import process
 from handler.report import JobReport
 from handler.s3.client import make_client
@@ -50,12 +51,15 @@ def lambda_handler(event: Mapping[str, Any], context: object) -> Any:  # noqa: A
     # In the invocation, not at init: the runtime client may fork after init.
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="upload") as executor:
 
-        def work(record: ObjectEvent, settings: Settings = _settings) -> JobReport:
+        def make(record: ObjectEvent, settings: Settings) -> JobReport:
             return process(record, settings, _client, executor)
 
         if is_http(event):
             from handler.ondemand.respond import respond
 
-            return respond(event, _settings, _client, work, done)
+            return respond(event, _settings, _client, make, done)
         envelope = open_envelope(event, _settings.job_attributes)
-        return envelope.answer(process_items(envelope, work, done))
+        reports = process_items(
+            envelope, lambda record: tell(make(record, _settings), _settings, _client), done
+        )
+        return envelope.answer(reports)

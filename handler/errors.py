@@ -7,11 +7,13 @@ from imaging.errors import ConfigError, RejectedPhotoError, RenditionsError, Sin
 
 __all__ = [
     "AccessDeniedError",
+    "CompletionError",
     "Disposition",
     "EventError",
     "InvocationError",
     "KeyTooLongError",
     "LoopError",
+    "QuarantineError",
     "RequestError",
     "SettingsError",
     "SourceChangedError",
@@ -70,6 +72,20 @@ class StorageError(SinkError):
     """S3 did not store a rendition."""
 
     code = "store-failed"
+
+
+class QuarantineError(RenditionsError):
+    """The rejection of a photo could not be kept; another attempt may."""
+
+    code = "quarantine-failed"
+    retryable = True
+
+
+class CompletionError(RenditionsError):
+    """Whoever waits for the photo could not be told that it is done; another attempt may."""
+
+    code = "completion-failed"
+    retryable = True
 
 
 class RequestError(RenditionsError):

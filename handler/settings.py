@@ -1,17 +1,18 @@
 """Every environment variable that this function reads, named and checked here, at init."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, cast
 
 from handler.errors import SettingsError
 from handler.keys import KeyTemplate
 from imaging.config import Config, load_config
 from imaging.limits import Limits
 
-__all__ = ["Function", "JobAttributes", "Settings", "read_settings"]
+__all__ = ["CompletionTarget", "Function", "JobAttributes", "Settings", "read_settings"]
 
 _DEFAULT_CONFIG: Final = Path(__file__).parent.parent / "renditions.toml"
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -66,6 +67,19 @@ class JobAttributes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CompletionTarget:
+    """Who is told when a photo is done: ``COMPLETION_TARGET``.
+
+    Attributes:
+        service: What it is: an EventBridge bus or an SNS topic.
+        arn: Which one.
+    """
+
+    service: Literal["events", "sns"]
+    arn: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What the environment says.
 
@@ -78,6 +92,8 @@ class Settings:
             init already.
         url_signing_keys: ``URL_SIGNING_KEYS``; where there is one, HTTP requests must be signed.
         cache_control: ``CACHE_CONTROL`` of every rendition.
+        rejected_prefix: ``REJECTED_PREFIX`` in the destination, where rejections are kept; or None.
+        completion_target: ``COMPLETION_TARGET``, or None.
         job_attributes: ``DYNAMODB_*_ATTRIBUTE``.
         config: What ``RENDITIONS_CONFIG`` names, with ``LIMIT_*`` variables applied.
         log_level: ``LOG_LEVEL``.
@@ -91,6 +107,8 @@ class Settings:
     source_prefix: str
     url_signing_keys: tuple[bytes, ...] = field(repr=False)
     cache_control: str
+    rejected_prefix: str | None
+    completion_target: CompletionTarget | None
     job_attributes: JobAttributes
     config: Config
     log_level: str
@@ -124,6 +142,44 @@ def _job_attributes(environ: Mapping[str, str]) -> JobAttributes:
     )
 
 
+def _overlap(one: str, other: str) -> bool:
+    """Say whether a key can begin with both prefixes."""
+    return one.startswith(other) or other.startswith(one)
+
+
+def _rejected_prefix(environ: Mapping[str, str]) -> str | None:
+    prefix = environ.get("REJECTED_PREFIX") or None
+    if (
+        prefix is not None
+        and environ.get("SOURCE_BUCKET") == environ["DESTINATION_BUCKET"]
+        and _overlap(prefix, environ.get("SOURCE_PREFIX", ""))
+    ):
+        raise SettingsError(
+            "REJECTED_PREFIX: expected a prefix that cannot trigger this function again but "
+            f"received {prefix!r} in the source's own bucket"
+        )
+    return prefix
+
+
+def _completion_target(environ: Mapping[str, str]) -> CompletionTarget | None:
+    arn = environ.get("COMPLETION_TARGET", "")
+    if not arn:
+        return None
+    found = re.fullmatch(
+        r"arn:aws[a-z-]*:(?:(?P<events>events):(?P<bus>[^:]+):\d+:event-bus/\S+"
+        r"|(?P<sns>sns):(?P<topic>[^:]+):\d+:[^:]+(?<!\.fifo))",
+        arn,
+    )
+    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    if found is None or region not in {None, found["bus"] or found["topic"]}:
+        raise SettingsError(
+            "COMPLETION_TARGET: expected the ARN of an event bus or of a standard SNS topic in "
+            f"this function's region, {region}, but received {arn!r}"
+        )
+    service = cast("Literal['events', 'sns']", found["events"] or found["sns"])
+    return CompletionTarget(service=service, arn=arn)
+
+
 def _url_signing_keys(environ: Mapping[str, str]) -> tuple[bytes, ...]:
     texts = environ.get("URL_SIGNING_KEYS", "").replace(",", " ").split()
     try:
@@ -152,9 +208,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         raise SettingsError("DESTINATION_BUCKET: expected a bucket's name but received nothing")
     template = KeyTemplate(environ.get("DESTINATION_KEY_TEMPLATE", "{key}/{name}.{ext}"))
     source_prefix = environ.get("SOURCE_PREFIX", "")
-    if environ.get("SOURCE_BUCKET") == bucket and (
-        template.prefix.startswith(source_prefix) or source_prefix.startswith(template.prefix)
-    ):
+    if environ.get("SOURCE_BUCKET") == bucket and _overlap(template.prefix, source_prefix):
         raise SettingsError(
             f"DESTINATION_BUCKET: expected a bucket or a prefix that cannot trigger this function "
             f"again but received the source's own, {bucket!r}, with the keys {template.text!r}"
@@ -173,6 +227,8 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         source_prefix=source_prefix,
         url_signing_keys=_url_signing_keys(environ),
         cache_control=environ.get("CACHE_CONTROL", "public, max-age=31536000, immutable"),
+        rejected_prefix=_rejected_prefix(environ),
+        completion_target=_completion_target(environ),
         job_attributes=_job_attributes(environ),
         config=replace(config, limits=_limits(environ, config.limits)),
         log_level=level,

@@ -46,4 +46,6 @@ def start(store: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
     yield begin
     for app in started:
         app._client.close()
-    sys.modules.pop("handler.app", None)
+    # What is imported when it is first needed holds clients of this test's S3.
+    for name in ("handler.app", "handler.completion"):
+        sys.modules.pop(name, None)

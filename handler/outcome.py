@@ -1,0 +1,43 @@
+"""Who is told what became of a photo, once it is done: the quarantine, and whoever waits for it."""
+
+from dataclasses import replace
+from typing import Any
+
+from handler.errors import Disposition
+from handler.report import JobReport
+from handler.settings import Settings
+from imaging.errors import RenditionsError
+
+__all__ = ["tell"]
+
+
+def tell(
+    report: JobReport,
+    settings: Settings,
+    client: Any,  # noqa: ANN401 - botocore's
+) -> JobReport:
+    """Return ``report``, once all who want to know were told; never raises an Exception.
+
+    A photo of which they could not be told wants another attempt. That one finds the renditions
+    unchanged, or the photo as bad as before, and tells then: everyone is told at least once.
+
+    *Cost*: a PutObject for a rejected photo where there is a quarantine, a request for each photo
+    that is done where there is a completion target; nothing where there is neither.
+    """
+    try:
+        if settings.rejected_prefix is not None and report.disposition is Disposition.REJECTED:
+            from handler.quarantine import quarantine
+
+            quarantine(report, settings.rejected_prefix, settings, client)
+        if settings.completion_target is not None:
+            from handler.completion import announce
+
+            announce(report, settings.completion_target, settings.destination_bucket)
+    except RenditionsError as error:
+        return replace(
+            report,
+            disposition=Disposition.RETRY,
+            code=error.code,
+            message=f"{error}; the photo itself was {report.disposition}",
+        )
+    return report

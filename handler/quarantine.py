@@ -1,0 +1,65 @@
+"""What was rejected, and why: a small object for each such photo, where a person looks for it."""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from handler.errors import QuarantineError
+from handler.report import JobReport
+from handler.settings import Settings
+
+__all__ = ["quarantine", "quarantine_key"]
+
+_MAX_KEY_BYTES: Final = 1024
+
+
+def quarantine_key(prefix: str, key: str) -> str:
+    """Return where the rejection of the photo at ``key`` is kept.
+
+    One that S3 would find too long, as a photo whose own key is, ends in a digest instead.
+    """
+    made = f"{prefix}{key}.json"
+    if len(made.encode()) <= _MAX_KEY_BYTES:
+        return made
+    return f"{prefix}{hashlib.sha256(key.encode()).hexdigest()}.json"
+
+
+def quarantine(
+    report: JobReport,
+    prefix: str,
+    settings: Settings,
+    client: Any,  # noqa: ANN401 - botocore's
+) -> None:
+    """Keep the latest rejection of the photo of ``report``. *Cost*: one PutObject.
+
+    Raises:
+        QuarantineError: S3 did not take it, or it would trigger this function again.
+    """
+    bucket, key = settings.destination_bucket, quarantine_key(prefix, report.key)
+    if report.bucket == bucket and key.startswith(settings.source_prefix):
+        raise QuarantineError(
+            f"Expected REJECTED_PREFIX outside SOURCE_PREFIX {settings.source_prefix!r} but "
+            f"s3://{bucket}/{key} would trigger this function again"
+        )
+    body = {
+        "bucket": report.bucket,
+        "key": report.key,
+        "version_id": report.version_id,
+        "etag": report.etag,
+        "code": report.code,
+        "reason": report.message,
+        "rejected_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    try:
+        client.put_object(
+            Bucket=bucket,
+            Key=key,
+            Body=json.dumps(body, indent=2, ensure_ascii=False).encode(),
+            ContentType="application/json",
+            CacheControl="no-store",
+        )
+    except (ClientError, BotoCoreError) as error:
+        raise QuarantineError(f"Expected to store s3://{bucket}/{key}: {error}") from error
