@@ -111,6 +111,7 @@ _RENDITION_KEYS: Final[Mapping[str, Callable[[object], object]]] = {
     "format": _formats,
     "quality": _quality,
     "max_bytes": _integer,
+    "progressive": _boolean,
     "without_enlargement": _boolean,
     "background": _colour,
     "metadata": _one_of({metadata.value: metadata for metadata in Metadata}),

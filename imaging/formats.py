@@ -39,6 +39,19 @@ class OutputFormat(StrEnum):
         return "jpg" if self is OutputFormat.JPEG else self.value
 
     @property
+    def max_side(self) -> int:
+        """Columns or rows at most: of the format, of libjpeg or of libvips' AVIF saver."""
+        match self:
+            case OutputFormat.JPEG:
+                return 65_500
+            case OutputFormat.WEBP:
+                return 16_383
+            case OutputFormat.AVIF:
+                return 16_384
+            case OutputFormat.PNG:
+                return 65_535
+
+    @property
     def has_alpha(self) -> bool:
         return self is not OutputFormat.JPEG
 

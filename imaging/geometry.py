@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from imaging.specs import Fit, Position, RenditionSpec
+from imaging.specs import MAX_DIMENSION, Fit, Position, RenditionSpec
 
 __all__ = [
     "Box",
@@ -100,13 +100,18 @@ def scaled(side: int, numerator: int, denominator: int) -> int:
     return max(1, (2 * side * numerator + denominator) // (2 * denominator))
 
 
-def _scale(width: int, height: int, spec: RenditionSpec, *, cover: bool) -> tuple[int, int]:
+def _scale(
+    width: int, height: int, spec: RenditionSpec, *, cover: bool, max_side: int
+) -> tuple[int, int]:
     """Return the factor that ``spec`` asks for, as numerator and denominator."""
     factors = [
         (asked, side)
         for asked, side in ((spec.width, width), (spec.height, height))
         if asked is not None
     ] or [(1, 1)]
+    if not cover:
+        # A side that is left free has an end all the same.
+        factors += [(max_side, side) for side in (width, height)]
     # Compared as fractions: two floats may tie where the integers do not.
     chosen = factors[0]
     for factor in factors[1:]:
@@ -142,11 +147,22 @@ def _crop(
 
 
 def place(
-    width: int, height: int, spec: RenditionSpec, focal: FocalPoint | None = None
+    width: int,
+    height: int,
+    spec: RenditionSpec,
+    focal: FocalPoint | None = None,
+    *,
+    max_side: int = MAX_DIMENSION,
 ) -> Placement:
     """Return how an upright photo of ``width`` x ``height`` becomes the rendition of ``spec``.
 
-    ``focal`` is for the position ``focal-point``; without one that is the centre.
+    Args:
+        width: Of the upright photo.
+        height: Of the upright photo.
+        spec: What is asked.
+        focal: For the position ``focal-point``; without one that is the centre.
+        max_side: The longest side that every format of the rendition can have. A free side that
+            would be longer makes the whole smaller, or with ``cover`` is cropped.
     """
     if spec.fit is Fit.FILL:
         asked = (spec.width or width, spec.height or height)
@@ -154,10 +170,10 @@ def place(
             asked = (min(asked[0], width), min(asked[1], height))
         return Placement(width=asked[0], height=asked[1])
 
-    factor = _scale(width, height, spec, cover=spec.fit is Fit.COVER)
+    factor = _scale(width, height, spec, cover=spec.fit is Fit.COVER, max_side=max_side)
     columns, rows = scaled(width, *factor), scaled(height, *factor)
     if spec.fit is Fit.COVER:
-        kept = (min(spec.width or columns, columns), min(spec.height or rows, rows))
+        kept = (min(spec.width or max_side, columns), min(spec.height or max_side, rows))
         if kept == (columns, rows):
             return Placement(width=columns, height=rows)
         searched = spec.position in {Position.ATTENTION, Position.ENTROPY}

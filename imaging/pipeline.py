@@ -155,13 +155,13 @@ def _encode(
 ) -> _Encoded:
     keep, quality, max_bytes = steps.kept(image), rendition.quality, rendition.max_bytes
     if quality is None or max_bytes is None:
-        name, options = saver(rendition.format, quality, keep=keep)
+        name, options = saver(rendition, quality, keep=keep)
         size = encode(watch(image), name, options, open_sink(rendition))
         return _Encoded(size=size, quality=quality)
     # It may be evaluated several times.
     image = image.copy_memory()
     fitted = fit(
-        lambda quality: encoded(watch(image), *saver(rendition.format, quality, keep=keep)),
+        lambda quality: encoded(watch(image), *saver(rendition, quality, keep=keep)),
         quality=quality,
         max_bytes=max_bytes,
     )

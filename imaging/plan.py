@@ -245,7 +245,17 @@ def make_plan(
     limits.check_header(header)
     width, height = header.upright
     focal, warnings = _focal_point(specs, focal_point)
-    placements = {spec.name: place(width, height, spec, focal) for spec in specs}
+    outputs = {spec.name: _outputs(spec, header) for spec in specs}
+    placements = {
+        spec.name: place(
+            width,
+            height,
+            spec,
+            focal,
+            max_side=min(output.max_side for output in outputs[spec.name]),
+        )
+        for spec in specs
+    }
     parents = _parents(specs, placements)
     planned = [
         PlannedRendition(
@@ -257,7 +267,7 @@ def make_plan(
             max_bytes=None if quality is None else spec.max_bytes,
         )
         for spec in specs
-        for output in _outputs(spec, header)
+        for output in outputs[spec.name]
     ]
     base = _base(header, list(placements.values()))
     return RenditionPlan(

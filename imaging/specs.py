@@ -27,8 +27,8 @@ NAME_PATTERN: Final = "[a-z0-9][a-z0-9_-]*"
 SOURCE_FORMAT: Final = "source"
 """The ``format`` that means: whatever the photo is, where that can be made."""
 
-MAX_DIMENSION: Final = 65_535
-"""The largest side of a JPEG (ITU-T T.81, B.2.2: 16 bits)."""
+MAX_DIMENSION: Final = max(output.max_side for output in OutputFormat)
+"""The longest side that anything can have."""
 
 MIN_SHARPEN: Final = 0.1
 MAX_SHARPEN: Final = 10
@@ -116,6 +116,8 @@ class RenditionSpec:
             ``contain`` still fills the box with background.
         background: Red, green and blue, 0 to 255, under transparent pixels where the format has no
             alpha, and around the photo with ``contain``.
+        progressive: JPEG: the whole picture appears at once, coarse at first, and takes fewer bytes
+            for more work.
         metadata: What the rendition tells about its photo.
 
     Raises:
@@ -134,6 +136,7 @@ class RenditionSpec:
     max_bytes: int | None = None
     without_enlargement: bool = True
     background: tuple[int, int, int] = (255, 255, 255)
+    progressive: bool = False
     metadata: Metadata = Metadata.COPYRIGHT
 
     def __post_init__(self) -> None:
@@ -145,9 +148,10 @@ class RenditionSpec:
         """Yield for each rule its key, whether it is kept, what it wants, and what there is."""
         name = re.fullmatch(NAME_PATTERN, self.name) is not None
         yield "name", name, f"text that matches {NAME_PATTERN}", self.name
-        expected = f"an integer from 1 to {MAX_DIMENSION}"
+        longest = min([output.max_side for output in self.formats if output] or [MAX_DIMENSION])
         for key, side in (("width", self.width), ("height", self.height)):
-            yield key, side is None or 1 <= side <= MAX_DIMENSION, expected, side
+            in_range = side is None or 1 <= side <= longest
+            yield key, in_range, f"an integer from 1 to {longest}", side
         boxed = self.fit not in {Fit.CONTAIN, Fit.FILL} or None not in {self.width, self.height}
         yield "fit", boxed, f"both width and height for {self.fit.value!r}", "one of them"
         expected = "fit to be 'cover', which alone crops"
@@ -159,6 +163,8 @@ class RenditionSpec:
         once = len(set(self.formats)) == len(self.formats) > 0
         listed = [output.value if output else SOURCE_FORMAT for output in self.formats]
         yield "format", once, "one format or more, each once", listed
+        interlaced = not self.progressive or bool({OutputFormat.JPEG, None} & set(self.formats))
+        yield "progressive", interlaced, "format to name jpeg", listed
         yield from self._quality_rules()
         background = all(0 <= value <= 255 for value in self.background)  # noqa: PLR2004 - one byte
         expected = "three integers from 0 to 255"

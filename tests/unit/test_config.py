@@ -31,7 +31,7 @@ def test_the_default_file_makes_five() -> None:
         ('[[renditions]]\nname = "a"\nwith = 3', 'rendition "a": with: expected one of the keys'),
         ('[[renditions]]\nname = "a"\nwidth = "3"', "width: expected an integer but received '3'"),
         ('[[renditions]]\nname = "a"\nwidth = true', "width: expected an integer"),
-        ('[[renditions]]\nname = "a"\nwidth = 0', "width: expected an integer from 1 to 65535"),
+        ('[[renditions]]\nname = "a"\nwidth = 0', "width: expected an integer from 1 to 65500"),
         ('[[renditions]]\nname = "a"\nfit = "crop"', 'fit: expected one of "inside"'),
         ('[[renditions]]\nname = "a"\nquality = 101', "quality: expected an integer from 1 to 100"),
         ('[[renditions]]\nname = "a"\nformat = "heic"', 'format: expected one of "jpeg", "webp"'),

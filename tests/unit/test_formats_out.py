@@ -169,3 +169,34 @@ def test_a_sink_that_fails_is_aborted_whatever_led_to_the_bytes() -> None:
         with pytest.raises(SinkError, match="no room for"):
             list(render(plan, photo, lambda _: sink))
     assert sink.aborted
+
+
+def scans(data: bytes) -> int:
+    """Return how many scans a JPEG has: one, or several where it is progressive."""
+    return data.count(b"\xff\xda")
+
+
+def has_own_tables(data: bytes) -> bool:
+    """Tell whether a JPEG's Huffman tables are others than those of the standard's annex K."""
+    standard = bytes(pyvips.Image.black(8, 8, bands=3).jpegsave_buffer())
+    tables = [each[each.index(b"\xff\xc4") : each.index(b"\xff\xda")] for each in (data, standard)]
+    return tables[0] != tables[1]
+
+
+def test_a_jpeg_is_progressive_only_where_the_spec_says_so() -> None:
+    """It is one scan by default; the choice changes the bytes and not the picture."""
+    plain, progressive = (
+        rendered(jpeg(400, 300), RenditionSpec(name="a", progressive=each))
+        for each in (False, True)
+    )
+    assert scans(plain.data[0]) == 1
+    assert scans(progressive.data[0]) > 1
+    assert psnr(plain.images["a"], progressive.images["a"]) == float("inf")
+
+
+def test_small_jpegs_have_tables_of_their_own_and_large_ones_stream() -> None:
+    """Up to 2 ** 17 pixels: there the tables are worth what they cost."""
+    small = RenditionSpec(name="small", width=362)
+    large = RenditionSpec(name="large", width=363)
+    made = rendered(jpeg(800, 800), small, large)
+    assert [has_own_tables(data) for data in made.data] == [True, False]

@@ -161,3 +161,12 @@ def test_a_smaller_rendition_is_not_made_from_a_sharpened_one() -> None:
     plain = rendered(data, large, small)
     assert made.data[0] == plain.data[0]
     assert made.data[1] != plain.data[1]
+
+
+def test_a_format_that_cannot_be_as_long_as_the_photo_is_made_smaller() -> None:
+    """WebP ends at 16,383 pixels: a panorama of its own size becomes that wide, in each format."""
+    flat = (pyvips.Image.black(30_000, 500, bands=3) + 128).cast("uchar")
+    data = flat.copy(interpretation="srgb").pngsave_buffer(compression=1)
+    spec = RenditionSpec(name="a", formats=(OutputFormat.WEBP, OutputFormat.PNG))
+    sizes = {(image.width, image.height) for image in rendered(data, spec).formats.values()}
+    assert sizes == {(16_383, 273)}
