@@ -195,11 +195,14 @@ class RenditionSpec:
             return self.quality.get(output, default)
         return default if self.quality is None else self.quality
 
+    def only(self, output: OutputFormat) -> "RenditionSpec":
+        """Return the spec of ``output`` alone, which looks the same as among other formats."""
+        return replace(self, formats=(output,), quality=self.quality_of(output))
+
     def digest(self, output: OutputFormat) -> str:
         """Return 16 hexadecimal digits that change whenever ``output`` would look different.
 
         What the spec says of other formats does not count: adding one makes no old one stale.
         """
-        asked = replace(self, formats=(output,), quality=self.quality_of(output))
-        text = repr((_PIPELINE_VERSION, *map(str, astuple(asked))))
+        text = repr((_PIPELINE_VERSION, *map(str, astuple(self.only(output)))))
         return hashlib.sha256(text.encode()).hexdigest()[:16]

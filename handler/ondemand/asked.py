@@ -104,7 +104,8 @@ def asked_from_request(request: Request, settings: Settings, now_s: float) -> As
     chosen = _choose(spec.formats, request.headers.get("accept") or "*/*")
     return Asked(
         key=key,
-        spec=_only(spec, chosen),
+        # The photo's own format has no settings of its own to leave out.
+        spec=replace(spec, formats=(None,)) if chosen is None else spec.only(chosen),
         formats=_outcomes(chosen, key),
         varies=len(spec.formats) > 1,
         expires_in_s=expires_in_s,
@@ -132,14 +133,6 @@ def _check_signature(
     if left_s <= 0:
         raise ExpiredError(f"This URL was good until {expires}, seconds since 1970")
     return left_s
-
-
-def _only(spec: RenditionSpec, chosen: OutputFormat | None) -> RenditionSpec:
-    """Return ``spec`` with no other format; what it makes of that one stays the same."""
-    quality = spec.quality
-    if chosen is not None and not isinstance(quality, int):
-        quality = spec.quality_of(chosen)
-    return replace(spec, formats=(chosen,), quality=quality)
 
 
 def _outcomes(chosen: OutputFormat | None, key: str) -> tuple[OutputFormat, ...]:
