@@ -57,6 +57,7 @@ lock: $(READY) ## Renew the locks from pyproject.toml.
 	$(LOCK) --python-version 3.13 pyproject.toml --output-file requirements/image.lock
 	$(LOCK) --python-version 3.11 pyproject.toml --extra cli --group dev \
 	  --output-file requirements/dev.lock
+	$(LOCK) --python-version 3.11 --group pyproject.toml:bench --output-file requirements/bench.lock
 	$(LOCK) --python-version 3.11 --no-deps requirements/emulator.in \
 	  --output-file requirements/emulator.lock
 	$(LOCK) --python-version 3.11 requirements/deploy.in --output-file requirements/deploy.lock
@@ -78,9 +79,22 @@ demo: $(READY) ## Resize a photo through the real handler and an S3 server in th
 rie: $(READY) $(RIE) image ## Run the image under AWS's emulator beside an S3 server; prints the curl line.
 	@$(PY) -m scripts.rie --image '$(IMAGE)' $(if $(PHOTO),--photo '$(PHOTO)')
 
+##@ Measure it
+
+BENCH := .cache/bench/bin/python
+
 .PHONY: bench
-bench: $(READY) ## Measure the pipeline beside its peers.
-	@$(PY) -m benchmarks
+bench: $(BENCH) $(READY) ## Measure the pipeline beside its peers; table and plots in benchmarks/results.
+	@if command -v npm >/dev/null; then cd benchmarks && npm ci --silent --no-audit --no-fund; fi
+	@$(PY) -m benchmarks $(PHOTOS) $(if $(RUNS),--runs $(RUNS))
+	@$(PY) -m benchmarks.report
+	@$(BENCH) -m benchmarks.plots
+
+# thumbor and matplotlib: apart, so that neither is ever among what the function is tested with.
+$(BENCH): requirements/bench.lock
+	@$(PYTHON) -m venv .cache/bench
+	@$(BENCH) -m pip --disable-pip-version-check install --quiet --require-hashes --requirement $<
+	@touch $@
 
 ##@ Check it
 

@@ -1,55 +1,123 @@
-"""``make bench``: CPU and peak memory of whole processes, in alternation, medians and spread."""
+"""``make bench``: the pipeline and its peers, whole processes, in alternation, in one run.
 
+For each photo it writes ``results/peers/NAME.json``; ``benchmarks.report`` makes the table and
+``benchmarks.plots`` the pictures of all of them.
+"""
+
+import argparse
 import json
 import os
-import statistics
-import subprocess
+import platform
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any, Final
 
-from benchmarks.contenders import CONTENDERS
-from tests.photos.files import jpeg_24mp
+import pyvips
 
-_RUNS = 5
-_RESULTS = Path(__file__).parent / "results"
+from benchmarks.check import check, compare, pixels
+from benchmarks.contenders import CONTENDERS, Contender, floor_of
+from benchmarks.measure import measure, measure_warm, median
+from benchmarks.photos import PHOTOS, BenchPhoto
+
+_RESULTS: Final = Path(__file__).parent / "results" / "peers"
 
 
-def _measure(contender: str, photo: Path) -> tuple[float, float]:
-    """Return CPU milliseconds and peak resident MB of one process that renders ``photo``."""
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.contenders", contender, photo])
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, contender)
-    return (usage.ru_utime + usage.ru_stime) * 1000, usage.ru_maxrss / 1024
+def _machine() -> dict[str, Any]:
+    model = next(
+        (
+            line.split(":", 1)[1].strip()
+            for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+            if line.startswith("model name")
+        ),
+        platform.processor(),
+    )
+    return {
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "load_at_start": round(os.getloadavg()[0], 1),
+        "python": platform.python_version(),
+        "libvips": ".".join(str(pyvips.version(part)) for part in range(3)),
+    }
+
+
+def _checked(photo: BenchPhoto, wanted: Path, contenders: list[Contender]) -> dict[str, Any]:
+    checks = {}
+    for contender in contenders:
+        if not contender.resizes:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            measure(contender, photo.path, Path(folder))
+            checks[contender.name] = check(contender.name, Path(folder), wanted)
+    compare(checks)
+    return checks
+
+
+def _bench(photo: BenchPhoto, runs: int) -> dict[str, Any]:
+    photo.make()
+    wanted = pixels(photo)
+    floor = floor_of(photo, wanted)
+    everyone = [*CONTENDERS, *([floor] if floor is not None else [])]
+    able = [one for one in everyone if one.missing is None and one.takes(photo)]
+    checks = _checked(photo, wanted, able)
+    figures: dict[str, list[dict[str, Any]]] = {one.name: [] for one in able}
+    for _ in range(runs):
+        for one in able:
+            figures[one.name].append(measure(one, photo.path).as_dict())
+    warm = {
+        one.name: [again.as_dict() for again in measure_warm(one, photo.path, runs)]
+        for one in able
+        if one.stays
+    }
+    return {
+        "photo": photo.name,
+        "width": photo.width,
+        "height": photo.height,
+        "bytes": photo.size,
+        "bytes_per_pixel": round(photo.bytes_per_pixel, 3),
+        "machine": _machine(),
+        "contenders": [
+            {
+                "name": one.name,
+                "missing": one.missing,
+                "cannot_read": not one.takes(photo),
+                "process": figures.get(one.name, []),
+                "warm": warm.get(one.name, []),
+            }
+            | checks.get(one.name, {})
+            for one in everyone
+        ],
+    }
 
 
 def main() -> None:
-    """Run every contender ``_RUNS`` times after a warm-up, print a table, write the figures."""
-    with tempfile.TemporaryDirectory() as folder:
-        photo = jpeg_24mp(Path(folder) / "24mp.jpg")
-        figures: dict[str, list[tuple[float, float]]] = {name: [] for name in CONTENDERS}
-        for run in range(_RUNS + 1):
-            for name, results in figures.items():
-                result = _measure(name, photo)
-                if run:
-                    results.append(result)
-    rows = []
-    ours = statistics.median(cpu for cpu, _ in figures["renditions"])
-    print(f"24 MP baseline JPEG to five JPEGs, whole process, median of {_RUNS} (min to max)\n")
-    print("| how | CPU ms | peak RSS MB | CPU against renditions |\n|---|---|---|---|")
-    for name, results in figures.items():
-        cpu = [result[0] for result in results]
-        rss = [result[1] for result in results]
-        ratio = statistics.median(cpu) / ours
-        rows.append({"how": name, "cpu_ms": cpu, "peak_rss_mb": rss, "ratio": ratio})
-        print(
-            f"| {name} | {statistics.median(cpu):.0f} ({min(cpu):.0f} to {max(cpu):.0f}) "
-            f"| {statistics.median(rss):.0f} | {ratio:.2f} |"
+    """Measure what the command line names, and write the results."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("photos", nargs="*", help="names such as jpeg-24; default: all")
+    parser.add_argument("--runs", type=int, default=5, help="default: %(default)s")
+    arguments = parser.parse_args()
+    chosen = [photo for photo in PHOTOS if not arguments.photos or photo.name in arguments.photos]
+    if not chosen:
+        parser.error(f"expected names of {', '.join(photo.name for photo in PHOTOS)}")
+    for one in CONTENDERS:
+        if one.missing is not None:
+            print(f"MISSING {one.name}: {one.missing}", file=sys.stderr)
+    _RESULTS.mkdir(parents=True, exist_ok=True)
+    for photo in chosen:
+        result = _bench(photo, arguments.runs)
+        (_RESULTS / f"{photo.name}.json").write_text(
+            json.dumps(result, indent=1) + "\n", encoding="utf-8"
         )
-    _RESULTS.mkdir(exist_ok=True)
-    (_RESULTS / "jpeg-24mp.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        print(f"{photo.name}: {photo.bytes_per_pixel:.2f} bytes a pixel")
+        for one in result["contenders"]:
+            if one["process"]:
+                print(
+                    f"  {one['name']:28} {median(one['process'], 'cpu_ms'):7.0f} ms CPU "
+                    f"{median(one['process'], 'rss_mb'):6.0f} MB"
+                    + (f" {median(one['warm'], 'cpu_ms'):7.0f} ms warm" if one["warm"] else "")
+                    + (f" {one['psnr_db']}" if "psnr_db" in one else ""),
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

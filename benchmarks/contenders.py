@@ -1,55 +1,180 @@
-"""Each way from a photo to the five renditions of ``renditions.toml``, as its own process."""
+"""Who is measured: how each is started, what it can read, and whether it is there."""
 
+import shutil
 import sys
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Final
 
-import pyvips
+from benchmarks.photos import BenchPhoto
 
-from imaging.bridge import OpenPhoto
-from imaging.config import load_config
-from imaging.local import FileSource, MemorySink
-from imaging.pipeline import render
-from imaging.plan import make_plan
-from imaging.reading import read_header
-from imaging.runtime import configure_libvips
+__all__ = ["CONTENDERS", "FLOOR", "OURS", "RENDITIONS", "SHARP", "Contender", "floor_of"]
 
-_SIDES: Final = (2048, 1280, 640, 320)
+_WAYS: Final = Path(__file__).parent / "ways"
+_ROOT: Final = Path(__file__).parent.parent
+_BENCH_PYTHON: Final = _ROOT / ".cache" / "bench" / "bin" / "python"
 
-
-def _check(width: int, height: int, expected: tuple[int, int]) -> None:
-    if (width, height) != expected:
-        raise ValueError(f"Expected a rendition of {expected} but received {width} x {height}")
-
-
-def renditions(photo: Path) -> None:
-    """This project: one decode, one base, five renditions."""
-    configure_libvips()
-    config = load_config(Path(__file__).parent.parent / "renditions.toml")
-    with OpenPhoto(FileSource(photo)) as opened:
-        plan = make_plan(read_header(opened), config.renditions, config.limits)
-        made = list(render(plan, opened, lambda _: MemorySink()))
-    # The largest is written last.
-    _check(made[-1].width, made[-1].height, (2048, 1365))
-    _check(made[0].width, made[0].height, (160, 160))
-
-
-def thumbnail_per_size(photo: Path) -> None:
-    """The usual way with pyvips: one ``thumbnail`` for each size, at the same quality."""
-    pyvips.cache_set_max(0)
-    images = [pyvips.Image.thumbnail(str(photo), side, height=side) for side in _SIDES]
-    images.append(pyvips.Image.thumbnail(str(photo), 160, height=160, crop="centre"))
-    for image in images:
-        image.jpegsave_buffer(Q=85, optimize_coding=True, keep=pyvips.enums.ForeignKeep.NONE)
-    _check(images[0].width, images[0].height, (2048, 1365))
-    _check(images[-1].width, images[-1].height, (160, 160))
-
-
-CONTENDERS: Final[Mapping[str, Callable[[Path], None]]] = {
-    "renditions": renditions,
-    "thumbnail-per-size": thumbnail_per_size,
+RENDITIONS: Final[Mapping[str, int]] = {
+    "xlarge": 2048,
+    "large": 1280,
+    "medium": 640,
+    "small": 320,
+    "square": 160,
 }
+"""The five, by their longer side; the square is cropped."""
 
-if __name__ == "__main__":
-    CONTENDERS[sys.argv[1]](Path(sys.argv[2]))
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """One way to make the five renditions.
+
+    Attributes:
+        name: As the table has it.
+        command: Followed by PHOTO, OUT, REPEAT and ``arguments``.
+        arguments: What comes after them.
+        needs: A program or file without which it is missing, and how to get it.
+        cannot: Formats (a photo's name begins with one) that it does not read.
+        stays: Whether its process lives on, so that there are warm figures.
+        resizes: False for the floors, whose renditions are no pictures of the photo.
+        environment: Variables that it is started with.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    arguments: tuple[str, ...] = ()
+    needs: tuple[str, str] = ("python3", "")
+    cannot: frozenset[str] = frozenset()
+    stays: bool = True
+    resizes: bool = True
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> str | None:
+        """Say what is missing and how to get it; None where it can run."""
+        program, remedy = self.needs
+        there = Path(program).exists() or shutil.which(program)
+        return None if there else f"{program} is not there: {remedy}"
+
+    def takes(self, photo: BenchPhoto) -> bool:
+        """Tell whether it reads the photo's format."""
+        return not any(photo.name.startswith(name) for name in self.cannot)
+
+    def line(self, photo: Path, out: Path, times: int) -> list[str]:
+        """Return the command line that makes the renditions ``times`` times."""
+        return [*self.command, str(photo), str(out), str(times), *self.arguments]
+
+
+def _python(module: str) -> tuple[str, ...]:
+    return sys.executable, "-m", f"benchmarks.ways.{module}"
+
+
+@cache
+def _imagemagick_policy() -> str:
+    """Return a folder with a policy that lets ImageMagick use memory.
+
+    Debian's allows 256 MiB, and above that ImageMagick works on files, thirty times as slow.
+    """
+    folder = Path(tempfile.gettempdir()) / "renditions-imagemagick"
+    folder.mkdir(exist_ok=True)
+    limits = {"memory": "8GiB", "map": "8GiB", "area": "1GP", "width": "64KP", "height": "64KP"}
+    lines = (
+        f'<policy domain="resource" name="{name}" value="{value}"/>'
+        for name, value in limits.items()
+    )
+    (folder / "policy.xml").write_text(f"<policymap>{''.join(lines)}</policymap>", encoding="utf-8")
+    return str(folder)
+
+
+_NODE: Final = ("node", str(_WAYS / "sharp.mjs"))
+_NO_SHARP: Final = (
+    str(_ROOT / "benchmarks" / "node_modules" / "sharp"),
+    "npm ci in benchmarks/, which make bench does where npm is",
+)
+_NO_BENCH: Final = (str(_BENCH_PYTHON), "make bench installs requirements/bench.lock")
+
+OURS: Final = Contender(name="renditions", command=_python("renditions"))
+SHARP: Final = Contender(
+    name="sharp, stream and clone()",
+    command=_NODE,
+    arguments=("stream",),
+    needs=_NO_SHARP,
+    # Its prebuilt libvips has no HEVC decoder.
+    cannot=frozenset({"heic"}),
+)
+FLOOR: Final = "floor: codecs alone"
+
+CONTENDERS: Final = (
+    OURS,
+    SHARP,
+    Contender(
+        name="sharp, file for each size",
+        command=_NODE,
+        arguments=("file",),
+        needs=_NO_SHARP,
+        cannot=frozenset({"heic"}),
+    ),
+    Contender(
+        name="pyvips, thumbnail per size",
+        command=_python("thumbnail_per_size"),
+        cannot=frozenset({"heic"}),
+    ),
+    Contender(name="Pillow, draft", command=_python("pillow")),
+    Contender(
+        name="vipsthumbnail per size",
+        command=("sh", str(_WAYS / "vipsthumbnail.sh")),
+        needs=("vipsthumbnail", "apt-get install libvips-tools"),
+        stays=False,
+    ),
+    Contender(
+        name="thumbor's engine",
+        command=(str(_BENCH_PYTHON), "-m", "benchmarks.ways.thumbor_engine"),
+        needs=_NO_BENCH,
+        # It decodes HEIC only with a plug-in, and hands TIFF on as PNG.
+        cannot=frozenset({"heic", "tiff"}),
+    ),
+    Contender(
+        name="ImageMagick",
+        command=("sh", str(_WAYS / "imagemagick.sh")),
+        needs=(
+            "convert-im6.q16" if shutil.which("convert-im6.q16") else "magick",
+            "apt-get install imagemagick",
+        ),
+        stays=False,
+        environment={"MAGICK_CONFIGURE_PATH": _imagemagick_policy()},
+    ),
+)
+
+
+def floor_of(photo: BenchPhoto, pixels: Path) -> Contender | None:
+    """Return what the codecs alone need for ``photo``; None where no such program is known.
+
+    Args:
+        photo: JPEG or HEIC.
+        pixels: The folder where the renditions' pixels lie ready as PPM.
+    """
+    ready = {"FLOOR_PIXELS": str(pixels)}
+    turbo = ("djpeg", "apt-get install libjpeg-turbo-progs")
+    if photo.extension == "heic":
+        return Contender(
+            name=FLOOR,
+            command=_python("floor_heic"),
+            needs=turbo,
+            resizes=False,
+            stays=False,
+            environment=ready,
+        )
+    if photo.extension != "jpg":
+        return None
+    longest = max(photo.width, photo.height)
+    shrink = next(factor for factor in (8, 4, 2, 1) if longest // factor >= RENDITIONS["xlarge"])
+    return Contender(
+        name=FLOOR,
+        command=("sh", str(_WAYS / "floor.sh")),
+        needs=turbo,
+        resizes=False,
+        stays=False,
+        environment=ready | {"FLOOR_SCALE": f"1/{shrink}"},
+    )
