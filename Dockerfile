@@ -25,11 +25,12 @@ RUN pip install --quiet --no-cache-dir --no-compile --require-hashes \
         --requirement build.lock --target /build/tools \
     && PYTHONPATH=/build/tools pip install --quiet --no-cache-dir --no-compile --require-hashes \
         --no-build-isolation --requirement image.lock --target ${SITE}
-# Of botocore's 400 services the function calls one, of boto3's resources none; tests, type stubs,
-# headers and commands are for development.
-RUN cd ${SITE}/botocore/data \
-    && find . -mindepth 1 -maxdepth 1 -type d ! -name s3 -exec rm -r {} + \
-    && rm -rf s3/*/examples-* ${SITE}/boto3/data ${SITE}/boto3/examples ${SITE}/bin \
+# The operations that the function calls, of botocore's 400 services: all that is left of its data.
+COPY handler/__init__.py /build/handler/
+COPY handler/aws /build/handler/aws
+RUN python3 -B -m handler.aws.trim models.marshal
+# Tests, type stubs, headers and commands are for development.
+RUN rm -r ${SITE}/botocore/data ${SITE}/bin \
     && find ${SITE} -type d \( -name tests -o -name test \) -prune -exec rm -r {} + \
     && find ${SITE} -type f \( -name '*.pyi' -o -name '*.h' -o -name '*.c' -o -name '*.pyx' \) -delete
 # Unchecked: nothing changes in an image, so that the interpreter need not even look at the source.
@@ -41,6 +42,7 @@ FROM python AS function
 COPY handler /var/task/handler
 COPY imaging /var/task/imaging
 COPY renditions.toml /var/task/
+COPY --from=dependencies /build/models.marshal /var/task/handler/aws/
 # Lambda runs the function as a user of its own, who may read only what the world may; a checkout
 # made under a strict umask would otherwise break it.
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash /var/task \

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-import botocore.session
 from botocore.config import Config
+
+from handler.aws.clients import create_client
 
 __all__ = ["make_client"]
 
@@ -20,4 +21,4 @@ def make_client() -> Any:  # noqa: ANN401 - botocore makes its clients' classes 
         retries={"mode": "standard", "max_attempts": 4},
         max_pool_connections=8,
     )
-    return botocore.session.get_session().create_client("s3", config=config)
+    return create_client("s3", config)

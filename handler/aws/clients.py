@@ -1,0 +1,56 @@
+"""botocore's clients, made from the trimmed models."""
+
+from typing import Any
+
+import botocore.session
+from botocore.config import Config
+
+from handler.aws.loader import HOW_TO_ADD, ModelLoader, read_models
+
+__all__ = ["UntrimmedOperationError", "create_client"]
+
+
+class UntrimmedOperationError(AttributeError):
+    """An operation that the trimmed models do not hold."""
+
+    def __init__(self, service: str, operation: str) -> None:
+        super().__init__(f"{operation!r} of {service!r} is not in this function: {HOW_TO_ADD}")
+
+
+class _OperationNames(dict[str, str]):
+    """A client's methods and their operations; where botocore misses one, it says how to add it."""
+
+    def __init__(self, service: str, names: dict[str, str]) -> None:
+        super().__init__(names)
+        self._service = service
+
+    def __missing__(self, name: str) -> str:
+        raise UntrimmedOperationError(self._service, name)
+
+
+def create_client(service: str, config: Config) -> Any:  # noqa: ANN401 - botocore makes its clients' classes at run time
+    """Return a client of ``service`` that knows the operations listed for it, and no others.
+
+    The rest is botocore's own: credentials and settings from the environment, endpoints,
+    signatures, retries.
+
+    Raises:
+        UntrimmedServiceError: The service is not listed in ``OPERATIONS``.
+
+    *Thread*: the client is safe to share.
+    """
+
+    def name_missing(**event: Any) -> None:  # noqa: ANN401 - botocore's handlers take anything
+        attributes = event["class_attributes"]
+        attributes["_PY_TO_OP_NAME"] = _OperationNames(service, attributes["_PY_TO_OP_NAME"])
+
+    def refuse_missing(**event: Any) -> None:  # noqa: ANN401 - botocore's handlers take anything
+        name = event["event_name"].rpartition(".")[2]
+        if not name.startswith("_"):
+            raise UntrimmedOperationError(service, name)
+
+    session = botocore.session.Session()
+    session.register_component("data_loader", ModelLoader(read_models()))
+    session.register("creating-client-class", name_missing)
+    session.register("getattr", refuse_missing)
+    return session.create_client(service, config=config)
