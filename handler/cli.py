@@ -74,7 +74,13 @@ def _render_one(
             header = read_header(photo)
             line |= {"loader": header.loader, "width": header.upright[0]}
             line |= {"height": header.upright[1], "bytes": header.size}
-            plan = make_plan(header, config.renditions, config.limits, focal_point=focal_point)
+            plan = make_plan(
+                header,
+                config.renditions,
+                config.limits,
+                focal_point=focal_point,
+                truncated=config.truncated,
+            )
             line["warnings"] = [asdict(warning) for warning in plan.warnings]
             for rendition in render(
                 plan,
@@ -83,7 +89,12 @@ def _render_one(
                     out / place / f"{planned.spec.name}.{planned.format.extension}"
                 ),
             ):
-                line["warnings"] += [asdict(warning) for warning in rendition.warnings]
+                line["warnings"] += [
+                    said
+                    for said in map(asdict, rendition.warnings)
+                    # What holds of the photo, each of its renditions says.
+                    if said not in line["warnings"]
+                ]
                 made.append(
                     {
                         "name": rendition.planned.spec.name,
@@ -140,6 +151,7 @@ def _plan(arguments: argparse.Namespace, config: Config) -> int:
                 config.renditions,
                 config.limits,
                 focal_point=arguments.focal_point,
+                truncated=config.truncated,
             )
             del photo
     except RenditionsError as error:

@@ -85,7 +85,7 @@ def _make(
     client: Any,  # noqa: ANN401 - botocore's
     executor: Executor,
 ) -> tuple[RenditionReport, ...]:
-    limits = settings.config.limits
+    config = settings.config
     progress.enter(Stage.FETCH)
     source = S3Source(client, event)
     progress.enter(Stage.DECODE)
@@ -101,20 +101,24 @@ def _make(
         return sink
 
     try:
-        limits.check_bytes(source.size)
+        config.limits.check_bytes(source.size)
         with OpenPhoto(source) as photo:
             header = progress.header = read_header(photo)
             plan = progress.plan = make_plan(
                 header,
-                settings.config.renditions,
-                limits,
+                config.renditions,
+                config.limits,
                 focal_point=source.metadata.get(_FOCAL_POINT),
+                truncated=config.truncated,
             )
             # Every key is checked before the first rendition is stored.
             for rendition in plan.renditions:
                 destination(event, source.etag, rendition, settings)
             made = list(render(plan, photo, open_sink))
-            progress.warnings = [warning for each in made for warning in each.warnings]
+            # What holds of the photo, each of its renditions says.
+            progress.warnings = list(
+                dict.fromkeys(warning for each in made for warning in each.warnings)
+            )
         progress.enter(Stage.STORE)
         stored = [sink.stored() for sink in sinks]
     except BaseException:

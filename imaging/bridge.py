@@ -13,7 +13,13 @@ from typing import Final, Self
 
 import pyvips
 
-from imaging.errors import CorruptPhotoError, RenditionsError, SinkError, SourceError
+from imaging.errors import (
+    CorruptPhotoError,
+    RenditionsError,
+    SinkError,
+    SourceError,
+    TruncatedPhotoError,
+)
 from imaging.formats import SNIFF_BYTES, InputFormat, sniff
 from imaging.streams import ByteSink, ByteSource
 
@@ -34,6 +40,9 @@ _LOADERS: Final = {
 _SEEKING: Final = frozenset({InputFormat.TIFF, InputFormat.AVIF})
 
 _CHUNK_BYTES: Final = 64 << 10
+
+# These loaders stop at the last byte that they need: one that finds the end wanted more.
+_FRUGAL: Final = frozenset({InputFormat.JPEG, InputFormat.PNG})
 
 
 class OpenPhoto:
@@ -61,12 +70,35 @@ class OpenPhoto:
         self.format = sniff(bytes(self._head))
         self.seekable = self.format in _SEEKING
         self._encoded: bytes | None = None
-        self._source: pyvips.SourceCustom | None = pyvips.SourceCustom()
-        self._source.signal_connect("read", self._on_read)
+        # A RIFF says how long it is; the others show it only by ending too soon.
+        self._ended = (
+            self.format is InputFormat.WEBP
+            and int.from_bytes(self._head[4:8], "little") + 8 > self.size
+        )
+        self._source: pyvips.SourceCustom | None = self._made_source()
         if self.seekable:
-            self._position = source.seek(0)
-            self._head = self._head[:0]
-            self._source.signal_connect("seek", self._on_seek)
+            self.rewind()
+
+    def _made_source(self) -> pyvips.SourceCustom:
+        source = pyvips.SourceCustom()
+        source.signal_connect("read", self._on_read)
+        if self.seekable:
+            source.signal_connect("seek", self._on_seek)
+        return source
+
+    def rewind(self) -> None:
+        """Begin again at the first byte, as if nothing had been read.
+
+        *Cost*: a seek; from a source that reads ahead, the rest is read by ranges.
+
+        Raises:
+            SourceError: The source cannot go back.
+        """
+        self._position = self._bytes.seek(0)
+        self._head = self._head[:0]
+        self._head_at = 0
+        self._ended = False
+        self._source = self._made_source()
 
     @property
     def size(self) -> int:
@@ -98,10 +130,13 @@ class OpenPhoto:
                 view[: len(chunk)] = chunk
                 self._head_at += len(chunk)
                 return len(chunk)
-            return self._fill(view)
+            count = self._fill(view)
         except BaseException as error:  # noqa: BLE001 - libvips would turn it into end-of-file
             self._captured = error
             return -1
+        if count == 0 and self.format in _FRUGAL:
+            self._ended = True
+        return count
 
     def _on_seek(self, offset: int, whence: int) -> int:
         if self._captured is not None:
@@ -168,7 +203,8 @@ class OpenPhoto:
 
         Raises:
             SourceError: The bytes could not be read.
-            CorruptPhotoError: The decoder gave up, and reading was not the reason.
+            TruncatedPhotoError: They ended before the decoder had what it needs.
+            CorruptPhotoError: The decoder gave up for another reason.
         """
         try:
             yield
@@ -178,6 +214,12 @@ class OpenPhoto:
                 # its own exception, and would fail again at the next one.
                 pyvips.vips_lib.vips_error_clear()
             self._raise_captured(error)
+            if self._ended:
+                raise TruncatedPhotoError(
+                    f"Expected a whole {self.format.value} photo but its {self.size:,} bytes end "
+                    "too soon",
+                    detail=str(error),
+                ) from error
             raise CorruptPhotoError(
                 f"Expected a whole {self.format.value} photo but its decoder gave up",
                 detail=str(error),

@@ -9,7 +9,7 @@ from typing import Any, Final
 from imaging.errors import ConfigError
 from imaging.formats import OutputFormat
 from imaging.limits import Limits
-from imaging.specs import SOURCE_FORMAT, Fit, Metadata, Position, RenditionSpec
+from imaging.specs import SOURCE_FORMAT, Fit, Metadata, Position, RenditionSpec, Truncated
 
 __all__ = ["Config", "load_config", "parse_config"]
 
@@ -21,10 +21,12 @@ class Config:
     Attributes:
         renditions: In the file's order; at least one; names are unique.
         limits: What a photo may be at most.
+        truncated: What becomes of a JPEG that breaks off.
     """
 
     renditions: tuple[RenditionSpec, ...]
     limits: Limits
+    truncated: Truncated = Truncated.REFUSE
 
 
 class _Unexpected(Exception):  # noqa: N818 - it never leaves this module
@@ -117,7 +119,10 @@ _RENDITION_KEYS: Final[Mapping[str, Callable[[object], object]]] = {
     "metadata": _one_of({metadata.value: metadata for metadata in Metadata}),
 }
 _LIMIT_KEYS: Final = dict.fromkeys(Limits.names(), _positive)
-_TOP_KEYS: Final = ("renditions", "limits")
+_TOP_KEYS: Final[Mapping[str, Callable[[object], object]]] = {
+    "truncated": _one_of({truncated.value: truncated for truncated in Truncated}),
+}
+_TABLES: Final = ("renditions", "limits")
 
 
 def _read_keys(
@@ -169,12 +174,12 @@ def parse_config(text: str, *, file: str) -> Config:
         msg = f"{file}: expected TOML but received: {error}"
         raise ConfigError(msg) from error
     for key in document:
-        if key not in _TOP_KEYS:
-            msg = (
-                f"{file}: {key}: expected one of the keys {', '.join(_TOP_KEYS)}, received {key!r}"
-            )
+        if key not in (known := (*_TOP_KEYS, *_TABLES)):
+            msg = f"{file}: {key}: expected one of the keys {', '.join(known)}, received {key!r}"
             raise ConfigError(msg)
-    tables = document.get("renditions")
+    tables = document.pop("renditions", None)
+    limits = Limits(**_read_keys(f"{file}: limits", document.pop("limits", {}), _LIMIT_KEYS))
+    rest = _read_keys(file, document, _TOP_KEYS)
     if not isinstance(tables, list) or not tables:
         msg = f"{file}: renditions: expected at least one [[renditions]] but received {tables!r}"
         raise ConfigError(msg)
@@ -184,8 +189,7 @@ def parse_config(text: str, *, file: str) -> Config:
         if names.count(name) > 1:
             msg = f'{file}: rendition "{name}": name: expected unique names but received it twice'
             raise ConfigError(msg)
-    limits = Limits(**_read_keys(f"{file}: limits", document.get("limits", {}), _LIMIT_KEYS))
-    return Config(renditions=specs, limits=limits)
+    return Config(renditions=specs, limits=limits, **rest)
 
 
 def load_config(path: Path) -> Config:

@@ -74,6 +74,12 @@ class CorruptPhotoError(RejectedPhotoError):
     code = "corrupt"
 
 
+class TruncatedPhotoError(CorruptPhotoError):
+    """The bytes end before the photo does: an upload that broke off."""
+
+    code = "truncated"
+
+
 class OverLimitError(RejectedPhotoError):
     """A limit is exceeded; nothing was decoded.
 

@@ -57,7 +57,8 @@ class OutputFormat(StrEnum):
 
 
 _MAGIC = (
-    (b"\xff\xd8\xff", InputFormat.JPEG),
+    # Some phones write stray bytes after the first marker, which every decoder skips.
+    (b"\xff\xd8", InputFormat.JPEG),
     (b"\x89PNG\r\n\x1a\n", InputFormat.PNG),
     (b"GIF87a", InputFormat.GIF),
     (b"GIF89a", InputFormat.GIF),

@@ -10,7 +10,7 @@ import pyvips
 from imaging import steps
 from imaging.bridge import OpenPhoto, encode, encoded, hand_on
 from imaging.deadline import NEVER, Deadline
-from imaging.errors import PhotoWarning
+from imaging.errors import PhotoWarning, TruncatedPhotoError
 from imaging.fitting import fit
 from imaging.formats import InputFormat
 from imaging.geometry import is_sideways
@@ -47,9 +47,9 @@ class Rendition:
     elapsed_ms: float
 
 
-def _load_options(format_: InputFormat, load: Load) -> dict[str, object]:
-    """Return the loader's options. ``truncated`` accepts what merely warns: phones write such."""
-    options: dict[str, object] = {"access": "sequential", "fail_on": "truncated"}
+def _load_options(format_: InputFormat, load: Load, fail_on: str) -> dict[str, object]:
+    """Return the loader's options."""
+    options: dict[str, object] = {"access": "sequential", "fail_on": fail_on}
     match format_:
         case InputFormat.JPEG:
             options["shrink"] = load.shrink
@@ -62,8 +62,49 @@ def _load_options(format_: InputFormat, load: Load) -> dict[str, object]:
     return options
 
 
-def _decode(plan: RenditionPlan, photo: OpenPhoto, watch: Watch) -> pyvips.Image:
-    """Return the base, upright, in sRGB, in memory: the photo's bytes are done with.
+def _decode(
+    plan: RenditionPlan, photo: OpenPhoto, watch: Watch
+) -> tuple[pyvips.Image, tuple[PhotoWarning, ...]]:
+    """Return the base, upright, in memory, and what is to be said of it.
+
+    *Cost*: a photo that breaks off is read and decoded twice if it may be rendered all the same.
+
+    Raises:
+        CorruptPhotoError: The pixels cannot be decoded to their end.
+        SourceError: The bytes cannot be read to their end.
+    """
+    warnings: tuple[PhotoWarning, ...] = ()
+    try:
+        # The level that accepts what merely warns: phones write such.
+        image = _decode_stored(plan, photo, watch, fail_on="truncated")
+    except TruncatedPhotoError:
+        if not plan.renders_truncated:
+            raise
+        photo.rewind()
+        image = _decode_stored(plan, photo, watch, fail_on="none")
+        warnings = (_half_there(image),)
+    if plan.header.orientation > 1:
+        image = steps.upright(image).copy_memory()
+    return image, warnings
+
+
+def _half_there(image: pyvips.Image) -> PhotoWarning:
+    """Return what is to be said of a photo that breaks off.
+
+    Raises:
+        TruncatedPhotoError: Less than half of its rows are there.
+    """
+    rows = steps.rows_above_flat_end(image)
+    there = f"{100 * rows // image.height} % of its rows"
+    if 2 * rows < image.height:
+        raise TruncatedPhotoError(f"Expected at least half of the photo but received {there}")
+    return PhotoWarning(code="truncated", message=f"The photo breaks off; it has {there}")
+
+
+def _decode_stored(
+    plan: RenditionPlan, photo: OpenPhoto, watch: Watch, *, fail_on: str
+) -> pyvips.Image:
+    """Return the base as it lies in the file, in sRGB, in memory: the bytes are done with.
 
     *Order*: the resize comes first, so that colour and orientation touch the few pixels that stay.
 
@@ -73,7 +114,7 @@ def _decode(plan: RenditionPlan, photo: OpenPhoto, watch: Watch) -> pyvips.Image
     """
     header = plan.header
     columns, rows = plan.base[::-1] if is_sideways(header.orientation) else plan.base
-    image = photo.load(**_load_options(photo.format, plan.load))
+    image = photo.load(**_load_options(photo.format, plan.load, fail_on))
     if photo.format is InputFormat.HEIC:
         # Nobody waits for libheif who never sees a HEIC.
         from imaging.decoders import heic
@@ -88,8 +129,6 @@ def _decode(plan: RenditionPlan, photo: OpenPhoto, watch: Watch) -> pyvips.Image
         # A sequential image is evaluated once; everything after this reads from memory.
         image = image.copy_memory()
     photo.drain()
-    if header.orientation > 1:
-        image = steps.upright(image).copy_memory()
     return image
 
 
@@ -209,7 +248,8 @@ def _render(
     open_sink: OpenSink,
     watch: Watch,
 ) -> Iterator[Rendition]:
-    pictures = _Pictures(plan, _decode(plan, photo, watch))
+    base, warnings = _decode(plan, photo, watch)
+    pictures = _Pictures(plan, base)
     for rendition in plan.renditions:
         started = time.perf_counter()
         image = _finish(pictures.cropped(rendition.spec.name), rendition)
@@ -221,6 +261,6 @@ def _render(
             height=image.height,
             size=outcome.size,
             quality=outcome.quality,
-            warnings=outcome.warnings,
+            warnings=(*warnings, *outcome.warnings),
             elapsed_ms=(time.perf_counter() - started) * 1000,
         )

@@ -16,7 +16,7 @@ from imaging.geometry import (
 )
 from imaging.header import ImageHeader
 from imaging.limits import Limits
-from imaging.specs import Fit, Position, RenditionSpec
+from imaging.specs import Fit, Position, RenditionSpec, Truncated
 
 __all__ = ["Load", "PlannedRendition", "RenditionPlan", "make_plan"]
 
@@ -80,6 +80,7 @@ class RenditionPlan:
         renditions: In the order in which they are written: AVIF after everything else, and of
             either the largest last. Those of one spec share one picture.
         warnings: What could not be done as asked.
+        renders_truncated: Whether what is there of a photo that breaks off is rendered.
     """
 
     header: ImageHeader
@@ -87,6 +88,7 @@ class RenditionPlan:
     base: tuple[int, int]
     renditions: tuple[PlannedRendition, ...]
     warnings: tuple[PhotoWarning, ...] = ()
+    renders_truncated: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as plain data, for printing."""
@@ -229,6 +231,7 @@ def make_plan(
     limits: Limits,
     *,
     focal_point: str | None = None,
+    truncated: Truncated = Truncated.REFUSE,
 ) -> RenditionPlan:
     """Return how ``specs`` are made of a photo with ``header``; nothing is decoded.
 
@@ -238,6 +241,7 @@ def make_plan(
         limits: What the photo may be at most.
         focal_point: What the photo's owner says it is about, such as ``0.3,0.7``; for the position
             ``focal-point``. A text that names no point is a warning, and the centre is kept.
+        truncated: What becomes of a JPEG that breaks off.
 
     Raises:
         OverLimitError: The header exceeds one of ``limits``.
@@ -276,4 +280,9 @@ def make_plan(
         base=base,
         renditions=tuple(sorted(planned, key=_writing_order)),
         warnings=warnings,
+        renders_truncated=(
+            truncated is Truncated.RENDER
+            and header.format is InputFormat.JPEG
+            and not header.interlaced
+        ),
     )

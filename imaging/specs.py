@@ -18,6 +18,7 @@ __all__ = [
     "Metadata",
     "Position",
     "RenditionSpec",
+    "Truncated",
 ]
 
 NAME_PATTERN: Final = "[a-z0-9][a-z0-9_-]*"
@@ -91,6 +92,17 @@ class Metadata(StrEnum):
     ALL = "all"
     """What the photo says of itself, position and serial numbers included. Not what would no longer
     be true: the embedded thumbnail, and XMP that describes other parts of the file."""
+
+
+class Truncated(StrEnum):
+    """What becomes of a JPEG that breaks off."""
+
+    REFUSE = "refuse"
+    """It is rejected as ``truncated``."""
+    RENDER = "render"
+    """What is there is rendered, with a warning, if it is half of the rows or more; the rest is
+    grey. Not of a progressive JPEG: its first scan reaches the last row, and how much of the detail
+    followed is not to be seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ __all__ = [
     "kept",
     "pad",
     "resize",
+    "rows_above_flat_end",
     "sharpen",
     "to_srgb",
     "upright",
@@ -139,6 +140,23 @@ def _usable_srgb(image: pyvips.Image) -> bool:
 def upright(image: pyvips.Image) -> pyvips.Image:
     """Apply the EXIF orientation and drop its tag. Wants random access."""
     return image.autorot()
+
+
+def rows_above_flat_end(image: pyvips.Image) -> int:
+    """Return how many rows there are before those that have the very colour of the last pixel.
+
+    What a JPEG decoder did not get it leaves at 128, in every component. A photo that truly ends in
+    such rows is taken for shorter than it is; one that was resized, by the reach of the kernel, up
+    to three rows, for longer.
+
+    *Shape*: uchar, in memory.
+    """
+    last = image.getpoint(image.width - 1, image.height - 1)
+    # Colour conversion and resize may move the grey by one.
+    differs = ((image - last).abs() > 1).bandor()
+    _, rows = differs.project()
+    counts = memoryview(rows.write_to_memory()).cast("I")
+    return max((row + 1 for row, count in enumerate(counts) if count), default=0)
 
 
 def keep_metadata(image: pyvips.Image, header: ImageHeader, metadata: Metadata) -> pyvips.Image:

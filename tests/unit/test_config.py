@@ -78,6 +78,8 @@ def test_the_default_file_makes_five() -> None:
         ("[[renditions]]\nwidth = 3", "rendition 1: name: expected text but received nothing"),
         ('[[renditions]]\nname = "a"\n[[renditions]]\nname = "a"', "expected unique names"),
         ('[[renditions]]\nname = "a"\n[limits]\nmax_pixels = -1', "limits: max_pixels: expected"),
+        ('truncated = "keep"\n[[renditions]]\nname = "a"', 'truncated: expected one of "refuse"'),
+        ('other = 1\n[[renditions]]\nname = "a"', "other: expected one of the keys truncated, "),
         ("[[renditions", "expected TOML"),
     ],
 )

@@ -1,0 +1,181 @@
+"""Every broken upload has the disposition and the code that ``docs/damage.md`` says."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import pyvips
+
+from handler.errors import Disposition, disposition_of
+from imaging.bridge import OpenPhoto
+from imaging.errors import RenditionsError
+from imaging.limits import Limits
+from imaging.local import MemorySink, MemorySource
+from imaging.pipeline import Rendition, render
+from imaging.plan import make_plan
+from imaging.reading import read_header
+from imaging.specs import RenditionSpec, Truncated
+from tests.photos import (
+    avif,
+    bomb_jpeg,
+    bomb_png,
+    empty,
+    flipped,
+    gif,
+    gif_frames,
+    heic,
+    jpeg,
+    mp4,
+    pdf,
+    png,
+    psnr,
+    svg,
+    text,
+    tiff,
+    truncated,
+    upright_reference,
+    warning_jpeg,
+    webp,
+    with_trailing_rubbish,
+)
+
+DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "damage.md"
+
+
+class Upload(NamedTuple):
+    """One or more files of a kind, and the policy for those that break off."""
+
+    make: Callable[[], list[bytes]]
+    truncated: Truncated = Truncated.REFUSE
+
+
+UPLOADS = {
+    "JPEG that breaks off in its pixels": Upload(
+        lambda: [truncated(jpeg(320, 240), part) for part in (0.1, 0.5, 0.9)]
+    ),
+    'the same, at least half there, with `truncated = "render"`': Upload(
+        lambda: [truncated(jpeg(320, 240), 0.7), jpeg(320, 240)[:-2]], Truncated.RENDER
+    ),
+    'the same, less than half there, with `truncated = "render"`': Upload(
+        lambda: [truncated(jpeg(320, 240), 0.3)], Truncated.RENDER
+    ),
+    'progressive JPEG that breaks off, with `truncated = "render"`': Upload(
+        lambda: [truncated(jpeg(320, 240, progressive=True), 0.9)], Truncated.RENDER
+    ),
+    "JPEG that breaks off in its header": Upload(lambda: [jpeg(320, 240)[:300]]),
+    "JPEG without its last two bytes": Upload(lambda: [jpeg(320, 240)[:-2]]),
+    "PNG that breaks off": Upload(lambda: [truncated(png(320, 240), 0.5)]),
+    "WebP that breaks off": Upload(lambda: [truncated(webp(320, 240), 0.5)]),
+    "GIF that breaks off": Upload(lambda: [truncated(gif(320, 240), 0.5)]),
+    "TIFF that breaks off": Upload(lambda: [truncated(tiff(320, 240), 0.5)]),
+    "AVIF that breaks off": Upload(lambda: [truncated(avif(160, 120), 0.5)]),
+    "HEIC that breaks off": Upload(lambda: [truncated(heic(160, 120), 0.5)]),
+    "PNG or GIF that lacks only its end mark": Upload(
+        lambda: [png(320, 240)[:-12], gif(320, 240)[:-1]]
+    ),
+    "JPEG with a flipped byte in its pixels": Upload(
+        lambda: [flipped(data := jpeg(320, 240), len(data) // 2)]
+    ),
+    "JPEG with a flipped byte in its header": Upload(
+        lambda: [flipped(data := jpeg(320, 240), data.index(b"\xff\xc0") + 1)]
+    ),
+    "PNG with a flipped byte": Upload(lambda: [flipped(data := png(320, 240), len(data) // 2)]),
+    "JPEG with trailing rubbish": Upload(lambda: [with_trailing_rubbish(jpeg(320, 240))]),
+    "JPEG about which decoders warn": Upload(lambda: [warning_jpeg()]),
+    "JPEG of 5 kB that declares 64,250 x 64,250 pixels": Upload(lambda: [bomb_jpeg()]),
+    "PNG of 0.3 MB that declares 50,000 x 50,000 pixels": Upload(lambda: [bomb_png()]),
+    "GIF of 100,000 frames": Upload(lambda: [gif_frames()]),
+    "SVG": Upload(lambda: [svg()]),
+    "PDF": Upload(lambda: [pdf()]),
+    "video": Upload(lambda: [mp4()]),
+    "empty object": Upload(lambda: [empty()]),
+    "text file": Upload(lambda: [text()]),
+}
+
+
+def documented() -> dict[str, tuple[str, str]]:
+    """Return the rows of the table in the document: upload -> disposition, code."""
+    rows = re.findall(r"^\| (.+?) \| (\w+) \|(.*)\|$", DOCUMENT.read_text("utf-8"), re.MULTILINE)
+    return {upload: (disposition, code.strip()) for upload, disposition, code in rows[1:]}
+
+
+def rendered(data: bytes, policy: Truncated) -> tuple[list[Rendition], list[MemorySink]]:
+    """Render ``data``; the sinks are those that were opened, however it ended."""
+    sinks: list[MemorySink] = []
+
+    def open_sink(_: object) -> MemorySink:
+        sinks.append(MemorySink())
+        return sinks[-1]
+
+    specs = [RenditionSpec(name=f"w{width}", width=width) for width in (200, 100)]
+    made = []
+    try:
+        with OpenPhoto(MemorySource(data)) as photo:
+            plan = make_plan(read_header(photo), specs, Limits(), truncated=policy)
+            made += list(render(plan, photo, open_sink))
+    except RenditionsError as error:
+        assert not sinks, "nothing is committed of a photo that is rejected"
+        disposition, code = disposition_of(error)
+        raise AssertionError(disposition.value, f"`{code}`") from error
+    return made, sinks
+
+
+def outcome(data: bytes, policy: Truncated) -> tuple[str, str]:
+    """Return the disposition and the code as the document writes them."""
+    try:
+        made, _ = rendered(data, policy)
+    except AssertionError as error:
+        return error.args
+    codes = {warning.code for rendition in made for warning in rendition.warnings}
+    return Disposition.WRITTEN.value, "".join(f"warning `{code}`" for code in codes)
+
+
+def test_the_document_and_the_uploads_are_of_the_same_kinds() -> None:
+    """No row goes untried, and nothing is tried that has no row."""
+    assert list(documented()) == list(UPLOADS)
+
+
+@pytest.mark.parametrize("kind", UPLOADS)
+def test_each_upload_ends_as_the_document_says(kind: str) -> None:
+    """Disposition and code are those of its row, for every file of the kind."""
+    upload = UPLOADS[kind]
+    for data in upload.make():
+        assert outcome(data, upload.truncated) == documented()[kind]
+
+
+def test_a_photo_that_points_before_its_first_byte_is_no_failure_of_its_source() -> None:
+    """It would be tried again and again: some TIFFs make libtiff ask for byte -1."""
+    with OpenPhoto(MemorySource(tiff(64, 48))) as photo:
+        assert photo._on_seek(-1, 0) == -1
+        assert photo._on_seek(-(1 << 30), 2) == -1
+        assert read_header(photo).width == 64
+
+
+def test_what_is_there_of_a_photo_is_rendered_and_the_rest_is_grey() -> None:
+    """The upper part is the photo's, the lower is of one colour, and the warning says how much."""
+    data = truncated(jpeg(320, 240), 0.7)
+    made, sinks = rendered(data, Truncated.RENDER)
+    assert made[0].warnings[0].message.startswith("The photo breaks off; it has ")
+    image = pyvips.Image.new_from_buffer(sinks[-1].data or b"", "")
+    whole = upright_reference(jpeg(320, 240), image.width, image.height)
+    top = (0, 0, image.width, image.height // 2)
+    assert psnr(image.crop(*top), whole.crop(*top)) >= 30
+    assert image.crop(0, image.height - 10, image.width, 10).deviate() < 2
+    assert abs(image.crop(0, image.height - 10, image.width, 10).avg() - 128) < 2
+
+
+def test_a_sideways_photo_is_measured_as_it_was_stored() -> None:
+    """Its missing rows are columns once it is turned upright."""
+    made, _ = rendered(truncated(jpeg(320, 240, orientation=6), 0.7), Truncated.RENDER)
+    assert {warning.code for rendition in made for warning in rendition.warnings} == {"truncated"}
+
+
+def test_a_header_that_declares_too_much_is_refused_by_the_name_of_the_limit() -> None:
+    """The bomb of 64,250 x 64,250 pixels names max_pixels, and what it has."""
+    with pytest.raises(AssertionError) as caught:
+        rendered(bomb_jpeg(), Truncated.REFUSE)
+    assert "max_pixels of at most 300,000,000 but received 4,128,062,500" in str(
+        caught.value.__cause__
+    )
