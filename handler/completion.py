@@ -5,10 +5,10 @@ import json
 from dataclasses import asdict
 from typing import Any, Final
 
-import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from handler.aws.clients import create_client
 from handler.errors import CompletionError, Disposition
 from handler.report import JobReport
 from handler.settings import CompletionTarget
@@ -25,7 +25,7 @@ def _client(service: str) -> Any:  # noqa: ANN401 - botocore makes its clients' 
     config = Config(
         connect_timeout=3, read_timeout=10, retries={"mode": "standard", "max_attempts": 4}
     )
-    return botocore.session.get_session().create_client(service, config=config)
+    return create_client(service, config)
 
 
 def announce(report: JobReport, target: CompletionTarget, destination_bucket: str) -> None:
