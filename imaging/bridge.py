@@ -164,13 +164,15 @@ class OpenPhoto:
         return image
 
     def read_at(self, offset: int, length: int) -> bytes:
-        """Return up to ``length`` bytes from ``offset``; only for formats that jump about.
+        """Return up to ``length`` bytes from ``offset``; of formats that jump about, or HEIC.
 
         libvips finds its place again: it does not notice.
 
         Raises:
             SourceError: The bytes cannot be read.
         """
+        if self.format is InputFormat.HEIC:
+            return self.encoded()[offset : offset + length]
         place = self._position
         self._position = self._bytes.seek(offset)
         buffer = memoryview(bytearray(max(0, min(length, self.size - offset))))

@@ -9,7 +9,15 @@ from typing import Any, Final
 from imaging.errors import ConfigError
 from imaging.formats import OutputFormat
 from imaging.limits import Limits
-from imaging.specs import SOURCE_FORMAT, Fit, Metadata, Position, RenditionSpec, Truncated
+from imaging.specs import (
+    SOURCE_FORMAT,
+    Colour,
+    Fit,
+    Metadata,
+    Position,
+    RenditionSpec,
+    Truncated,
+)
 
 __all__ = ["Config", "load_config", "parse_config"]
 
@@ -116,6 +124,7 @@ _RENDITION_KEYS: Final[Mapping[str, Callable[[object], object]]] = {
     "progressive": _boolean,
     "without_enlargement": _boolean,
     "background": _colour,
+    "colour": _one_of({colour.value: colour for colour in Colour}),
     "metadata": _one_of({metadata.value: metadata for metadata in Metadata}),
 }
 _LIMIT_KEYS: Final = dict.fromkeys(Limits.names(), _positive)

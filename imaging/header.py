@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from imaging.cicp import Cicp
 from imaging.exif import ExifFields
 from imaging.formats import InputFormat
 from imaging.geometry import is_sideways
@@ -39,7 +40,9 @@ class ImageHeader:
         band_format: libvips' name of a channel's type: ``uchar``, ``ushort``, ``float``, ...
         interpretation: libvips' name of the colour space: ``srgb``, ``cmyk``, ``b-w``, ...
         has_alpha: Whether the last band is alpha.
-        has_profile: Whether an ICC profile is embedded.
+        has_profile: Whether an ICC profile is embedded that fits the bands.
+        has_foreign_profile: Whether there is one that does not, and is ignored.
+        cicp: Colour by numbers, where an AVIF or HEIC has no ICC profile.
         orientation: The EXIF orientation, 1 to 8.
         n_pages: Pages or frames in the file.
         interlaced: Progressive JPEG or interlaced PNG: decoding holds the whole picture.
@@ -63,6 +66,8 @@ class ImageHeader:
     size: int
     exif: ExifFields = field(default_factory=dict)
     levels: tuple[Level, ...] = ()
+    has_foreign_profile: bool = False
+    cicp: Cicp | None = None
 
     @property
     def upright(self) -> tuple[int, int]:

@@ -2,23 +2,29 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import pyvips
 
 from imaging import steps
 from imaging.bridge import OpenPhoto, encode, encoded, hand_on
+from imaging.colour import convert, untagged_grey
 from imaging.deadline import NEVER, Deadline
 from imaging.errors import PhotoWarning, TruncatedPhotoError
 from imaging.fitting import fit
-from imaging.formats import InputFormat
+from imaging.formats import InputFormat, OutputFormat
 from imaging.geometry import is_sideways
 from imaging.plan import Load, PlannedRendition, RenditionPlan
 from imaging.savers import saver
+from imaging.specs import Colour
 from imaging.streams import ByteSink
 
 __all__ = ["Rendition", "render"]
+
+# They hold grey as three bands, for which a profile of grey would be wrong.
+_WITHOUT_GREY: Final = frozenset({OutputFormat.WEBP, OutputFormat.AVIF})
 
 OpenSink = Callable[[PlannedRendition], ByteSink]
 Watch = Callable[[pyvips.Image], pyvips.Image]
@@ -64,8 +70,8 @@ def _load_options(format_: InputFormat, load: Load, fail_on: str) -> dict[str, o
 
 def _decode(
     plan: RenditionPlan, photo: OpenPhoto, watch: Watch
-) -> tuple[pyvips.Image, tuple[PhotoWarning, ...]]:
-    """Return the base, upright, in memory, and what is to be said of it.
+) -> tuple[dict[Colour, pyvips.Image], tuple[PhotoWarning, ...]]:
+    """Return the base in each colour asked for, upright, in memory, and what is to be said of it.
 
     *Cost*: a photo that breaks off is read and decoded twice if it may be rendered all the same.
 
@@ -76,16 +82,16 @@ def _decode(
     warnings: tuple[PhotoWarning, ...] = ()
     try:
         # The level that accepts what merely warns: phones write such.
-        image = _decode_stored(plan, photo, watch, fail_on="truncated")
+        bases = _decode_stored(plan, photo, watch, fail_on="truncated")
     except TruncatedPhotoError:
         if not plan.renders_truncated:
             raise
         photo.rewind()
-        image = _decode_stored(plan, photo, watch, fail_on="none")
-        warnings = (_half_there(image),)
+        bases = _decode_stored(plan, photo, watch, fail_on="none")
+        warnings = (_half_there(next(iter(bases.values()))),)
     if plan.header.orientation > 1:
-        image = steps.upright(image).copy_memory()
-    return image, warnings
+        bases = {colour: steps.upright(base).copy_memory() for colour, base in bases.items()}
+    return bases, warnings
 
 
 def _half_there(image: pyvips.Image) -> PhotoWarning:
@@ -103,10 +109,12 @@ def _half_there(image: pyvips.Image) -> PhotoWarning:
 
 def _decode_stored(
     plan: RenditionPlan, photo: OpenPhoto, watch: Watch, *, fail_on: str
-) -> pyvips.Image:
-    """Return the base as it lies in the file, in sRGB, in memory: the bytes are done with.
+) -> dict[Colour, pyvips.Image]:
+    """Return the base in each colour, as it lies in the file, in memory: the bytes are done with.
 
     *Order*: the resize comes first, so that colour and orientation touch the few pixels that stay.
+
+    *Cost*: a second colour takes a second base, and one more for both in the photo's own colours.
 
     Raises:
         CorruptPhotoError: The pixels cannot be decoded to their end.
@@ -125,11 +133,12 @@ def _decode_stored(
         if plan.load.shrink > 1:
             image = steps.fill_out(image, header, plan.load.shrink)
         image = steps.resize(image, columns, rows)
-        image = steps.to_srgb(image, header)
         # A sequential image is evaluated once; everything after this reads from memory.
-        image = image.copy_memory()
+        if len(plan.colours) > 1:
+            image = image.copy_memory()
+        bases = {colour: convert(image, header, colour).copy_memory() for colour in plan.colours}
     photo.drain()
-    return image
+    return bases
 
 
 class _Pictures:
@@ -139,19 +148,24 @@ class _Pictures:
     until the end.
     """
 
-    def __init__(self, plan: RenditionPlan, base: pyvips.Image) -> None:
+    def __init__(self, plan: RenditionPlan, bases: Mapping[Colour, pyvips.Image]) -> None:
         self._planned = {planned.spec.name: planned for planned in plan.renditions}
         self._parents = {planned.parent for planned in plan.renditions}
         self._encoded = Counter(planned.spec.name for planned in plan.renditions)
-        self._resized: dict[str | None, pyvips.Image] = {None: base}
+        self._bases = bases
+        self._resized: dict[str, pyvips.Image] = {}
         self._cropped: dict[str, pyvips.Image] = {}
 
-    def _resize(self, name: str | None) -> pyvips.Image:
+    def _resize(self, name: str) -> pyvips.Image:
         if name not in self._resized:
-            assert name is not None  # noqa: S101 - the base is there from the start
             planned = self._planned[name]
             placement = planned.placement
-            image = steps.resize(self._resize(planned.parent), placement.width, placement.height)
+            parent = (
+                self._bases[planned.spec.colour]
+                if planned.parent is None
+                else self._resize(planned.parent)
+            )
+            image = steps.resize(parent, placement.width, placement.height)
             if name in self._parents or placement.search is not None:
                 image = image.copy_memory()
             self._resized[name] = image
@@ -173,6 +187,8 @@ class _Pictures:
 def _finish(image: pyvips.Image, rendition: PlannedRendition) -> pyvips.Image:
     """Return what is encoded: flattened where the format has no alpha, and padded."""
     spec, placement = rendition.spec, rendition.placement
+    if rendition.format in _WITHOUT_GREY:
+        image = untagged_grey(image)
     if not rendition.format.has_alpha:
         image = steps.flatten(image, spec.background)
     if placement.canvas is not None:
@@ -248,8 +264,8 @@ def _render(
     open_sink: OpenSink,
     watch: Watch,
 ) -> Iterator[Rendition]:
-    base, warnings = _decode(plan, photo, watch)
-    pictures = _Pictures(plan, base)
+    bases, warnings = _decode(plan, photo, watch)
+    pictures = _Pictures(plan, bases)
     for rendition in plan.renditions:
         started = time.perf_counter()
         image = _finish(pictures.cropped(rendition.spec.name), rendition)

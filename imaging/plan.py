@@ -16,7 +16,7 @@ from imaging.geometry import (
 )
 from imaging.header import ImageHeader
 from imaging.limits import Limits
-from imaging.specs import Fit, Position, RenditionSpec, Truncated
+from imaging.specs import Colour, Fit, Position, RenditionSpec, Truncated
 
 __all__ = ["Load", "PlannedRendition", "RenditionPlan", "make_plan"]
 
@@ -89,6 +89,11 @@ class RenditionPlan:
     renditions: tuple[PlannedRendition, ...]
     warnings: tuple[PhotoWarning, ...] = ()
     renders_truncated: bool = False
+
+    @property
+    def colours(self) -> tuple[Colour, ...]:
+        """The colours that are asked for, each once."""
+        return tuple(dict.fromkeys(rendition.spec.colour for rendition in self.renditions))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as plain data, for printing."""
@@ -186,7 +191,7 @@ def _parents(
 ) -> dict[str, str | None]:
     """Return for each spec the smallest rendition that it can be made from; None for the base."""
     parents: dict[str, str | None] = {}
-    able: list[str] = []
+    able: list[tuple[str, Colour]] = []
     for spec in sorted(
         specs, key=lambda spec: -placements[spec.name].width * placements[spec.name].height
     ):
@@ -194,15 +199,16 @@ def _parents(
         parents[spec.name] = next(
             (
                 name
-                for name in reversed(able)
+                for name, colour in reversed(able)
                 # One pixel less is rounding: 320 x 213 is twice 160 x 107.
-                if placements[name].width + 1 >= _PARENT_RATIO * placement.width
+                if colour is spec.colour
+                and placements[name].width + 1 >= _PARENT_RATIO * placement.width
                 and placements[name].height + 1 >= _PARENT_RATIO * placement.height
             ),
             None,
         )
         if spec.fit is not Fit.FILL and placement.crop is None and placement.canvas is None:
-            able.append(spec.name)
+            able.append((spec.name, spec.colour))
     return parents
 
 
@@ -210,6 +216,32 @@ def _writing_order(planned: PlannedRendition) -> tuple[bool, int]:
     """Put what takes long last, so that a photo can be shown early: AVIF, and what is large."""
     width, height = planned.placement.output
     return planned.format is OutputFormat.AVIF, width * height
+
+
+def _colour_warnings(header: ImageHeader) -> tuple[PhotoWarning, ...]:
+    """Return what had to be guessed of the photo's colours."""
+    warnings = []
+    if header.has_foreign_profile:
+        warnings.append(
+            PhotoWarning(
+                code="profile-ignored",
+                message=(
+                    f"Expected a profile for {header.bands} bands of {header.interpretation} but "
+                    "received one for other colours: it is ignored"
+                ),
+            )
+        )
+    if header.interpretation == "cmyk" and not header.has_profile:
+        warnings.append(
+            PhotoWarning(
+                code="profile-guessed",
+                message=(
+                    "Expected a profile in a CMYK photo but received none: its inks are taken for "
+                    "those of a common proof"
+                ),
+            )
+        )
+    return tuple(warnings)
 
 
 def _focal_point(
@@ -279,7 +311,7 @@ def make_plan(
         load=_load(header, base),
         base=base,
         renditions=tuple(sorted(planned, key=_writing_order)),
-        warnings=warnings,
+        warnings=(*_colour_warnings(header), *warnings),
         renders_truncated=(
             truncated is Truncated.RENDER
             and header.format is InputFormat.JPEG

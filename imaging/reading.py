@@ -5,6 +5,7 @@ from typing import Final
 import pyvips
 
 from imaging.bridge import OpenPhoto
+from imaging.cicp import read_cicp
 from imaging.errors import CorruptPhotoError
 from imaging.exif import ExifFields, read_exif
 from imaging.formats import InputFormat
@@ -14,6 +15,12 @@ __all__ = ["read_header"]
 
 # A level's side may be off by rounding at each halving; libvips' thumbnail allows as much.
 _LEVEL_TOLERANCE: Final = 5
+
+
+_PROFILE_SPACES: Final[dict[int | str, bytes]] = {1: b"GRAY", 3: b"RGB ", "cmyk": b"CMYK"}
+
+# Formats whose colours may be given by numbers.
+_HEIF: Final = frozenset({InputFormat.AVIF, InputFormat.HEIC})
 
 
 def _number(image: pyvips.Image, field: str, default: int) -> int:
@@ -30,6 +37,21 @@ def _exif(photo: OpenPhoto, image: pyvips.Image) -> ExifFields:
     # pyvips' stubs know of no blobs.
     block = bytes(image.get("exif-data")).removeprefix(b"Exif\0\0")  # type: ignore[arg-type]
     return read_exif(lambda at, length: block[at : at + length])
+
+
+def _profile_fits(image: pyvips.Image) -> bool | None:
+    """Tell whether the embedded profile is one for such bands; None without one.
+
+    libvips and viewers ignore one that is not: editors leave RGB profiles in grey photos.
+
+    Source: ICC.1:2022, 7.2: colour space at 16, "acsp" at 36.
+    """
+    if not image.get_typeof("icc-profile-data"):
+        return None
+    profile = bytes(image.get("icc-profile-data"))  # type: ignore[arg-type]  # no blobs
+    colour_bands = image.bands - image.hasalpha()
+    space = _PROFILE_SPACES.get("cmyk" if image.interpretation == "cmyk" else colour_bands)
+    return profile[16:20] == space and profile[36:40] == b"acsp"
 
 
 def _levels(photo: OpenPhoto, image: pyvips.Image, n_pages: int) -> tuple[Level, ...]:
@@ -70,6 +92,7 @@ def read_header(photo: OpenPhoto) -> ImageHeader:
     n_pages = _number(image, "n-pages", 1)
     orientation = _number(image, "orientation", 1)
     tiff = photo.format is InputFormat.TIFF
+    fits = _profile_fits(image)
     return ImageHeader(
         format=photo.format,
         loader=str(image.get("vips-loader")),
@@ -79,7 +102,9 @@ def read_header(photo: OpenPhoto) -> ImageHeader:
         band_format=str(image.format),
         interpretation=str(image.interpretation),
         has_alpha=bool(image.hasalpha()),
-        has_profile=bool(image.get_typeof("icc-profile-data")),
+        has_profile=fits is True,
+        has_foreign_profile=fits is False,
+        cicp=read_cicp(photo.read_at) if fits is None and photo.format in _HEIF else None,
         orientation=orientation if 1 <= orientation <= 8 else 1,  # noqa: PLR2004 - EXIF's range
         n_pages=n_pages,
         interlaced=bool(image.get_typeof("interlaced") and image.get("interlaced")),

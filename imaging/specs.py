@@ -14,6 +14,7 @@ __all__ = [
     "DEFAULT_QUALITY",
     "NAME_PATTERN",
     "SOURCE_FORMAT",
+    "Colour",
     "Fit",
     "Metadata",
     "Position",
@@ -80,6 +81,17 @@ class Position(StrEnum):
     """Around the point that the photo's owner names; the centre where none is named."""
 
 
+class Colour(StrEnum):
+    """Which colours a rendition is in; grey stays grey."""
+
+    SRGB = "srgb"
+    """sRGB, without a profile: what every program takes a picture for."""
+    DISPLAY_P3 = "display-p3"
+    """Display P3, with a compact profile of it."""
+    SOURCE = "source"
+    """The photo's own, with its profile, where browsers show them; sRGB for CMYK and Lab."""
+
+
 class Metadata(StrEnum):
     """What a rendition tells about its photo; the orientation is applied in any case."""
 
@@ -131,6 +143,7 @@ class RenditionSpec:
         progressive: JPEG: the whole picture appears at once, coarse at first, and takes fewer bytes
             for more work.
         metadata: What the rendition tells about its photo.
+        colour: Which colours it is in.
 
     Raises:
         ConfigError: A value is out of its range; the message names the key, what was expected and
@@ -150,6 +163,7 @@ class RenditionSpec:
     background: tuple[int, int, int] = (255, 255, 255)
     progressive: bool = False
     metadata: Metadata = Metadata.COPYRIGHT
+    colour: Colour = Colour.SRGB
 
     def __post_init__(self) -> None:
         for key, is_valid, expected, received in self._rules():

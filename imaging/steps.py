@@ -9,6 +9,7 @@ from typing import Final
 
 import pyvips
 
+from imaging.colour import background_in, to_rgb
 from imaging.exif import COPYRIGHT_FIELDS, SAFE_FIELDS, write_exif
 from imaging.fields import field_names
 from imaging.geometry import Box, Placement
@@ -27,12 +28,11 @@ __all__ = [
     "resize",
     "rows_above_flat_end",
     "sharpen",
-    "to_srgb",
     "upright",
 ]
 
 # Fields of libvips that hold what a photo says of itself.
-_METADATA: Final = ("exif-", "xmp-", "iptc-", "icc-")
+_METADATA: Final = ("exif-", "xmp-", "iptc-")
 
 # What would no longer be true: the thumbnail shows the photo as it was; the pixels are upright.
 _STALE: Final = frozenset(
@@ -41,7 +41,6 @@ _STALE: Final = frozenset(
         "orientation",
         "exif-ifd0-Orientation",
         "exif-ifd1-Orientation",
-        "icc-profile-data",
     }
 )
 
@@ -51,9 +50,6 @@ _EXIF_FIELDS: Final[Mapping[Metadata, AbstractSet[str]]] = {
     Metadata.SAFE: SAFE_FIELDS,
     Metadata.ALL: SAFE_FIELDS,
 }
-
-# Interpretations that a browser shows as they are, 8 bits each.
-_SHOWABLE: Final = frozenset({"srgb", "b-w"})
 
 
 def fill_out(image: pyvips.Image, header: ImageHeader, shrink: int) -> pyvips.Image:
@@ -82,59 +78,6 @@ def resize(image: pyvips.Image, width: int, height: int) -> pyvips.Image:
     # Transparent pixels have a colour too, and it must not bleed into their neighbours.
     band_format = image.format
     return image.premultiply().resize(scale, vscale=vscale).unpremultiply().cast(band_format)
-
-
-def _is_srgb(image: pyvips.Image) -> bool:
-    """Tell whether the embedded profile is sRGB in effect: patches come out as they went in.
-
-    Most photos carry sRGB under one of its many profiles; this costs 64 pixels, the conversion
-    that it saves would cost the whole base.
-    """
-    levels = (0, 85, 170, 255)
-    patches = bytes(value for r in levels for g in levels for b in levels for value in (r, g, b))
-    probe = pyvips.Image.new_from_memory(patches, 64, 1, 3, "uchar").copy(interpretation="srgb")
-    probe.set_type(pyvips.GValue.blob_type, "icc-profile-data", image.get("icc-profile-data"))
-    moved = (probe.icc_transform("srgb", embedded=True).cast("short") - probe).abs()
-    # At most 1 of 255 in any band.
-    return not float((moved > 1).avg())
-
-
-def to_srgb(image: pyvips.Image, header: ImageHeader) -> pyvips.Image:
-    """Convert to 8-bit sRGB, or 8-bit grey where the photo is grey.
-
-    An embedded profile is converted with relative colorimetric intent and black point
-    compensation; CMYK without one goes through libvips' own CMYK profile.
-
-    *Shape*: any in; uchar, 1 to 4 bands, ``b-w`` or ``srgb`` out.
-    """
-    profiled = header.has_profile and not (
-        image.interpretation == "srgb" and image.format == "uchar" and _usable_srgb(image)
-    )
-    if profiled:
-        try:
-            return image.icc_transform(
-                "srgb", embedded=True, depth=8, black_point_compensation=True
-            )
-        except pyvips.Error:
-            # A profile that does not fit its pixels: cameras and editors write them; a viewer
-            # ignores it, and so does this.
-            image = image.copy()
-            image.remove("icc-profile-data")
-    if image.interpretation == "cmyk":
-        return image.icc_transform(
-            "srgb", input_profile="cmyk", depth=8, black_point_compensation=True
-        )
-    if image.interpretation in _SHOWABLE and image.format == "uchar":
-        return image
-    grey = image.interpretation in {"grey16", "b-w"} or image.bands < 3  # noqa: PLR2004 - RGB
-    return image.colourspace("b-w" if grey else "srgb").cast("uchar")
-
-
-def _usable_srgb(image: pyvips.Image) -> bool:
-    try:
-        return _is_srgb(image)
-    except pyvips.Error:
-        return False
 
 
 def upright(image: pyvips.Image) -> pyvips.Image:
@@ -209,6 +152,8 @@ def kept(image: pyvips.Image) -> str:
     Without a block of their own, savers that may keep EXIF write an empty one.
     """
     flags = [flag for flag in ("exif", "xmp", "iptc") if image.get_typeof(f"{flag}-data")]
+    if image.get_typeof("icc-profile-data"):
+        flags.append("icc")
     return "|".join(flags) or "none"
 
 
@@ -250,10 +195,11 @@ def _background(
 ) -> tuple[pyvips.Image, list[float]]:
     """Return the image in a space that has ``colour``, and ``colour`` in its bands."""
     if image.interpretation == "b-w":
-        if len(set(colour)) == 1:
+        tagged = image.get_typeof("icc-profile-data")
+        if len(set(colour)) == 1 and not tagged:
             return image, [colour[0]]
-        image = image.colourspace("srgb")
-    return image, list(colour)
+        image = to_rgb(image)
+    return image, background_in(image, colour)
 
 
 def flatten(image: pyvips.Image, colour: tuple[int, int, int]) -> pyvips.Image:

@@ -1,0 +1,298 @@
+"""Colour: from whatever the photo is in to what a spec asks for, 8 bits each.
+
+ICC profiles are littlecms' work, through libvips, with relative colorimetric intent and black point
+compensation. Everything here wants few pixels: it comes after the resize.
+"""
+
+from functools import cache
+from typing import Final, assert_never
+
+import pyvips
+
+from imaging.cicp import Cicp
+from imaging.header import ImageHeader
+from imaging.specs import Colour
+
+__all__ = ["background_in", "convert", "to_rgb", "untagged_grey"]
+
+_PROFILE: Final = "icc-profile-data"
+
+# Names of profiles that libvips has built in: sRGB and Display P3 are saucecontrol's compact ones
+# (CC0, 480 bytes each), CMYK is Graeme Gill's "Chemical proof" (public domain).
+_SRGB: Final = "srgb"
+_DISPLAY_P3: Final = "p3"
+_CMYK: Final = "cmyk"
+
+# ITU-T H.273, tables 2 and 3.
+_BT2020: Final = 9
+_P3_D65: Final = 12
+_LINEAR: Final = 8
+_PQ: Final = 16
+_HLG: Final = 18
+
+# Linear light of BT.2020 and of Display P3 in that of sRGB: ITU-R BT.2087, and the same reckoning.
+_BT2020_IN_SRGB: Final = [
+    [1.660491, -0.587641, -0.072850],
+    [-0.124550, 1.132900, -0.008349],
+    [-0.018151, -0.100579, 1.118730],
+]
+_P3_IN_SRGB: Final = [
+    [1.224940, -0.224940, 0.0],
+    [-0.042057, 1.042057, 0.0],
+    [-0.019638, -0.078636, 1.098274],
+]
+
+_Pixel = tuple[int, int, int]
+
+
+def convert(image: pyvips.Image, header: ImageHeader, colour: Colour) -> pyvips.Image:
+    """Convert to 8 bits of what ``colour`` asks for, or of grey where the photo is grey.
+
+    What comes out carries a profile exactly if it is to be stored with the rendition.
+
+    *Shape*: any in; uchar, 1 to 4 bands, ``b-w`` or ``srgb`` out.
+    """
+    image = _in_8_bits(_tagged(image, header))
+    match colour:
+        case Colour.SRGB:
+            conversion = _to_srgb
+        case Colour.DISPLAY_P3:
+            conversion = _to_display_p3
+        case Colour.SOURCE:
+            conversion = _as_it_is
+        case _:
+            assert_never(colour)
+    try:
+        return conversion(image)
+    except pyvips.Error:
+        if not image.get_typeof(_PROFILE):
+            raise
+        # littlecms cannot use the profile: a viewer ignores it, and so does this.
+        return conversion(_untagged(image))
+
+
+def untagged_grey(image: pyvips.Image) -> pyvips.Image:
+    """Return a grey image that carries a profile in sRGB; any other as it is."""
+    return _to_srgb(image) if _is_grey(image) else image
+
+
+def to_rgb(image: pyvips.Image) -> pyvips.Image:
+    """Return a grey image in three bands of sRGB, without a profile; alpha stays."""
+    if image.get_typeof(_PROFILE):
+        return _transform(image, _SRGB)
+    return image.colourspace("srgb")
+
+
+def background_in(image: pyvips.Image, colour: _Pixel) -> list[float]:
+    """Return the sRGB ``colour`` in the colours of ``image``, which has three bands of colour."""
+    profile = _profile(image)
+    if profile is None:
+        return list(colour)
+    pixel = pyvips.Image.new_from_memory(bytes(colour), 1, 1, 3, "uchar")
+    pixel = pixel.copy(interpretation="srgb").icc_import(input_profile=_SRGB)
+    _set_profile(pixel, profile)
+    return [float(value) for value in pixel.icc_export(depth=8)(0, 0)]
+
+
+def _profile(image: pyvips.Image) -> bytes | None:
+    # pyvips' stubs know of no blobs.
+    return bytes(image.get(_PROFILE)) if image.get_typeof(_PROFILE) else None  # type: ignore[arg-type]
+
+
+def _set_profile(image: pyvips.Image, profile: bytes) -> None:
+    image.set_type(pyvips.GValue.blob_type, _PROFILE, profile)  # type: ignore[arg-type]  # a blob
+
+
+def _untagged(image: pyvips.Image) -> pyvips.Image:
+    if not image.get_typeof(_PROFILE):
+        return image
+    image = image.copy()
+    image.remove(_PROFILE)
+    return image
+
+
+@cache
+def _built_in(name: str) -> bytes:
+    return bytes(pyvips.Operation.call("profile_load", name))
+
+
+def _with_profile(image: pyvips.Image, name: str) -> pyvips.Image:
+    image = image.copy()
+    _set_profile(image, _built_in(name))
+    return image
+
+
+def _tagged(image: pyvips.Image, header: ImageHeader) -> pyvips.Image:
+    """Return the image with the profile that counts; with none where it may be taken for sRGB."""
+    if header.has_profile:
+        return image
+    image = _untagged(image)
+    return image if header.cicp is None else _from_cicp(image, header.cicp)
+
+
+def _in_8_bits(image: pyvips.Image) -> pyvips.Image:
+    """Halve 16 bits.
+
+    littlecms converts 8 bits to within 2 of 255 of the exact value; 16 bits go through a coarse
+    table there, and dark, saturated colours come out 6 off.
+    """
+    if image.format != "ushort":
+        return image
+    space = {"rgb16": "srgb", "grey16": "b-w"}.get(str(image.interpretation), image.interpretation)
+    return (image >> 8).cast("uchar").copy(interpretation=space)
+
+
+def _to_srgb(image: pyvips.Image) -> pyvips.Image:
+    if image.get_typeof(_PROFILE):
+        if _is_shown(image) and image.bands >= 3 and _equals(image, _SRGB):  # noqa: PLR2004 - RGB
+            return _untagged(image)
+        return _as_grey_if(image, _transform(image, _SRGB))
+    match str(image.interpretation):
+        case "cmyk":
+            return _transform(image, _SRGB, source=_CMYK)
+        case "lab" | "labs" | "labq":
+            return _from_lab(image, _SRGB)
+        case _ if _is_shown(image):
+            return image
+    return image.colourspace("b-w" if _is_grey(image) else "srgb").cast("uchar")
+
+
+def _to_display_p3(image: pyvips.Image) -> pyvips.Image:
+    if _is_grey(image):
+        # White and curve of the two are the same, and so are their greys.
+        return _to_srgb(image)
+    if image.get_typeof(_PROFILE):
+        if not (_is_shown(image) and _equals(image, _DISPLAY_P3)):
+            image = _transform(image, _DISPLAY_P3)
+        return _with_profile(image, _DISPLAY_P3)
+    match str(image.interpretation):
+        case "cmyk":
+            image = _transform(image, _DISPLAY_P3, source=_CMYK)
+        case "lab" | "labs" | "labq":
+            image = _from_lab(image, _DISPLAY_P3)
+        case _:
+            image = _transform(_to_srgb(image), _DISPLAY_P3, source=_SRGB)
+    return _with_profile(image, _DISPLAY_P3)
+
+
+def _as_it_is(image: pyvips.Image) -> pyvips.Image:
+    """Keep profile and colours of RGB and grey; what browsers do not show becomes sRGB."""
+    if not image.get_typeof(_PROFILE):
+        return _to_srgb(image)
+    return image if _is_shown(image) else _to_srgb(image)
+
+
+def _is_shown(image: pyvips.Image) -> bool:
+    """Tell whether a browser shows such samples as they are."""
+    return image.format == "uchar" and image.interpretation in {"srgb", "b-w"}
+
+
+def _is_grey(image: pyvips.Image) -> bool:
+    return image.interpretation in {"b-w", "grey16"} or image.bands < 3  # noqa: PLR2004 - RGB
+
+
+def _transform(image: pyvips.Image, target: str, *, source: str | None = None) -> pyvips.Image:
+    """Convert from the embedded profile, or the built-in ``source``; the result has no profile."""
+    if source is None:
+        image = image.icc_transform(target, embedded=True, depth=8, black_point_compensation=True)
+    else:
+        image = image.icc_transform(
+            target, input_profile=source, depth=8, black_point_compensation=True
+        )
+    return _untagged(image)
+
+
+def _from_lab(image: pyvips.Image, target: str) -> pyvips.Image:
+    # TIFF's Lab is that of ICC, under D50; libvips' own conversion takes it to be under D65.
+    image = image.colourspace("lab")
+    image = image.icc_export(output_profile=target, depth=8, black_point_compensation=True)
+    return _untagged(image)
+
+
+def _as_grey_if(source: pyvips.Image, image: pyvips.Image) -> pyvips.Image:
+    """Return ``image`` in grey where ``source``, of which it was made, is grey."""
+    if not _is_grey(source):
+        return image
+    grey = image.extract_band(1)
+    if image.hasalpha():
+        grey = grey.bandjoin(image.extract_band(image.bands - 1))
+    return grey.copy(interpretation="b-w")
+
+
+def _equals(image: pyvips.Image, name: str) -> bool:
+    """Tell whether the embedded profile is that built-in one in effect: patches stay as they are.
+
+    Most photos carry sRGB under one of its many profiles; this costs 64 pixels, the conversion
+    that it saves would cost the whole base.
+    """
+    levels = (0, 85, 170, 255)
+    patches = bytes(value for r in levels for g in levels for b in levels for value in (r, g, b))
+    probe = pyvips.Image.new_from_memory(patches, 64, 1, 3, "uchar").copy(interpretation="srgb")
+    _set_profile(probe, _profile(image) or b"")
+    try:
+        moved = (probe.icc_transform(name, embedded=True).cast("short") - probe).abs()
+    except pyvips.Error:
+        return False
+    # At most 1 of 255 in any band.
+    return not float((moved > 1).avg())
+
+
+def _from_cicp(image: pyvips.Image, cicp: Cicp) -> pyvips.Image:
+    """Return the image in sRGB, or in Display P3 with its profile, whatever numbers tag it."""
+    bright = cicp.transfer in {_PQ, _HLG}
+    if _is_grey(image) or not (bright or cicp.primaries in {_BT2020, _P3_D65}):
+        return image
+    if cicp.primaries == _P3_D65 and not bright and cicp.transfer != _LINEAR:
+        return _with_profile(image, _DISPLAY_P3)
+    colour = image.extract_band(0, n=3)
+    white = 255 if image.format == "uchar" else 65535
+    match cicp.transfer:
+        case 16:
+            light = _light_of_pq(colour / white)
+        case 18:
+            light = _light_of_hlg(colour / white)
+        case 8:
+            light = colour / white
+        case _:
+            # BT.709, BT.2020 and sRGB: stills are shown with sRGB's curve.
+            light = colour.colourspace("scrgb")
+    matrix = {_BT2020: _BT2020_IN_SRGB, _P3_D65: _P3_IN_SRGB}.get(cicp.primaries)
+    if matrix is not None:
+        light = _mixed(light, matrix)
+    if bright:
+        light = _with_highlights_rolled_off(light)
+    shown = light.copy(interpretation="scrgb").colourspace("srgb").cast("uchar")
+    if image.hasalpha():
+        alpha = image.extract_band(3) * (255 / white)
+        shown = shown.bandjoin(alpha.rint().cast("uchar")).copy(interpretation="srgb")
+    return shown
+
+
+def _mixed(image: pyvips.Image, matrix: list[list[float]]) -> pyvips.Image:
+    return image.recomb(pyvips.Image.new_from_array(matrix))
+
+
+def _light_of_pq(signal: pyvips.Image) -> pyvips.Image:
+    """SMPTE ST 2084; 1 is the white of ITU-R BT.2408, 203 cd/m2."""
+    root = signal ** (1 / 78.84375)
+    ratio = root - 0.8359375
+    ratio = (ratio > 0).ifthenelse(ratio, 0) / (18.8515625 - root * 18.6875)
+    return ratio ** (1 / 0.1593017578125) * (10_000 / 203)
+
+
+def _light_of_hlg(signal: pyvips.Image) -> pyvips.Image:
+    """ITU-R BT.2100 on its display of 1,000 cd/m2; 1 is 203 cd/m2."""
+    scene = (signal <= 0.5).ifthenelse(  # noqa: PLR2004 - where its two branches meet
+        signal * signal / 3, (((signal - 0.55991073) / 0.17883277).exp() + 0.28466892) / 12
+    )
+    luminance = _mixed(scene, [[0.2627, 0.6780, 0.0593]])
+    return scene * luminance**0.2 * (1_000 / 203)
+
+
+def _with_highlights_rolled_off(light: pyvips.Image) -> pyvips.Image:
+    """Leave what is below 80 % of white; bend what is above so that nothing exceeds white."""
+    knee, room = 0.8, 0.2
+    luminance = _mixed(light, [[0.2126, 0.7152, 0.0722]])
+    above = luminance - knee
+    bent = above / (above + room) * room + knee
+    return light * (above > 0).ifthenelse(bent / luminance, 1)
