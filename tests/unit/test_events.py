@@ -315,6 +315,30 @@ def test_a_fifo_group_stops_at_its_first_failure() -> None:
     assert answer == _failures("0", "1", "3")
 
 
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([None, "g", "h"]), st.sampled_from(["good", "bad", "unreadable"]))
+    )
+)
+def test_every_message_is_done_or_comes_again(messages: list[tuple[str | None, str]]) -> None:
+    """None is lost, and none of a group is deleted before those in front of it are."""
+    records = [
+        _message(str(at), "{" if kind == "unreadable" else {"bucket": "b", "key": str(at)}, group)
+        for at, (group, kind) in enumerate(messages)
+    ]
+    # Without messages Lambda would not call.
+    records.append(_message("last", {"bucket": "b", "key": "last"}))
+    bad = {str(at): Disposition.RETRY for at, (_, kind) in enumerate(messages) if kind == "bad"}
+    worked, answer = _answer({"Records": records}, bad)
+    again = {one["itemIdentifier"] for one in answer["batchItemFailures"]}
+    deleted = {str(at) for at in range(len(messages))} - again
+    for at, (group, kind) in enumerate(messages):
+        in_front = [str(one) for one in range(at) if group and messages[one][0] == group]
+        assert (str(at) in deleted) == (kind == "good" and deleted.issuperset(in_front))
+        assert (str(at) in worked) == (kind != "unreadable" and deleted.issuperset(in_front))
+    assert worked[-1] == "last"
+
+
 def test_a_fair_queue_s_groups_have_no_order() -> None:
     """A standard queue's messages may have a group too; only FIFO's have a sequence number."""
     messages = [_message(str(at), {"Records": [_record(str(at))]}, "tenant") for at in range(3)]
