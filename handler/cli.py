@@ -1,4 +1,4 @@
-"""The ``renditions`` command: the same pipeline on local files, without AWS."""
+"""The ``renditions`` command: the same pipeline on local files, without AWS; and a bucket's."""
 
 import argparse
 import json
@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+from handler.backfill.arguments import add_arguments
 from imaging.bridge import OpenPhoto
 from imaging.config import Config, load_config
 from imaging.errors import ConfigError, RenditionsError
@@ -27,7 +28,7 @@ _DEFAULT_CONFIG: Final = Path(__file__).parent.parent / "renditions.toml"
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="renditions", description="Make the renditions of local photos, as the function would."
+        prog="renditions", description="Make the renditions of photos, as the function would."
     )
     commands = parser.add_subparsers(dest="command", required=True)
     rendering = commands.add_parser(
@@ -40,6 +41,10 @@ def _parser() -> argparse.ArgumentParser:
     rendering.add_argument("--report", type=Path, metavar="FILE.jsonl", help="one line per photo")
     planning = commands.add_parser("plan", help="print what would happen; decodes nothing")
     planning.add_argument("path", type=Path, metavar="PATH")
+    filling = commands.add_parser(
+        "backfill", help="make the renditions of the photos that are in a bucket already"
+    )
+    add_arguments(filling)
     for command in (rendering, planning):
         command.add_argument("--config", type=Path, default=_DEFAULT_CONFIG, metavar="FILE")
         command.add_argument(
@@ -162,9 +167,16 @@ def _plan(arguments: argparse.Namespace, config: Config) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns 0, 1 when a photo was rejected, 2 for a wrong configuration."""
+    """Run the command and return its status.
+
+    0 is well, 1 that something went wrong with a photo, 2 a wrong configuration, 130 interrupted.
+    """
     arguments = _parser().parse_args(argv)
     try:
+        if arguments.command == "backfill":
+            from handler.backfill.command import backfill
+
+            return backfill(arguments)
         config = load_config(arguments.config)
     except ConfigError as error:
         print(f"{error.code}: {error}", file=sys.stderr)
