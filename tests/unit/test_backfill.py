@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handler.backfill.estimate import Sample, estimate, survey
@@ -51,6 +51,8 @@ class _Disordered:
                 self._stop.wished = True
 
 
+# Saving waits for the disk.
+@settings(deadline=None)
 @given(
     count=st.integers(0, 120),
     room=st.integers(1, 9),
