@@ -15,8 +15,6 @@ __all__ = ["State", "StateError"]
 class StateError(ConfigError):
     """The state file is not of this backfill."""
 
-    code = "bad-state"
-
 
 class State:
     """How far a backfill has come.
