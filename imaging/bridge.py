@@ -23,7 +23,7 @@ from imaging.errors import (
 from imaging.formats import SNIFF_BYTES, InputFormat, sniff
 from imaging.streams import ByteSink, ByteSource
 
-__all__ = ["OpenPhoto", "encode", "encoded", "hand_on"]
+__all__ = ["OpenPhoto", "encode", "encode_pass", "encoded", "hand_on"]
 
 _LOADERS: Final = {
     InputFormat.JPEG: "jpegload_source",
@@ -67,7 +67,8 @@ class OpenPhoto:
             filled += count
         self._head = head[:filled]
         self._head_at = 0
-        self.format = sniff(bytes(self._head))
+        self.head = bytes(self._head)
+        self.format = sniff(self.head)
         self.seekable = self.format in _SEEKING
         self._encoded: bytes | None = None
         # A RIFF says how long it is; the others show it only by ending too soon.
@@ -89,7 +90,8 @@ class OpenPhoto:
     def rewind(self) -> None:
         """Begin again at the first byte, as if nothing had been read.
 
-        *Cost*: a seek; from a source that reads ahead, the rest is read by ranges.
+        *Cost*: a seek. To a source that was read to its end that is one request more; from one that
+        was not, the rest is read by ranges.
 
         Raises:
             SourceError: The source cannot go back.
@@ -210,7 +212,8 @@ class OpenPhoto:
         """
         try:
             yield
-        except (pyvips.Error, UnicodeDecodeError) as error:
+        except (CorruptPhotoError, pyvips.Error, UnicodeDecodeError) as error:
+            # The first comes from an encoder that draws on this photo: for want of its bytes?
             if isinstance(error, UnicodeDecodeError):
                 # libvips' text quotes the photo, and pyvips takes it for UTF-8: it fails to make
                 # its own exception, and would fail again at the next one.
@@ -279,6 +282,29 @@ def encode(image: pyvips.Image, saver: str, options: dict[str, object], sink: By
     """
     with _committed(sink):
         return _evaluate(image, saver, options, sink.write)
+
+
+def encode_pass(
+    photo: OpenPhoto,
+    image: pyvips.Image,
+    saver: str,
+    options: dict[str, object],
+    sink: ByteSink,
+) -> int:
+    """Do as :func:`encode` does with an image that is lazy on ``photo``: decode while encoding.
+
+    The photo's bytes are read to their end before the sink is committed.
+
+    Raises:
+        SourceError: The photo's bytes could not be read.
+        CorruptPhotoError: The photo could not be decoded to its end.
+        SinkError: The bytes could not be handed on, or there were none.
+    """
+    with _committed(sink):
+        with photo.decoding():
+            written = _evaluate(image, saver, options, sink.write)
+        photo.drain()
+    return written
 
 
 def encoded(image: pyvips.Image, saver: str, options: dict[str, object]) -> bytearray:

@@ -49,6 +49,9 @@ class ImageHeader:
         size: Encoded bytes.
         exif: The EXIF fields that are known here.
         levels: Smaller copies in the file, largest first.
+        chroma: JPEG: how its chroma is sampled, such as ``4:2:0``; empty for other formats.
+        tile: TIFF: width and height of its tiles; None for strips.
+        lossless: WebP: whether its pixels are, as far as the first kilobyte tells.
     """
 
     format: InputFormat
@@ -68,6 +71,9 @@ class ImageHeader:
     levels: tuple[Level, ...] = ()
     has_foreign_profile: bool = False
     cicp: Cicp | None = None
+    chroma: str = ""
+    tile: tuple[int, int] | None = None
+    lossless: bool = False
 
     @property
     def upright(self) -> tuple[int, int]:

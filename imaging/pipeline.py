@@ -9,13 +9,14 @@ from typing import Final
 import pyvips
 
 from imaging import steps
-from imaging.bridge import OpenPhoto, encode, encoded, hand_on
+from imaging.bridge import OpenPhoto, encode, encode_pass, encoded, hand_on
 from imaging.colour import convert, untagged_grey
 from imaging.deadline import NEVER, Deadline
 from imaging.errors import PhotoWarning, TruncatedPhotoError
 from imaging.fitting import fit
 from imaging.formats import InputFormat, OutputFormat
 from imaging.geometry import is_sideways
+from imaging.header import ImageHeader
 from imaging.plan import Load, PlannedRendition, RenditionPlan
 from imaging.savers import saver
 from imaging.specs import Colour
@@ -68,8 +69,27 @@ def _load_options(format_: InputFormat, load: Load, fail_on: str) -> dict[str, o
     return options
 
 
+def _pixels(
+    header: ImageHeader, load: Load, size: tuple[int, int], photo: OpenPhoto, *, fail_on: str
+) -> pyvips.Image:
+    """Return the photo in ``size``, as stored, in its own colours; to be evaluated once, in order.
+
+    *Order*: the resize comes first, so that colour and orientation touch the few pixels that stay.
+    """
+    image = photo.load(**_load_options(photo.format, load, fail_on))
+    if photo.format is InputFormat.HEIC:
+        # Nobody waits for libheif who never sees a HEIC.
+        from imaging.decoders import heic
+
+        image = heic.decode(photo.encoded(), image)
+    with photo.decoding():
+        if load.shrink > 1:
+            image = steps.fill_out(image, header, load.shrink)
+        return steps.resize(image, *size)
+
+
 def _decode(
-    plan: RenditionPlan, photo: OpenPhoto, watch: Watch
+    plan: RenditionPlan, base: tuple[int, int], photo: OpenPhoto, watch: Watch
 ) -> tuple[dict[Colour, pyvips.Image], tuple[PhotoWarning, ...]]:
     """Return the base in each colour asked for, upright, in memory, and what is to be said of it.
 
@@ -79,15 +99,16 @@ def _decode(
         CorruptPhotoError: The pixels cannot be decoded to their end.
         SourceError: The bytes cannot be read to their end.
     """
+    size = base[::-1] if is_sideways(plan.header.orientation) else base
     warnings: tuple[PhotoWarning, ...] = ()
     try:
         # The level that accepts what merely warns: phones write such.
-        bases = _decode_stored(plan, photo, watch, fail_on="truncated")
+        bases = _decode_stored(plan, size, photo, watch, fail_on="truncated")
     except TruncatedPhotoError:
         if not plan.renders_truncated:
             raise
         photo.rewind()
-        bases = _decode_stored(plan, photo, watch, fail_on="none")
+        bases = _decode_stored(plan, size, photo, watch, fail_on="none")
         warnings = (_half_there(next(iter(bases.values()))),)
     if plan.header.orientation > 1:
         bases = {colour: steps.upright(base).copy_memory() for colour, base in bases.items()}
@@ -108,11 +129,9 @@ def _half_there(image: pyvips.Image) -> PhotoWarning:
 
 
 def _decode_stored(
-    plan: RenditionPlan, photo: OpenPhoto, watch: Watch, *, fail_on: str
+    plan: RenditionPlan, size: tuple[int, int], photo: OpenPhoto, watch: Watch, *, fail_on: str
 ) -> dict[Colour, pyvips.Image]:
     """Return the base in each colour, as it lies in the file, in memory: the bytes are done with.
-
-    *Order*: the resize comes first, so that colour and orientation touch the few pixels that stay.
 
     *Cost*: a second colour takes a second base, and one more for both in the photo's own colours.
 
@@ -120,23 +139,14 @@ def _decode_stored(
         CorruptPhotoError: The pixels cannot be decoded to their end.
         SourceError: The bytes cannot be read to their end.
     """
-    header = plan.header
-    columns, rows = plan.base[::-1] if is_sideways(header.orientation) else plan.base
-    image = photo.load(**_load_options(photo.format, plan.load, fail_on))
-    if photo.format is InputFormat.HEIC:
-        # Nobody waits for libheif who never sees a HEIC.
-        from imaging.decoders import heic
-
-        image = heic.decode(photo.encoded(), image)
-    image = watch(image)
+    image = watch(_pixels(plan.header, plan.load, size, photo, fail_on=fail_on))
     with photo.decoding():
-        if plan.load.shrink > 1:
-            image = steps.fill_out(image, header, plan.load.shrink)
-        image = steps.resize(image, columns, rows)
         # A sequential image is evaluated once; everything after this reads from memory.
         if len(plan.colours) > 1:
             image = image.copy_memory()
-        bases = {colour: convert(image, header, colour).copy_memory() for colour in plan.colours}
+        bases = {
+            colour: convert(image, plan.header, colour).copy_memory() for colour in plan.colours
+        }
     photo.drain()
     return bases
 
@@ -175,13 +185,18 @@ class _Pictures:
         """Return the picture of the spec ``name``, before the format has a say."""
         if name not in self._cropped:
             planned = self._planned[name]
-            image = self._resize(name)
-            if planned.placement.crop is not None:
-                image = steps.crop(image, steps.find_crop(image, planned.placement))
-            if planned.spec.sharpen is not None:
-                image = steps.sharpen(image, planned.spec.sharpen)
+            image = _crop(self._resize(name), planned)
             self._cropped[name] = image.copy_memory() if self._encoded[name] > 1 else image
         return self._cropped[name]
+
+
+def _crop(image: pyvips.Image, planned: PlannedRendition) -> pyvips.Image:
+    """Return what is kept of a resized picture, sharpened where that is asked."""
+    if planned.placement.crop is not None:
+        image = steps.crop(image, steps.find_crop(image, planned.placement))
+    if planned.spec.sharpen is not None:
+        image = steps.sharpen(image, planned.spec.sharpen)
+    return image
 
 
 def _finish(image: pyvips.Image, rendition: PlannedRendition) -> pyvips.Image:
@@ -235,6 +250,19 @@ def _encode(
     )
 
 
+def _transcode(
+    image: pyvips.Image,
+    rendition: PlannedRendition,
+    photo: OpenPhoto,
+    open_sink: OpenSink,
+    watch: Watch,
+) -> _Encoded:
+    """Encode an image that is lazy on the photo, while it is decoded."""
+    name, options = saver(rendition, rendition.quality, keep=steps.kept(image))
+    size = encode_pass(photo, watch(image), name, options, open_sink(rendition))
+    return _Encoded(size=size, quality=rendition.quality)
+
+
 def render(
     plan: RenditionPlan,
     photo: OpenPhoto,
@@ -243,7 +271,8 @@ def render(
 ) -> Iterator[Rendition]:
     """Make each planned rendition and commit it to the sink that ``open_sink`` gives for it.
 
-    No sink is opened before the whole photo was read and decoded without an error.
+    No sink is opened before the whole photo was read and decoded without an error, except for
+    renditions with a pass of their own: theirs is committed only after that.
 
     Yields:
         Each rendition as it is committed, in the plan's order.
@@ -264,13 +293,31 @@ def _render(
     open_sink: OpenSink,
     watch: Watch,
 ) -> Iterator[Rendition]:
-    bases, warnings = _decode(plan, photo, watch)
+    bases: Mapping[Colour, pyvips.Image] = {}
+    warnings: tuple[PhotoWarning, ...] = ()
+    if plan.base is not None:
+        bases, warnings = _decode(plan, plan.base, photo, watch)
+    was_decoded = plan.base is not None
     pictures = _Pictures(plan, bases)
     for rendition in plan.renditions:
         started = time.perf_counter()
-        image = _finish(pictures.cropped(rendition.spec.name), rendition)
+        if rendition.own_pass is None:
+            image = pictures.cropped(rendition.spec.name)
+        else:
+            if was_decoded:
+                photo.rewind()
+            was_decoded = True
+            size = rendition.placement.width, rendition.placement.height
+            image = _pixels(plan.header, rendition.own_pass, size, photo, fail_on="truncated")
+            with photo.decoding():
+                image = convert(image, plan.header, rendition.spec.colour)
+            image = _crop(image, rendition)
+        image = _finish(image, rendition)
         image = steps.keep_metadata(image, plan.header, rendition.spec.metadata)
-        outcome = _encode(image, rendition, open_sink, watch)
+        if rendition.own_pass is None:
+            outcome = _encode(image, rendition, open_sink, watch)
+        else:
+            outcome = _transcode(image, rendition, photo, open_sink, watch)
         yield Rendition(
             planned=rendition,
             width=image.width,

@@ -25,6 +25,11 @@ _JPEG_SHRINKS: Final = (8, 4, 2)
 _MAX_SHIFT: Final = 0.2
 """Pixels of the base by which shrink-on-load may move the far edge."""
 
+_MAX_HELD_BYTES: Final = 48 << 20
+"""Pixels of one rendition, where there is a choice: 16 megapixels of RGB."""
+
+_IN_ROWS: Final = frozenset({InputFormat.JPEG, InputFormat.PNG, InputFormat.TIFF})
+
 # A parent this much larger, or more, costs no visible detail: 46 dB and more on real photos.
 _PARENT_RATIO: Final = 2
 
@@ -59,6 +64,8 @@ class PlannedRendition:
         quality: ``Q``; None where the format has none.
         max_bytes: Encoded bytes at most; None for no maximum, and where there is no quality to
             lower.
+        own_pass: How the photo is decoded for this rendition alone, row by row into its encoder;
+            None where it is made from the base or from its parent.
     """
 
     spec: RenditionSpec
@@ -67,16 +74,18 @@ class PlannedRendition:
     format: OutputFormat
     quality: int | None
     max_bytes: int | None = None
+    own_pass: Load | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenditionPlan:
-    """One decode, one base in memory, N renditions.
+    """One decode, one base in memory, N renditions; what is too large to hold has its own pass.
 
     Attributes:
         header: The photo's.
         load: How it is decoded.
-        base: Width and height, upright, of the one image that is held in memory.
+        base: Width and height, upright, of the one image that is held in memory; None where every
+            rendition has a pass of its own.
         renditions: In the order in which they are written: AVIF after everything else, and of
             either the largest last. Those of one spec share one picture.
         warnings: What could not be done as asked.
@@ -85,15 +94,19 @@ class RenditionPlan:
 
     header: ImageHeader
     load: Load
-    base: tuple[int, int]
+    base: tuple[int, int] | None
     renditions: tuple[PlannedRendition, ...]
     warnings: tuple[PhotoWarning, ...] = ()
     renders_truncated: bool = False
 
     @property
     def colours(self) -> tuple[Colour, ...]:
-        """The colours that are asked for, each once."""
-        return tuple(dict.fromkeys(rendition.spec.colour for rendition in self.renditions))
+        """The colours that the base is asked for in, each once."""
+        return tuple(
+            dict.fromkeys(
+                rendition.spec.colour for rendition in self.renditions if rendition.own_pass is None
+            )
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as plain data, for printing."""
@@ -108,10 +121,12 @@ class RenditionPlan:
         ]
         made = (
             f"{rendition.spec.name} {rendition.placement.width}x{rendition.placement.height} "
-            f"{rendition.format.value}" + (f" of {rendition.parent}" if rendition.parent else "")
+            f"{rendition.format.value}"
+            + (f" of {rendition.parent}" if rendition.parent else "")
+            + (" in a pass of its own" if rendition.own_pass else "")
             for rendition in self.renditions
         )
-        base = f"base {self.base[0]}x{self.base[1]}"
+        base = f"base {self.base[0]}x{self.base[1]}" if self.base else "no base"
         return ", ".join([*load, base]) + ": " + ", ".join(made)
 
 
@@ -183,6 +198,24 @@ def _base(header: ImageHeader, placements: Sequence[Placement]) -> tuple[int, in
     return (
         max(scaled(width, numerator, denominator), *columns),
         max(scaled(height, numerator, denominator), *rows),
+    )
+
+
+def _has_own_pass(
+    spec: RenditionSpec, placement: Placement, outputs: Sequence[OutputFormat], header: ImageHeader
+) -> bool:
+    """Tell whether a rendition is too large to be held, and can go row by row to its encoder.
+
+    It can if both codecs work in rows, and no row is needed before its turn.
+    """
+    return (
+        placement.width * placement.height * max(3, header.bands) > _MAX_HELD_BYTES
+        and header.format in _IN_ROWS
+        and header.orientation == 1
+        and placement.search is None
+        and spec.max_bytes is None
+        and not spec.progressive
+        and all(output in {OutputFormat.JPEG, OutputFormat.PNG} for output in outputs)
     )
 
 
@@ -292,29 +325,42 @@ def make_plan(
         )
         for spec in specs
     }
-    parents = _parents(specs, placements)
+    renders_truncated = (
+        truncated is Truncated.RENDER
+        and header.format is InputFormat.JPEG
+        and not header.interlaced
+    )
+    apart = {
+        spec.name
+        for spec in specs
+        # How much of a photo that breaks off is there can only be told of one that is held.
+        if not renders_truncated
+        and _has_own_pass(spec, placements[spec.name], outputs[spec.name], header)
+    }
+    held = [spec for spec in specs if spec.name not in apart]
+    parents = _parents(held, placements)
     planned = [
         PlannedRendition(
             spec=spec,
             placement=placements[spec.name],
-            parent=parents[spec.name],
+            parent=parents.get(spec.name),
             format=output,
             quality=(quality := spec.quality_of(output)),
             max_bytes=None if quality is None else spec.max_bytes,
+            own_pass=(
+                _load(header, (placement.width, placement.height)) if spec.name in apart else None
+            ),
         )
         for spec in specs
+        for placement in (placements[spec.name],)
         for output in outputs[spec.name]
     ]
-    base = _base(header, list(placements.values()))
+    base = _base(header, [placements[spec.name] for spec in held]) if held else None
     return RenditionPlan(
         header=header,
-        load=_load(header, base),
+        load=_load(header, base) if base else Load(),
         base=base,
         renditions=tuple(sorted(planned, key=_writing_order)),
         warnings=(*_colour_warnings(header), *warnings),
-        renders_truncated=(
-            truncated is Truncated.RENDER
-            and header.format is InputFormat.JPEG
-            and not header.interlaced
-        ),
+        renders_truncated=renders_truncated,
     )

@@ -111,4 +111,15 @@ def read_header(photo: OpenPhoto) -> ImageHeader:
         size=photo.size,
         exif=_exif(photo, image),
         levels=_levels(photo, image, n_pages) if tiff else (),
+        chroma=(
+            str(image.get("jpeg-chroma-subsample"))
+            if image.get_typeof("jpeg-chroma-subsample")
+            else ""
+        ),
+        tile=(
+            (_number(image, "tile-width", 0), _number(image, "tile-height", 0))
+            if tiff and image.get_typeof("tile-width")
+            else None
+        ),
+        lossless=b"VP8L" in photo.head,
     )

@@ -75,6 +75,9 @@ class _Body:
         self.etag: str = answer["ETag"]
         # From here on nothing but these very bytes will do.
         self._request["IfMatch"] = self.etag
+        self._begin(answer)
+
+    def _begin(self, answer: Mapping[str, Any]) -> None:
         self.position = 0
         self._stream = answer["Body"]
         # botocore checks the body against S3's checksum, but only if one connection brings all of
@@ -89,6 +92,11 @@ class _Body:
             None,
         )
         self._resumed = False
+
+    def restart(self) -> None:
+        """Begin again at the first byte. *Cost*: one request."""
+        self._stream.close()
+        self._begin(self._get({}))
 
     def _get(self, extra: Mapping[str, str]) -> dict[str, Any]:
         try:
@@ -162,6 +170,7 @@ class S3Source:
     Read from start to end it is one GetObject, which a thread reads up to 2 MiB ahead, so that
     download and decode overlap. The first seek ends that: from then on 64 KiB blocks come by
     ranged GETs, whose length doubles while reading goes forward, and up to 8 MiB of them are kept.
+    After the last byte, a seek to the first one is one more GetObject from start to end.
 
     *Cost*: one request when made; see above for the rest.
 
@@ -265,12 +274,21 @@ class S3Source:
         at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
         if at < 0:
             raise SourceError(f"Expected a position of 0 or more but received {at}")
-        if at != self._at and self._blocks is None:
+        if at == 0 and self._at == self.size and self._blocks is None:
+            self._restart()
+        elif at != self._at and self._blocks is None:
             self._stop()
             self._body.close()
             self._blocks = OrderedDict()
         self._at = at
         return at
+
+    def _restart(self) -> None:
+        self._stop()
+        self._stopping = threading.Event()
+        self._chunk, self._queue = memoryview(b""), None
+        with self._waiting():
+            self._body.restart()
 
     def _read_block(self, buffer: memoryview) -> int:
         if self._at >= self.size:

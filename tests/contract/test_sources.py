@@ -124,3 +124,10 @@ def test_close_is_safe_to_repeat(source: ByteSource) -> None:
     _read(source, 2000)
     source.close()
     source.close()
+
+
+def test_what_was_read_to_its_end_is_read_again(source: ByteSource) -> None:
+    """A seek to the first byte after the last one brings all of them once more."""
+    assert _read(source, len(_DATA) + 1) == _DATA
+    assert source.seek(0) == 0
+    assert _read(source, len(_DATA) + 1, step=4096) == _DATA
