@@ -108,6 +108,7 @@ def _render_one(
                         "height": rendition.height,
                         "bytes": rendition.size,
                         "quality": rendition.quality,
+                        "gain_map_bytes": rendition.gain_map_size,
                         "elapsed_ms": round(rendition.elapsed_ms, 1),
                     }
                 )

@@ -139,6 +139,7 @@ def _make(
             height=rendition.height,
             size=rendition.size,
             quality=rendition.quality,
+            gain_map_size=rendition.gain_map_size,
             elapsed_ms=round(rendition.elapsed_ms, 1),
         )
         for rendition, place in zip(made, stored, strict=True)

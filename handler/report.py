@@ -22,6 +22,7 @@ class RenditionReport:
         height: Rows.
         size: Encoded bytes.
         quality: The ``Q`` that it was encoded with; None where the format has none.
+        gain_map_size: Bytes of them that are the gain map; None without one.
         elapsed_ms: Milliseconds to derive and encode it.
     """
 
@@ -32,6 +33,7 @@ class RenditionReport:
     height: int
     size: int
     quality: int | None = None
+    gain_map_size: int | None = None
     elapsed_ms: float
 
 

@@ -26,13 +26,13 @@ from imaging.streams import ByteSink, ByteSource
 __all__ = ["OpenPhoto", "encode", "encode_pass", "encoded", "hand_on"]
 
 _LOADERS: Final = {
-    InputFormat.JPEG: "jpegload_source",
-    InputFormat.PNG: "pngload_source",
-    InputFormat.WEBP: "webpload_source",
-    InputFormat.GIF: "gifload_source",
-    InputFormat.TIFF: "tiffload_source",
-    InputFormat.AVIF: "heifload_source",
-    InputFormat.HEIC: "heifload_buffer",
+    InputFormat.JPEG: "jpegload",
+    InputFormat.PNG: "pngload",
+    InputFormat.WEBP: "webpload",
+    InputFormat.GIF: "gifload",
+    InputFormat.TIFF: "tiffload",
+    InputFormat.AVIF: "heifload",
+    InputFormat.HEIC: "heifload",
 }
 
 # These loaders jump about in the file. The others read from start to end, and are given no seek
@@ -71,6 +71,9 @@ class OpenPhoto:
         self.format = sniff(self.head)
         self.seekable = self.format in _SEEKING
         self._encoded: bytes | None = None
+        # The header says whether there is a gain map to read from the end of the file.
+        self._header = bytearray()
+        self._records = self.format is InputFormat.JPEG
         # A RIFF says how long it is; the others show it only by ending too soon.
         self._ended = (
             self.format is InputFormat.WEBP
@@ -100,6 +103,8 @@ class OpenPhoto:
         self._head = self._head[:0]
         self._head_at = 0
         self._ended = False
+        self._encoded = None
+        self._header.clear()
         self._source = self._made_source()
 
     @property
@@ -131,8 +136,11 @@ class OpenPhoto:
                 chunk = self._head[self._head_at : self._head_at + len(view)]
                 view[: len(chunk)] = chunk
                 self._head_at += len(chunk)
-                return len(chunk)
-            count = self._fill(view)
+                count = len(chunk)
+            else:
+                count = self._fill(view)
+            if self._records:
+                self._header += view[:count]
         except BaseException as error:  # noqa: BLE001 - libvips would turn it into end-of-file
             self._captured = error
             return -1
@@ -159,9 +167,13 @@ class OpenPhoto:
 
         Of a HEIC only what its header says can be had: libvips has no decoder for its pixels.
         """
-        encoded = self._source if self.format is not InputFormat.HEIC else self.encoded()
+        loader = _LOADERS[self.format]
         with self.decoding():
-            image = pyvips.Operation.call(_LOADERS[self.format], encoded, **options)
+            if self._encoded is None and self.format is not InputFormat.HEIC:
+                image = pyvips.Operation.call(f"{loader}_source", self._source, **options)
+            else:
+                image = pyvips.Operation.call(f"{loader}_buffer", self.encoded(), **options)
+        self._records = False
         assert isinstance(image, pyvips.Image)  # noqa: S101 - what every loader returns
         return image
 
@@ -184,8 +196,15 @@ class OpenPhoto:
         self._position = self._bytes.seek(place)
         return bytes(buffer[:filled])
 
+    @property
+    def header(self) -> bytes:
+        """The bytes of a JPEG that were read for its header; empty for other formats."""
+        return bytes(self._header)
+
     def encoded(self) -> bytes:
-        """Return all the bytes of the photo, for a decoder that cannot take them as they come.
+        """Return all the bytes of a HEIC, or of a JPEG of which the header alone was read.
+
+        For a decoder that cannot take them as they come; what is loaded later is loaded from them.
 
         *Cost*: the whole download at the first call, and as much memory until the photo is closed.
 
@@ -194,11 +213,14 @@ class OpenPhoto:
         """
         if self._encoded is None:
             whole = io.BytesIO()
+            whole.write(self._header)
             chunk = memoryview(bytearray(_CHUNK_BYTES))
             with self.decoding():
                 while (count := self._on_read(chunk)) > 0:
                     whole.write(chunk[:count])
             self._encoded = whole.getvalue()
+            # Nobody wanted more than there was.
+            self._ended = False
         return self._encoded
 
     @contextmanager

@@ -13,7 +13,7 @@ from imaging.cicp import Cicp
 from imaging.header import ImageHeader
 from imaging.specs import Colour
 
-__all__ = ["background_in", "convert", "to_rgb", "untagged_grey"]
+__all__ = ["background_in", "convert", "keeps_values", "to_rgb", "untagged_grey"]
 
 _PROFILE: Final = "icc-profile-data"
 
@@ -74,6 +74,15 @@ def convert(image: pyvips.Image, header: ImageHeader, colour: Colour) -> pyvips.
 def untagged_grey(image: pyvips.Image) -> pyvips.Image:
     """Return a grey image that carries a profile in sRGB; any other as it is."""
     return _to_srgb(image) if _is_grey(image) else image
+
+
+def keeps_values(image: pyvips.Image, header: ImageHeader, colour: Colour) -> bool:
+    """Tell whether :func:`convert` leaves the numbers of an RGB ``image`` of 8 bits as they are."""
+    if colour is Colour.SOURCE:
+        return True
+    if not header.has_profile:
+        return colour is Colour.SRGB
+    return _equals(image, _SRGB if colour is Colour.SRGB else _DISPLAY_P3)
 
 
 def to_rgb(image: pyvips.Image) -> pyvips.Image:

@@ -13,6 +13,7 @@ from imaging.specs import (
     SOURCE_FORMAT,
     Colour,
     Fit,
+    Hdr,
     Metadata,
     Position,
     RenditionSpec,
@@ -125,6 +126,7 @@ _RENDITION_KEYS: Final[Mapping[str, Callable[[object], object]]] = {
     "without_enlargement": _boolean,
     "background": _colour,
     "colour": _one_of({colour.value: colour for colour in Colour}),
+    "hdr": _one_of({hdr.value: hdr for hdr in Hdr}),
     "metadata": _one_of({metadata.value: metadata for metadata in Metadata}),
 }
 _LIMIT_KEYS: Final = dict.fromkeys(Limits.names(), _positive)

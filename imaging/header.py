@@ -42,6 +42,7 @@ class ImageHeader:
         has_alpha: Whether the last band is alpha.
         has_profile: Whether an ICC profile is embedded that fits the bands.
         has_foreign_profile: Whether there is one that does not, and is ignored.
+        has_gain_map: Whether it says that a gain map follows: an Ultra HDR JPEG.
         cicp: Colour by numbers, where an AVIF or HEIC has no ICC profile.
         orientation: The EXIF orientation, 1 to 8.
         n_pages: Pages or frames in the file.
@@ -74,6 +75,7 @@ class ImageHeader:
     chroma: str = ""
     tile: tuple[int, int] | None = None
     lossless: bool = False
+    has_gain_map: bool = False
 
     @property
     def upright(self) -> tuple[int, int]:

@@ -4,23 +4,26 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pyvips
 
 from imaging import steps
 from imaging.bridge import OpenPhoto, encode, encode_pass, encoded, hand_on
-from imaging.colour import convert, untagged_grey
+from imaging.colour import convert, keeps_values, untagged_grey
 from imaging.deadline import NEVER, Deadline
 from imaging.errors import PhotoWarning, TruncatedPhotoError
 from imaging.fitting import fit
 from imaging.formats import InputFormat, OutputFormat
-from imaging.geometry import is_sideways
+from imaging.geometry import Box, is_sideways
 from imaging.header import ImageHeader
 from imaging.plan import Load, PlannedRendition, RenditionPlan
 from imaging.savers import saver
 from imaging.specs import Colour
 from imaging.streams import ByteSink
+
+if TYPE_CHECKING:
+    from imaging.gainmap import EncodedGainMap, GainMap
 
 __all__ = ["Rendition", "render"]
 
@@ -41,6 +44,7 @@ class Rendition:
         height: Rows.
         size: Encoded bytes.
         quality: The ``Q`` that it was encoded with; None where the format has none.
+        gain_map_size: Bytes of them that are the gain map; None without one.
         warnings: What a person may want to know of it.
         elapsed_ms: Milliseconds of wall time to derive and encode it.
     """
@@ -50,6 +54,7 @@ class Rendition:
     height: int
     size: int
     quality: int | None
+    gain_map_size: int | None
     warnings: tuple[PhotoWarning, ...]
     elapsed_ms: float
 
@@ -88,10 +93,67 @@ def _pixels(
         return steps.resize(image, *size)
 
 
-def _decode(
-    plan: RenditionPlan, base: tuple[int, int], photo: OpenPhoto, watch: Watch
-) -> tuple[dict[Colour, pyvips.Image], tuple[PhotoWarning, ...]]:
-    """Return the base in each colour asked for, upright, in memory, and what is to be said of it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Base:
+    """What all renditions are made of, upright and in memory: the photo's bytes are done with.
+
+    Attributes:
+        pictures: One for each colour that is asked for.
+        gain_maps: The photo's, for each colour in which a rendition is to have it and it holds.
+        warnings: What is to be said of the photo.
+    """
+
+    pictures: Mapping[Colour, pyvips.Image]
+    gain_maps: "Mapping[Colour, GainMap]"
+    warnings: tuple[PhotoWarning, ...]
+
+
+def _read_gain_map(
+    plan: RenditionPlan, photo: OpenPhoto
+) -> "tuple[dict[Colour, GainMap], tuple[PhotoWarning, ...]]":
+    """Return the photo's gain map for each colour in which it is wanted and holds.
+
+    Factors for red, green and blue hold in the colours that they were made in; one factor for all
+    holds in any.
+
+    *Cost*: where it is wanted, the photo is downloaded whole before it is decoded.
+    """
+    wanted = {rendition.spec.colour for rendition in plan.renditions if rendition.keeps_gain_map}
+    if not wanted:
+        return {}, ()
+    # Nobody waits for it who never sees an Ultra HDR photo.
+    from imaging.gainmap import read_gain_map
+
+    gain_map = read_gain_map(photo.encoded(), plan.header.orientation)
+    if gain_map is None:
+        # The file may break off: a decoder that reads as it goes notices.
+        photo.rewind()
+        return {}, (
+            PhotoWarning(
+                code="gain-map-dropped",
+                message="Expected a gain map behind the photo but received none that can be read",
+            ),
+        )
+    held = {
+        colour: gain_map
+        for colour in wanted
+        if not gain_map.is_coloured or keeps_values(photo.load(), plan.header, colour)
+    }
+    dropped = tuple(
+        PhotoWarning(
+            code="gain-map-dropped",
+            message=(
+                "Expected a gain map of one band, or no conversion of the photo, but received "
+                f"one of three bands with colour {colour.value!r}"
+            ),
+        )
+        for colour in sorted(wanted - set(held))
+    )
+    return held, dropped
+
+
+def _decode(plan: RenditionPlan, base: tuple[int, int], photo: OpenPhoto, watch: Watch) -> _Base:
+    """Return the base.
 
     *Cost*: a photo that breaks off is read and decoded twice if it may be rendered all the same.
 
@@ -100,7 +162,7 @@ def _decode(
         SourceError: The bytes cannot be read to their end.
     """
     size = base[::-1] if is_sideways(plan.header.orientation) else base
-    warnings: tuple[PhotoWarning, ...] = ()
+    gain_maps, warnings = _read_gain_map(plan, photo)
     try:
         # The level that accepts what merely warns: phones write such.
         bases = _decode_stored(plan, size, photo, watch, fail_on="truncated")
@@ -109,10 +171,13 @@ def _decode(
             raise
         photo.rewind()
         bases = _decode_stored(plan, size, photo, watch, fail_on="none")
-        warnings = (_half_there(next(iter(bases.values()))),)
+        warnings = (
+            *warnings,
+            _half_there(next(iter(bases.values()))),
+        )
     if plan.header.orientation > 1:
         bases = {colour: steps.upright(base).copy_memory() for colour, base in bases.items()}
-    return bases, warnings
+    return _Base(pictures=bases, gain_maps=gain_maps, warnings=warnings)
 
 
 def _half_there(image: pyvips.Image) -> PhotoWarning:
@@ -165,6 +230,7 @@ class _Pictures:
         self._bases = bases
         self._resized: dict[str, pyvips.Image] = {}
         self._cropped: dict[str, pyvips.Image] = {}
+        self._crops: dict[str, Box] = {}
 
     def _resize(self, name: str) -> pyvips.Image:
         if name not in self._resized:
@@ -185,15 +251,22 @@ class _Pictures:
         """Return the picture of the spec ``name``, before the format has a say."""
         if name not in self._cropped:
             planned = self._planned[name]
-            image = _crop(self._resize(name), planned)
+            resized = self._resize(name)
+            if planned.placement.crop is not None:
+                self._crops[name] = steps.find_crop(resized, planned.placement)
+            image = _crop(resized, planned, self.crop(name))
             self._cropped[name] = image.copy_memory() if self._encoded[name] > 1 else image
         return self._cropped[name]
 
+    def crop(self, name: str) -> Box | None:
+        """Return what was kept of the resized picture of ``name``; None where all of it was."""
+        return self._crops.get(name)
 
-def _crop(image: pyvips.Image, planned: PlannedRendition) -> pyvips.Image:
+
+def _crop(image: pyvips.Image, planned: PlannedRendition, box: Box | None) -> pyvips.Image:
     """Return what is kept of a resized picture, sharpened where that is asked."""
-    if planned.placement.crop is not None:
-        image = steps.crop(image, steps.find_crop(image, planned.placement))
+    if box is not None:
+        image = steps.crop(image, box)
     if planned.spec.sharpen is not None:
         image = steps.sharpen(image, planned.spec.sharpen)
     return image
@@ -217,13 +290,31 @@ class _Encoded:
 
     size: int
     quality: int | None
+    gain_map_size: int | None = None
     warnings: tuple[PhotoWarning, ...] = ()
 
 
 def _encode(
-    image: pyvips.Image, rendition: PlannedRendition, open_sink: OpenSink, watch: Watch
+    image: pyvips.Image,
+    gain_map: "EncodedGainMap | None",
+    rendition: PlannedRendition,
+    open_sink: OpenSink,
+    watch: Watch,
 ) -> _Encoded:
     keep, quality, max_bytes = steps.kept(image), rendition.quality, rendition.max_bytes
+
+    def whole(quality: int) -> bytearray:
+        data = encoded(watch(image), *saver(rendition, quality, keep=keep))
+        if gain_map is None:
+            return data
+        from imaging.gainmap import with_gain_map
+
+        return with_gain_map(data, gain_map)
+
+    if gain_map is not None and quality is not None and max_bytes is None:
+        data = whole(quality)
+        hand_on(data, open_sink(rendition))
+        return _Encoded(size=len(data), quality=quality, gain_map_size=gain_map.size)
     if quality is None or max_bytes is None:
         name, options = saver(rendition, quality, keep=keep)
         size = encode(watch(image), name, options, open_sink(rendition))
@@ -231,7 +322,7 @@ def _encode(
     # It may be evaluated several times.
     image = image.copy_memory()
     fitted = fit(
-        lambda quality: encoded(watch(image), *saver(rendition, quality, keep=keep)),
+        whole,
         quality=quality,
         max_bytes=max_bytes,
     )
@@ -246,8 +337,22 @@ def _encode(
     return _Encoded(
         size=len(fitted.data),
         quality=fitted.quality,
+        gain_map_size=None if gain_map is None else gain_map.size,
         warnings=() if fitted.fits else (missed,),
     )
+
+
+def _gain_map_of(
+    rendition: PlannedRendition, base: _Base, pictures: _Pictures, header: ImageHeader
+) -> "EncodedGainMap | None":
+    """Return the gain map that is stored with ``rendition``; None where it is to have none."""
+    gain_map = base.gain_maps.get(rendition.spec.colour)
+    if gain_map is None or not rendition.keeps_gain_map:
+        return None
+    from imaging.gainmap import encode_gain_map
+
+    crop = pictures.crop(rendition.spec.name)
+    return encode_gain_map(gain_map, rendition.placement, crop, header.upright)
 
 
 def _transcode(
@@ -293,12 +398,11 @@ def _render(
     open_sink: OpenSink,
     watch: Watch,
 ) -> Iterator[Rendition]:
-    bases: Mapping[Colour, pyvips.Image] = {}
-    warnings: tuple[PhotoWarning, ...] = ()
+    base = _Base(pictures={}, gain_maps={}, warnings=())
     if plan.base is not None:
-        bases, warnings = _decode(plan, plan.base, photo, watch)
+        base = _decode(plan, plan.base, photo, watch)
     was_decoded = plan.base is not None
-    pictures = _Pictures(plan, bases)
+    pictures = _Pictures(plan, base.pictures)
     for rendition in plan.renditions:
         started = time.perf_counter()
         if rendition.own_pass is None:
@@ -311,11 +415,12 @@ def _render(
             image = _pixels(plan.header, rendition.own_pass, size, photo, fail_on="truncated")
             with photo.decoding():
                 image = convert(image, plan.header, rendition.spec.colour)
-            image = _crop(image, rendition)
+            image = _crop(image, rendition, rendition.placement.crop)
         image = _finish(image, rendition)
         image = steps.keep_metadata(image, plan.header, rendition.spec.metadata)
         if rendition.own_pass is None:
-            outcome = _encode(image, rendition, open_sink, watch)
+            gain_map = _gain_map_of(rendition, base, pictures, plan.header)
+            outcome = _encode(image, gain_map, rendition, open_sink, watch)
         else:
             outcome = _transcode(image, rendition, photo, open_sink, watch)
         yield Rendition(
@@ -324,6 +429,7 @@ def _render(
             height=image.height,
             size=outcome.size,
             quality=outcome.quality,
-            warnings=(*warnings, *outcome.warnings),
+            gain_map_size=outcome.gain_map_size,
+            warnings=(*base.warnings, *outcome.warnings),
             elapsed_ms=(time.perf_counter() - started) * 1000,
         )

@@ -16,7 +16,7 @@ from imaging.geometry import (
 )
 from imaging.header import ImageHeader
 from imaging.limits import Limits
-from imaging.specs import Colour, Fit, Position, RenditionSpec, Truncated
+from imaging.specs import HDR_SIDE, Colour, Fit, Hdr, Position, RenditionSpec, Truncated
 
 __all__ = ["Load", "PlannedRendition", "RenditionPlan", "make_plan"]
 
@@ -62,6 +62,7 @@ class PlannedRendition:
         parent: The rendition whose pixels it is made from; None for the base.
         format: What it is encoded to.
         quality: ``Q``; None where the format has none.
+        keeps_gain_map: Whether the photo's gain map is stored with it.
         max_bytes: Encoded bytes at most; None for no maximum, and where there is no quality to
             lower.
         own_pass: How the photo is decoded for this rendition alone, row by row into its encoder;
@@ -75,6 +76,7 @@ class PlannedRendition:
     quality: int | None
     max_bytes: int | None = None
     own_pass: Load | None = None
+    keeps_gain_map: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +253,16 @@ def _writing_order(planned: PlannedRendition) -> tuple[bool, int]:
     return planned.format is OutputFormat.AVIF, width * height
 
 
+def _keeps_gain_map(
+    spec: RenditionSpec, output: OutputFormat, placement: Placement, header: ImageHeader
+) -> bool:
+    if not header.has_gain_map or output is not OutputFormat.JPEG:
+        return False
+    if spec.hdr is None:
+        return max(placement.output) >= HDR_SIDE
+    return spec.hdr is Hdr.KEEP
+
+
 def _colour_warnings(header: ImageHeader) -> tuple[PhotoWarning, ...]:
     """Return what had to be guessed of the photo's colours."""
     warnings = []
@@ -336,6 +348,11 @@ def make_plan(
         # How much of a photo that breaks off is there can only be told of one that is held.
         if not renders_truncated
         and _has_own_pass(spec, placements[spec.name], outputs[spec.name], header)
+        # A gain map comes from a file that is in memory whole anyway.
+        and not any(
+            _keeps_gain_map(spec, output, placements[spec.name], header)
+            for output in outputs[spec.name]
+        )
     }
     held = [spec for spec in specs if spec.name not in apart]
     parents = _parents(held, placements)
@@ -350,6 +367,7 @@ def make_plan(
             own_pass=(
                 _load(header, (placement.width, placement.height)) if spec.name in apart else None
             ),
+            keeps_gain_map=_keeps_gain_map(spec, output, placement, header),
         )
         for spec in specs
         for placement in (placements[spec.name],)

@@ -10,6 +10,7 @@ from imaging.errors import CorruptPhotoError
 from imaging.exif import ExifFields, read_exif
 from imaging.formats import InputFormat
 from imaging.header import ImageHeader, Level
+from imaging.jpeg import declares_gain_map
 
 __all__ = ["read_header"]
 
@@ -104,6 +105,7 @@ def read_header(photo: OpenPhoto) -> ImageHeader:
         has_alpha=bool(image.hasalpha()),
         has_profile=fits is True,
         has_foreign_profile=fits is False,
+        has_gain_map=declares_gain_map(photo.header),
         cicp=read_cicp(photo.read_at) if fits is None and photo.format in _HEIF else None,
         orientation=orientation if 1 <= orientation <= 8 else 1,  # noqa: PLR2004 - EXIF's range
         n_pages=n_pages,

@@ -16,6 +16,7 @@ __all__ = [
     "SOURCE_FORMAT",
     "Colour",
     "Fit",
+    "Hdr",
     "Metadata",
     "Position",
     "RenditionSpec",
@@ -43,6 +44,9 @@ DEFAULT_QUALITY: Final = {
     OutputFormat.PNG: None,
 }
 """``Q`` where a spec names none; PNG is lossless."""
+
+HDR_SIDE: Final = 1024
+"""Below, a gain map would cost more than it shows; pixels of the longer side."""
 
 # Raised whenever the same spec makes other pixels than before, so that old renditions are stale.
 _PIPELINE_VERSION: Final = 1
@@ -90,6 +94,15 @@ class Colour(StrEnum):
     """Display P3, with a compact profile of it."""
     SOURCE = "source"
     """The photo's own, with its profile, where browsers show them; sRGB for CMYK and Lab."""
+
+
+class Hdr(StrEnum):
+    """What becomes of a gain map, in a JPEG: that is what shows HDR on a display that can."""
+
+    KEEP = "keep"
+    """It is made to fit the rendition, and stored with it."""
+    SDR = "sdr"
+    """It is left out."""
 
 
 class Metadata(StrEnum):
@@ -144,6 +157,8 @@ class RenditionSpec:
             for more work.
         metadata: What the rendition tells about its photo.
         colour: Which colours it is in.
+        hdr: What becomes of a gain map; None to keep it in a JPEG whose longer side has
+            :data:`HDR_SIDE` pixels or more.
 
     Raises:
         ConfigError: A value is out of its range; the message names the key, what was expected and
@@ -164,6 +179,7 @@ class RenditionSpec:
     progressive: bool = False
     metadata: Metadata = Metadata.COPYRIGHT
     colour: Colour = Colour.SRGB
+    hdr: Hdr | None = None
 
     def __post_init__(self) -> None:
         for key, is_valid, expected, received in self._rules():
@@ -191,6 +207,8 @@ class RenditionSpec:
         yield "format", once, "one format or more, each once", listed
         interlaced = not self.progressive or bool({OutputFormat.JPEG, None} & set(self.formats))
         yield "progressive", interlaced, "format to name jpeg", listed
+        mapped = self.hdr is not Hdr.KEEP or bool({OutputFormat.JPEG, None} & set(self.formats))
+        yield "hdr", mapped, "format to name jpeg", listed
         yield from self._quality_rules()
         background = all(0 <= value <= 255 for value in self.background)  # noqa: PLR2004 - one byte
         expected = "three integers from 0 to 255"

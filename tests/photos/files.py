@@ -201,20 +201,24 @@ def _without_adobe_segment(data: bytes) -> bytes:
     return data[:at] + data[at + 16 :]
 
 
-def ultra_hdr_jpeg(width: int, height: int, *, stops: float = 2.0) -> bytes:
+def ultra_hdr_jpeg(
+    width: int, height: int, *, stops: float = 2.0, orientation: Orientation | None = None
+) -> bytes:
     """A JPEG with a gain map, as Pixels and Galaxies write it: highlights brighter than white.
 
     Args:
         width: Width in pixels.
         height: Height in pixels.
         stops: How much brighter the light parts of the scene are than in the SDR picture.
+        orientation: As for `jpeg`; the gain map lies as the picture does.
     """
     sdr = scene(width, height)
     light = sdr.colourspace("b-w") / 255
     # Shadows and midtones stay; from there on the gain rises to 2 ** stops at white.
     bright = light * 2 - 1
     gain = 2 ** ((bright > 0).ifthenelse(bright, 0) * stops)
-    return (sdr.colourspace("scrgb") * gain).copy(interpretation="scrgb").uhdrsave_buffer(Q=90)
+    hdr = (sdr.colourspace("scrgb") * gain).copy(interpretation="scrgb")
+    return _tagged(hdr, orientation).uhdrsave_buffer(Q=90)
 
 
 def png(  # noqa: PLR0913 - as for `jpeg`

@@ -15,14 +15,14 @@ from imaging.local import MemorySink, MemorySource
 from imaging.pipeline import render
 from imaging.plan import PlannedRendition, make_plan
 from imaging.reading import read_header
-from imaging.specs import RenditionSpec
-from tests.photos import avif, gif, heic, jpeg, png, tiff, webp
+from imaging.specs import Hdr, RenditionSpec
+from tests.photos import avif, gif, heic, jpeg, png, tiff, ultra_hdr_jpeg, webp
 
 Failure = Literal["raises", "raises-foreign", "ends", "negative"]
 Place = Literal["first", "middle", "last"]
 
 _SPECS: Final = (
-    RenditionSpec(name="large", width=200, height=200),
+    RenditionSpec(name="large", width=200, height=200, hdr=Hdr.KEEP),
     RenditionSpec(name="small", width=64, height=64),
 )
 _MAKERS: Final[dict[str, Callable[[int, int], bytes]]] = {
@@ -33,6 +33,7 @@ _MAKERS: Final[dict[str, Callable[[int, int], bytes]]] = {
     "gif": gif,
     "avif": avif,
     "heic": heic,
+    "ultra-hdr": ultra_hdr_jpeg,
 }
 
 

@@ -1,0 +1,62 @@
+"""The segments of a JPEG's header, and what they say of a gain map."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["ISO_GAIN_MAP", "XMP", "Segment", "declares_gain_map", "segments"]
+
+XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
+"""What an APP1 segment begins with that holds XMP."""
+
+ISO_GAIN_MAP: Final = b"urn:iso:std:iso:ts:21496:-1\0"
+"""What an APP2 segment begins with that holds ISO 21496-1's metadata of a gain map."""
+
+_HDRGM: Final = b"http://ns.adobe.com/hdr-gain-map/1.0/"
+
+_APP1: Final = 0xE1
+_APP2: Final = 0xE2
+_SOS: Final = 0xDA
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """One segment.
+
+    Attributes:
+        marker: Its second byte; the first is 0xFF.
+        at: Where its marker is.
+        end: Behind its last byte.
+        payload: What follows its length.
+    """
+
+    marker: int
+    at: int
+    end: int
+    payload: bytes
+
+
+def segments(data: bytes) -> Iterator[Segment]:
+    """Yield the segments before the first scan, as far as they are whole."""
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:  # noqa: PLR2004 - every marker's first byte
+        marker = data[at + 1]
+        if marker == 0xFF:  # noqa: PLR2004 - fill bytes may precede a marker
+            at += 1
+            continue
+        end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        if marker == _SOS or end > len(data):
+            return
+        yield Segment(marker=marker, at=at, end=end, payload=data[at + 4 : end])
+        at = end
+
+
+def declares_gain_map(header: bytes) -> bool:
+    """Tell whether a JPEG says, as Ultra HDR or ISO 21496-1 have it, that a gain map follows it."""
+    for segment in segments(header):
+        if segment.marker == _APP1 and segment.payload.startswith(XMP):
+            if _HDRGM in segment.payload:
+                return True
+        elif segment.marker == _APP2 and segment.payload.startswith(ISO_GAIN_MAP):
+            return True
+    return False
