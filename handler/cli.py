@@ -16,10 +16,11 @@ from imaging.bridge import OpenPhoto
 from imaging.config import Config, load_config
 from imaging.errors import ConfigError, RenditionsError
 from imaging.local import FileSink, FileSource
-from imaging.pipeline import render
+from imaging.pipeline import Rendition, render
 from imaging.plan import make_plan
 from imaging.reading import read_header
 from imaging.runtime import configure_libvips
+from imaging.sidecar import SIDECAR_EXTENSION, SIDECAR_NAME, sidecar
 
 __all__ = ["main"]
 
@@ -85,7 +86,9 @@ def _render_one(
                 config.limits,
                 focal_point=focal_point,
                 truncated=config.truncated,
+                looks=config.sidecar,
             )
+            listed: list[tuple[Rendition, str]] = []
             line["warnings"] = [asdict(warning) for warning in plan.warnings]
             for rendition in render(
                 plan,
@@ -100,6 +103,8 @@ def _render_one(
                     # What holds of the photo, each of its renditions says.
                     if said not in line["warnings"]
                 ]
+                name = f"{rendition.planned.spec.name}.{rendition.planned.format.extension}"
+                listed.append((rendition, (place / name).as_posix()))
                 made.append(
                     {
                         "name": rendition.planned.spec.name,
@@ -112,6 +117,8 @@ def _render_one(
                         "elapsed_ms": round(rendition.elapsed_ms, 1),
                     }
                 )
+            if config.sidecar:
+                _write_sidecar(out / place, sidecar({"key": place.as_posix()}, plan, listed))
     except RenditionsError as error:
         line |= {"disposition": "failed" if error.retryable else "rejected", "code": error.code}
         line |= {"message": error.message, "detail": error.detail}
@@ -120,6 +127,16 @@ def _render_one(
         "elapsed_ms": round((time.perf_counter() - started) * 1000, 1),
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
+
+
+def _write_sidecar(folder: Path, document: dict[str, Any]) -> None:
+    sink = FileSink(folder / f"{SIDECAR_NAME}.{SIDECAR_EXTENSION}")
+    try:
+        sink.write(memoryview(json.dumps(document, indent=2, ensure_ascii=False).encode()))
+        sink.commit()
+    except BaseException:
+        sink.abort()
+        raise
 
 
 def _render(arguments: argparse.Namespace, config: Config) -> int:

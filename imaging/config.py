@@ -31,11 +31,13 @@ class Config:
         renditions: In the file's order; at least one; names are unique.
         limits: What a photo may be at most.
         truncated: What becomes of a JPEG that breaks off.
+        sidecar: Whether a JSON document goes with the renditions.
     """
 
     renditions: tuple[RenditionSpec, ...]
     limits: Limits
     truncated: Truncated = Truncated.REFUSE
+    sidecar: bool = False
 
 
 class _Unexpected(Exception):  # noqa: N818 - it never leaves this module
@@ -133,7 +135,7 @@ _LIMIT_KEYS: Final = dict.fromkeys(Limits.names(), _positive)
 _TOP_KEYS: Final[Mapping[str, Callable[[object], object]]] = {
     "truncated": _one_of({truncated.value: truncated for truncated in Truncated}),
 }
-_TABLES: Final = ("renditions", "limits")
+_TABLES: Final = ("renditions", "limits", "sidecar")
 
 
 def _read_keys(
@@ -190,6 +192,9 @@ def parse_config(text: str, *, file: str) -> Config:
             raise ConfigError(msg)
     tables = document.pop("renditions", None)
     limits = Limits(**_read_keys(f"{file}: limits", document.pop("limits", {}), _LIMIT_KEYS))
+    # The table's presence says it; it has no keys yet.
+    sidecar = "sidecar" in document
+    _read_keys(f"{file}: sidecar", document.pop("sidecar", {}), {})
     rest = _read_keys(file, document, _TOP_KEYS)
     if not isinstance(tables, list) or not tables:
         msg = f"{file}: renditions: expected at least one [[renditions]] but received {tables!r}"
@@ -200,7 +205,7 @@ def parse_config(text: str, *, file: str) -> Config:
         if names.count(name) > 1:
             msg = f'{file}: rendition "{name}": name: expected unique names but received it twice'
             raise ConfigError(msg)
-    return Config(renditions=specs, limits=limits, **rest)
+    return Config(renditions=specs, limits=limits, sidecar=sidecar, **rest)
 
 
 def load_config(path: Path) -> Config:

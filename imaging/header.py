@@ -1,6 +1,7 @@
 """What the header says, read without decoding a pixel."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from imaging.cicp import Cicp
 from imaging.exif import ExifFields
@@ -8,6 +9,9 @@ from imaging.formats import InputFormat
 from imaging.geometry import is_sideways
 
 __all__ = ["ImageHeader", "Level"]
+
+# ITU-T H.273, table 3: PQ and HLG.
+_HDR_TRANSFERS: Final = frozenset({16, 18})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +80,11 @@ class ImageHeader:
     tile: tuple[int, int] | None = None
     lossless: bool = False
     has_gain_map: bool = False
+
+    @property
+    def hdr(self) -> bool:
+        """Whether it tells of more light than SDR: by a gain map, or in PQ or HLG."""
+        return self.has_gain_map or (self.cicp is not None and self.cicp.transfer in _HDR_TRANSFERS)
 
     @property
     def upright(self) -> tuple[int, int]:

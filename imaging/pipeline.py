@@ -24,6 +24,7 @@ from imaging.streams import ByteSink
 
 if TYPE_CHECKING:
     from imaging.gainmap import EncodedGainMap, GainMap
+    from imaging.looks import Looks
 
 __all__ = ["Rendition", "render"]
 
@@ -47,6 +48,7 @@ class Rendition:
         gain_map_size: Bytes of them that are the gain map; None without one.
         warnings: What a person may want to know of it.
         elapsed_ms: Milliseconds of wall time to derive and encode it.
+        looks: What the photo looks like, of one rendition, if the plan wants to know.
     """
 
     planned: PlannedRendition
@@ -57,6 +59,7 @@ class Rendition:
     gain_map_size: int | None
     warnings: tuple[PhotoWarning, ...]
     elapsed_ms: float
+    looks: "Looks | None" = None
 
 
 def _load_options(format_: InputFormat, load: Load, fail_on: str) -> dict[str, object]:
@@ -232,14 +235,15 @@ class _Pictures:
         self._cropped: dict[str, pyvips.Image] = {}
         self._crops: dict[str, Box] = {}
 
-    def _resize(self, name: str) -> pyvips.Image:
+    def whole(self, name: str) -> pyvips.Image:
+        """Return the picture of the spec ``name`` before it is cropped."""
         if name not in self._resized:
             planned = self._planned[name]
             placement = planned.placement
             parent = (
                 self._bases[planned.spec.colour]
                 if planned.parent is None
-                else self._resize(planned.parent)
+                else self.whole(planned.parent)
             )
             image = steps.resize(parent, placement.width, placement.height)
             if name in self._parents or placement.search is not None:
@@ -251,7 +255,7 @@ class _Pictures:
         """Return the picture of the spec ``name``, before the format has a say."""
         if name not in self._cropped:
             planned = self._planned[name]
-            resized = self._resize(name)
+            resized = self.whole(name)
             if planned.placement.crop is not None:
                 self._crops[name] = steps.find_crop(resized, planned.placement)
             image = _crop(resized, planned, self.crop(name))
@@ -403,6 +407,7 @@ def _render(
         base = _decode(plan, plan.base, photo, watch)
     was_decoded = plan.base is not None
     pictures = _Pictures(plan, base.pictures)
+    untold = plan.looks_of
     for rendition in plan.renditions:
         started = time.perf_counter()
         if rendition.own_pass is None:
@@ -423,6 +428,13 @@ def _render(
             outcome = _encode(image, gain_map, rendition, open_sink, watch)
         else:
             outcome = _transcode(image, rendition, photo, open_sink, watch)
+        looks = None
+        if rendition.spec.name == untold:
+            # Its libraries are for who has a sidecar.
+            from imaging.looks import looks_of
+
+            looks = looks_of(pictures.whole(untold), plan.header.upright)
+            untold = None
         yield Rendition(
             planned=rendition,
             width=image.width,
@@ -432,4 +444,5 @@ def _render(
             gain_map_size=outcome.gain_map_size,
             warnings=(*base.warnings, *outcome.warnings),
             elapsed_ms=(time.perf_counter() - started) * 1000,
+            looks=looks,
         )

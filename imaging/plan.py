@@ -92,6 +92,8 @@ class RenditionPlan:
             either the largest last. Those of one spec share one picture.
         warnings: What could not be done as asked.
         renders_truncated: Whether what is there of a photo that breaks off is rendered.
+        looks_of: The spec, the smallest, by whose pixels it is told what the photo looks like; None
+            where nobody wants to know.
     """
 
     header: ImageHeader
@@ -100,6 +102,7 @@ class RenditionPlan:
     renditions: tuple[PlannedRendition, ...]
     warnings: tuple[PhotoWarning, ...] = ()
     renders_truncated: bool = False
+    looks_of: str | None = None
 
     @property
     def colours(self) -> tuple[Colour, ...]:
@@ -309,6 +312,7 @@ def make_plan(
     *,
     focal_point: str | None = None,
     truncated: Truncated = Truncated.REFUSE,
+    looks: bool = False,
 ) -> RenditionPlan:
     """Return how ``specs`` are made of a photo with ``header``; nothing is decoded.
 
@@ -319,6 +323,7 @@ def make_plan(
         focal_point: What the photo's owner says it is about, such as ``0.3,0.7``; for the position
             ``focal-point``. A text that names no point is a warning, and the centre is kept.
         truncated: What becomes of a JPEG that breaks off.
+        looks: Whether what the photo looks like is wanted too.
 
     Raises:
         OverLimitError: The header exceeds one of ``limits``.
@@ -337,6 +342,7 @@ def make_plan(
         )
         for spec in specs
     }
+    smallest = min(placements, key=lambda name: placements[name].width * placements[name].height)
     renders_truncated = (
         truncated is Truncated.RENDER
         and header.format is InputFormat.JPEG
@@ -347,6 +353,8 @@ def make_plan(
         for spec in specs
         # How much of a photo that breaks off is there can only be told of one that is held.
         if not renders_truncated
+        # It is told by pixels that are held what the photo looks like.
+        and not (looks and spec.name == smallest)
         and _has_own_pass(spec, placements[spec.name], outputs[spec.name], header)
         # A gain map comes from a file that is in memory whole anyway.
         and not any(
@@ -381,4 +389,5 @@ def make_plan(
         renditions=tuple(sorted(planned, key=_writing_order)),
         warnings=(*_colour_warnings(header), *warnings),
         renders_truncated=renders_truncated,
+        looks_of=smallest if looks else None,
     )

@@ -1,0 +1,95 @@
+"""What a photo looks like in a few bytes: to show before it is loaded, and to find its likes.
+
+Imported by the first photo that has a sidecar: the two libraries cost 40 ms, once.
+"""
+
+import base64
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+import dhash
+import pyvips
+import thash
+
+__all__ = ["Looks", "looks_of"]
+
+_SIDE: Final = 24
+"""Of the picture that all this is reckoned from. A ThumbHash holds seven waves a side; of 100
+pixels, the most it takes, it costs ten times as much."""
+
+_HASH_SIDE: Final = 8
+_COARSE: Final = 5
+_OPAQUE: Final = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looks:
+    """One photo's looks.
+
+    Attributes:
+        dominant_colour: ``#rrggbb``: the mean of the most frequent of 512 coarse colours.
+        thumbhash: A ThumbHash, base64: https://evanw.github.io/thumbhash/
+        perceptual_hash: A dHash of rows and columns, 32 hexadecimal digits: pictures that look
+            alike differ in few of its 128 bits.
+    """
+
+    dominant_colour: str
+    thumbhash: str
+    perceptual_hash: str
+
+
+def looks_of(image: pyvips.Image, aspect: tuple[int, int]) -> Looks:
+    """Return the looks of ``image``.
+
+    *Shape*: uchar, any bands and profile, in memory or lazy on what is.
+    *Cost*: 6 ms.
+
+    Args:
+        image: The whole picture, upright; a small one.
+        aspect: Width and height of the photo: a picture that is stretched is set right.
+    """
+    longest = max(aspect)
+    width, height = (max(1, round(_SIDE * side / longest)) for side in aspect)
+    small = _rgba(image, width, height)
+    pixels = bytes(small.write_to_memory())
+    # On white, as a viewer shows it.
+    flat = small.flatten(background=[255, 255, 255]).colourspace("b-w")
+    side = _HASH_SIDE + 1
+    greys = bytes(flat.resize(side / width, vscale=side / height).write_to_memory())
+    return Looks(
+        dominant_colour=_dominant(pixels),
+        thumbhash=base64.b64encode(
+            bytes(thash.rgba_to_thumb_hash_pure(width, height, list(pixels)))
+        ).decode(),
+        perceptual_hash=f"{dhash.dhash_int(list(greys), size=_HASH_SIDE):032x}",
+    )
+
+
+def _rgba(image: pyvips.Image, width: int, height: int) -> pyvips.Image:
+    """Return ``image`` in 8 bits of sRGB with alpha, ``width`` x ``height``, in memory."""
+    alpha = image.hasalpha()
+    scale, vscale = width / image.width, height / image.height
+    if alpha:
+        image = image.premultiply()
+    image = image.resize(scale, vscale=vscale)
+    if alpha:
+        image = image.unpremultiply().cast("uchar")
+    if image.get_typeof("icc-profile-data"):
+        image = image.icc_transform("srgb", embedded=True, depth=8)
+    image = image.colourspace("srgb")
+    if not alpha:
+        image = image.bandjoin(255)
+    return image.cast("uchar").copy_memory()
+
+
+def _dominant(pixels: bytes) -> str:
+    quads = zip(pixels[::4], pixels[1::4], pixels[2::4], pixels[3::4], strict=True)
+    shown = [(r, g, b) for r, g, b, alpha in quads if alpha >= _OPAQUE]
+    if not shown:
+        return "#ffffff"
+    bins = Counter((r >> _COARSE, g >> _COARSE, b >> _COARSE) for r, g, b in shown)
+    (fullest, _), *_ = bins.most_common(1)
+    alike = [pixel for pixel in shown if tuple(value >> _COARSE for value in pixel) == fullest]
+    means = (round(sum(band) / len(alike)) for band in zip(*alike, strict=True))
+    return "#" + "".join(f"{value:02x}" for value in means)

@@ -1,0 +1,92 @@
+"""The sidecar: what an app wants to know of a photo and its renditions, as one document; pure.
+
+``docs/sidecar.schema.json`` is its schema.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+from imaging.header import ImageHeader
+from imaging.pipeline import Rendition
+from imaging.plan import RenditionPlan
+
+__all__ = ["SIDECAR_EXTENSION", "SIDECAR_NAME", "sidecar"]
+
+SIDECAR_NAME: Final = "photo"
+"""Stands where a rendition's name stands in its key."""
+
+SIDECAR_EXTENSION: Final = "json"
+"""Which no rendition has, so that the two never share a key."""
+
+
+_VERSION: Final = 1
+
+# EXIF 2.32, 4.6.5: DateTimeOriginal and OffsetTimeOriginal.
+_TIME: Final = re.compile(r"(\d{4}):(\d\d):(\d\d) (\d\d:\d\d:\d\d)")
+_OFFSET: Final = re.compile(r"[+-]\d\d:\d\d")
+
+
+def sidecar(
+    source: Mapping[str, str], plan: RenditionPlan, renditions: Sequence[tuple[Rendition, str]]
+) -> dict[str, Any]:
+    """Return the document, as plain data.
+
+    Args:
+        source: Which photo it is of: its key, and what tells this version from others.
+        plan: What was to be done; it asked for the looks.
+        renditions: What was made, each with its key.
+    """
+    header = plan.header
+    width, height = header.upright
+    looks = next(made.looks for made, _ in renditions if made.looks is not None)
+    said = (warning for made, _ in renditions for warning in made.warnings)
+    return {
+        "version": _VERSION,
+        "source": dict(source),
+        "photo": {
+            "type": f"image/{header.format.value}",
+            "bytes": header.size,
+            "width": width,
+            "height": height,
+            "pages": header.n_pages,
+            "hdr": header.hdr,
+            "captured_at": _captured_at(header),
+            "camera": {
+                "make": header.exif.get("Make"),
+                "model": header.exif.get("Model"),
+                "lens": header.exif.get("LensModel"),
+            },
+            "dominant_colour": looks.dominant_colour,
+            "thumbhash": looks.thumbhash,
+            "perceptual_hash": looks.perceptual_hash,
+        },
+        # What holds of the photo, each of its renditions says.
+        "warnings": [asdict(warning) for warning in dict.fromkeys((*plan.warnings, *said))],
+        "renditions": [_listed(made, key) for made, key in renditions],
+    }
+
+
+def _listed(made: Rendition, key: str) -> dict[str, str | int]:
+    return {
+        "name": made.planned.spec.name,
+        "key": key,
+        "width": made.width,
+        "height": made.height,
+        "bytes": made.size,
+        "content_type": made.planned.format.content_type,
+    }
+
+
+def _captured_at(header: ImageHeader) -> str | None:
+    """Return when it was taken, in ISO 8601: with its offset where the camera wrote one."""
+    for field in ("DateTimeOriginal", "DateTime"):
+        found = _TIME.fullmatch(str(header.exif.get(field, "")))
+        if found is None or "0000" in found[1] or "00" in (found[2], found[3]):
+            # Cameras whose clock was never set write zeros.
+            continue
+        year, month, day, time = found.groups()
+        offset = str(header.exif.get("OffsetTimeOriginal", ""))
+        return f"{year}-{month}-{day}T{time}" + (offset if _OFFSET.fullmatch(offset) else "")
+    return None
