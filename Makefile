@@ -83,6 +83,15 @@ rie: $(READY) $(RIE) image ## Run the image under AWS's emulator beside an S3 se
 
 BENCH := .cache/bench/bin/python
 
+.PHONY: bench-cold
+bench-cold: $(BENCH) $(READY) image ## Start the image beside the usual ways, cold and warm; wants root (RUNS=7).
+	@for way in python node; do \
+	  DOCKER_BUILDKIT=1 $(DOCKER) build --quiet --tag renditions-cold-$$way:latest benchmarks/cold/$$way; \
+	done
+	@$(PY) -m benchmarks.cold $(if $(RUNS),--runs $(RUNS))
+	@$(PY) -m benchmarks.cold.report
+	@$(BENCH) -m benchmarks.cold.plot
+
 .PHONY: bench
 bench: $(BENCH) $(READY) ## Measure the pipeline beside its peers; table and plots in benchmarks/results.
 	@if command -v npm >/dev/null; then cd benchmarks && npm ci --silent --no-audit --no-fund; fi
@@ -138,6 +147,10 @@ fuzz: $(READY) ## Render mutated photos in processes that may die (MUTANTS=5000)
 .PHONY: container
 container: $(READY) engine ## Run the tests of the built image under the emulator.
 	@$(PY) -m pytest tests/container
+
+.PHONY: import-time
+import-time: $(READY) image ## Print what the image imports until its first poll, and what that costs.
+	@$(PY) -m scripts.imports '$(IMAGE)'
 
 # The container tests need the image and the emulator. Without a Docker engine they are skipped, and
 # say so, except in CI, where that would hide a broken image.

@@ -2,6 +2,7 @@
 
 import functools
 import marshal
+import zlib
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from handler.aws.operations import OPERATIONS
 
 __all__ = ["HOW_TO_ADD", "ModelLoader", "UntrimmedServiceError", "read_models"]
 
-_FILE: Final = Path(__file__).with_name("models.marshal")
+_FILE: Final = Path(__file__).with_name("models")
 HOW_TO_ADD: Final = "add it to OPERATIONS in handler/aws/operations.py and build the image anew"
 _CREDENTIALS: Final = frozenset({"signin", "sso", "sso-oidc", "sts"})
 """What botocore calls for the credentials of a person or of another role. A function has its
@@ -36,7 +37,7 @@ def read_models(file: Path = _FILE) -> dict[str, Any]:
         RuntimeError: The file was made from another botocore or for other operations.
     """
     stored = file.read_bytes() if file.exists() else _trimmed_now()
-    models: dict[str, Any] = marshal.loads(stored)  # noqa: S302 - our own build's file
+    models: dict[str, Any] = marshal.loads(zlib.decompress(stored))  # noqa: S302 - our own build's file
     made_for = models["botocore"], models["operations"]
     if made_for != (botocore.__version__, OPERATIONS):
         raise RuntimeError(

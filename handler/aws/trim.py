@@ -6,6 +6,7 @@ so that a checkout runs the same way, 150 ms later.
 
 import marshal
 import sys
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -147,8 +148,11 @@ def trim_models() -> dict[str, Any]:
 
 
 def stored_models() -> bytes:
-    """Return the trimmed models as they are stored."""
-    return marshal.dumps(trim_models(), _MARSHAL_VERSION)
+    """Return the trimmed models as they are stored.
+
+    Compressed: 21 kB to read at start instead of 143, for a millisecond.
+    """
+    return zlib.compress(marshal.dumps(trim_models(), _MARSHAL_VERSION), 9)
 
 
 def main(arguments: list[str]) -> int:

@@ -193,7 +193,7 @@ class FunctionContainer(DockerContainer):
         self.with_volume_mapping(emulator_path(), "/aws-lambda-rie", "ro")
         self.with_tmpfs_mount("/tmp", "size=512m,mode=1777")  # noqa: S108 - Lambda's one writable folder
         self.with_kwargs(
-            entrypoint=["/aws-lambda-rie", "/usr/bin/python3", "-m", "awslambdaric"],
+            entrypoint=["/aws-lambda-rie", "/usr/bin/python3", "-ISBu", "/var/runtime/start.pyc"],
             read_only=True,
             user=user,
             mem_limit=f"{memory_mb}m",
@@ -251,7 +251,7 @@ class FunctionContainer(DockerContainer):
             "-c",
             "for process in /proc/[0-9]*; do"
             " case $(tr '\\0' ' ' <$process/cmdline) in"
-            " '/usr/bin/python3 -m awslambdaric '*) cat $process/status;;"
+            " '/usr/bin/python3 -ISBu /var/runtime/start.pyc '*) cat $process/status;;"
             " esac; done",
         )
         peaks = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]

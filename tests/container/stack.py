@@ -30,7 +30,7 @@ _START_S = 60
 _DOCKERFILE = """\
 FROM {image}
 COPY emulator /aws-lambda-rie
-ENTRYPOINT ["/aws-lambda-rie", "/usr/bin/python3", "-m", "awslambdaric"]
+ENTRYPOINT ["/aws-lambda-rie", "/usr/bin/python3", "-ISBu", "/var/runtime/start.pyc"]
 CMD ["handler.app.lambda_handler"]
 """
 

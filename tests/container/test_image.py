@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import marshal
 import re
+import sys
 import urllib.request
+import zlib
 from typing import TYPE_CHECKING
 
 import docker
@@ -12,7 +16,9 @@ import pytest
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import HttpWaitStrategy
 
+from handler.aws.trim import trim_models
 from scripts import push
+from scripts.imports import list_imports
 from tests.container.emulator import HERE, ensure_image
 
 if TYPE_CHECKING:
@@ -23,6 +29,47 @@ if TYPE_CHECKING:
     from tests.container.emulator import FunctionContainer
 
 MEGABYTE = 1_000_000
+ALLOWED = {
+    "_cffi_backend",
+    "_libvips",
+    "awslambdaric",
+    "botocore",
+    "dateutil",
+    "handler",
+    "imaging",
+    "jmespath",
+    "pyvips",
+    "runtime_client",
+    "simplejson",
+    "six",
+    "urllib3",
+}
+"""Packages, and modules that no package holds, which init loads beside the standard library."""
+INTERNALS = {
+    "_colorize",
+    "_opcode_metadata",
+    "_wmi",
+    "awscrt",
+    "backports",
+    "brotli",
+    "brotlicffi",
+    "certifi",
+}
+"""Parts of a later Python than this one may be, and packages that others would use if they were in
+the image."""
+WAITING = {
+    "_bz2",
+    "_lzma",
+    "asyncio",
+    "boto3",
+    "html.parser",
+    "importlib.metadata",
+    "multiprocessing",
+    "pi_heif",
+    "PIL",
+    "s3transfer",
+    "zipfile",
+}
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +95,11 @@ def registry(network: Network) -> Iterator[str]:
 
 
 def test_size(inspected: dict[str, object]) -> None:
-    """The image has at most 260 MB."""
+    """The image has at most 190 MB."""
     size = inspected["Size"]
 
     assert isinstance(size, int)
-    assert size <= 260 * MEGABYTE
+    assert size <= 190 * MEGABYTE
 
 
 def test_label(inspected: dict[str, object]) -> None:
@@ -99,6 +146,30 @@ def test_bytecode_is_there_for_every_module(
     )
 
     assert start_function().run("python3", "-c", program) == ""
+
+
+def test_init_imports_no_package_that_is_not_on_the_list(image: str) -> None:
+    """What the image imports until its first poll: one more is a decision, not an accident."""
+    imported = {one.name.partition(".")[0] for one in list_imports(image)}
+
+    assert imported - sys.stdlib_module_names - INTERNALS == ALLOWED
+
+
+def test_init_imports_none_of_what_the_first_jpeg_can_do_without(image: str) -> None:
+    """Whole packages, and modules of the standard library, that come when something needs them."""
+    imported = {one.name for one in list_imports(image)}
+
+    assert imported & WAITING == set()
+
+
+def test_the_models_are_those_of_the_locked_botocore(
+    start_function: Callable[..., FunctionContainer],
+) -> None:
+    """The image serves the very models that the tests compare with botocore's own."""
+    stored = start_function().run("base64", "-w0", "/var/task/handler/aws/models")
+
+    models = marshal.loads(zlib.decompress(base64.b64decode(stored)))  # noqa: S302 - our own file
+    assert models == trim_models()
 
 
 def test_push_makes_a_single_platform_manifest(

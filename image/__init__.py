@@ -1,0 +1,1 @@
+"""How the image starts: built into it, and run nowhere else."""
