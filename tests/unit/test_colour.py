@@ -19,7 +19,7 @@ from imaging.pipeline import render
 from imaging.plan import PlannedRendition, make_plan
 from imaging.reading import read_header
 from imaging.specs import Colour, Fit, RenditionSpec
-from tests.photos import cmyk_jpeg, grey_jpeg, icc_profile, jpeg, scene, tiff
+from tests.photos import cmyk_jpeg, grey_jpeg, heic, icc_profile, jpeg, scene, tiff
 
 KEEP = pyvips.enums.ForeignKeep.ICC
 Values = npt.NDArray[np.uint8]
@@ -283,6 +283,17 @@ def test_an_avif_that_numbers_call_display_p3(transfer: int) -> None:
     data = cicp_avif(RGB, 12, transfer)
     assert read_cicp(lambda at, n: data[at : at + n]) == Cicp(primaries=12, transfer=transfer)
     assert_close(colours_of(rendered(data)), converted(held_by(data), "RGB", P3, SRGB))
+
+
+def test_a_heic_that_numbers_call_display_p3() -> None:
+    """Its tag is read as an AVIF's is."""
+    data = heic(320, 240, icc=None)
+    at = data.index(b"colrnclx") + 8
+    wide = data[:at] + struct.pack(">HH", 12, 13) + data[at + 4 :]
+    plain, converted_too = (rendered(each) for each in (data, wide))
+    tagged_plain = tagged(plain, P3).icc_transform("srgb", embedded=True)
+    assert (converted_too - tagged_plain).abs().avg() < 0.5
+    assert (converted_too - plain).abs().avg() > 3
 
 
 def test_an_avif_that_numbers_call_srgb() -> None:
