@@ -105,6 +105,7 @@ class Stack:
             "Fn::Equals": lambda of: self._resolved(of[0]) == self._resolved(of[1]),
             "Fn::Not": lambda of: not self._resolved(of[0]),
             "Fn::And": lambda of: all(map(self._resolved, of)),
+            "Fn::Or": lambda of: any(map(self._resolved, of)),
             "Fn::FindInMap": self._find_in_map,
             "Fn::Sub": self._sub,
             "Fn::Split": lambda of: self._resolved(of[1]).split(of[0]),

@@ -194,7 +194,7 @@ def test_the_template_fits_a_request() -> None:
 
 def test_buckets_that_are_one_are_refused() -> None:
     """The template has CloudFormation refuse a destination that is the source."""
-    (rule,) = template_with({"SourceBucket": "a", "DestinationBucket": "a"})["Rules"].values()
+    rule = template_with({"SourceBucket": "a", "DestinationBucket": "a"})["Rules"]["TwoBuckets"]
 
     assert rule["Assertions"][0]["Assert"] == {
         "Fn::Not": [{"Fn::Equals": [{"Ref": "SourceBucket"}, {"Ref": "DestinationBucket"}]}]
