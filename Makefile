@@ -22,6 +22,7 @@ RIE ?= $(or $(wildcard $(HOME)/.aws-lambda-rie/aws-lambda-rie),$(EMULATOR))
 # Tools that pin what this project pins otherwise have environments of their own.
 SAM := .cache/sam/bin/sam
 MINISTACK := .cache/ministack/bin/ministack
+PIP_AUDIT := .cache/audit/bin/pip-audit
 
 export DOCKER IMAGE RIE MINISTACK
 export RENDITIONS_IMAGE := $(IMAGE)
@@ -62,6 +63,7 @@ lock: $(READY) ## Renew the locks from pyproject.toml.
 	  --output-file requirements/emulator.lock
 	$(LOCK) --python-version 3.11 requirements/deploy.in --output-file requirements/deploy.lock
 	$(LOCK) --python-version 3.11 requirements/stack.in --output-file requirements/stack.lock
+	$(LOCK) --python-version 3.11 requirements/audit.in --output-file requirements/audit.lock
 
 .PHONY: clean
 clean: ## Remove everything that make made here.
@@ -124,6 +126,10 @@ lint-deploy: $(READY) $(SAM) ## Check deploy/template.yaml with AWS's own tools.
 # Named in full: sam takes AWS's region from it, and would else look for a profile.
 	@SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=eu-west-1 $(SAM) validate --lint --template deploy/template.yaml
 
+.PHONY: audit
+audit: $(READY) $(PIP_AUDIT) ## Ask for known vulnerabilities of what the image holds.
+	@$(PY) -m scripts.audit $(PIP_AUDIT) requirements/image.lock
+
 .PHONY: types
 types: $(READY) ## Check types.
 	@$(VENV)/bin/mypy .
@@ -167,10 +173,19 @@ engine:
 ##@ Ship it
 
 .PHONY: image
-image: ## Build the Lambda image (PLATFORM=linux/amd64 or linux/arm64, IMAGE=name:tag).
+image: ## Build the Lambda image (PLATFORM=linux/amd64 or linux/arm64, IMAGE=name:tag, BASE=image).
 # Lambda takes a single-platform manifest: an attestation would turn the push into an index.
 	BUILDX_NO_DEFAULT_ATTESTATIONS=1 DOCKER_BUILDKIT=1 \
-	  $(DOCKER) build --platform $(PLATFORM) --tag $(IMAGE) .
+	  $(DOCKER) build --platform $(PLATFORM) $(if $(BASE),--build-arg 'BASE=$(BASE)') --tag $(IMAGE) .
+
+.PHONY: sbom
+sbom: $(READY) image ## Write the image's bill of materials to build/sbom.cdx.json.
+	@$(PY) -m scripts.inventory '$(IMAGE)' --output build/sbom.cdx.json
+	@echo build/sbom.cdx.json
+
+.PHONY: licences
+licences: $(READY) image ## Write docs/licences.md from what is in the image.
+	@$(PY) -m scripts.inventory '$(IMAGE)' --licences --output docs/licences.md
 
 .PHONY: push
 push: $(READY) image ## Push the image to ECR=<account>.dkr.ecr.<region>.amazonaws.com/<repo>.
@@ -200,7 +215,8 @@ destroy: $(READY) ## Delete STACK=name; its buckets stay.
 
 $(SAM): requirements/deploy.lock
 $(MINISTACK): requirements/stack.lock
-$(SAM) $(MINISTACK): | $(READY)
+$(PIP_AUDIT): requirements/audit.lock
+$(SAM) $(MINISTACK) $(PIP_AUDIT): | $(READY)
 	@echo "preparing $@ from $<"
 	@rm -rf $(patsubst %/bin,%,$(@D))
 	@$(PYTHON) -m venv $(patsubst %/bin,%,$(@D))

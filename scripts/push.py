@@ -2,7 +2,8 @@
 
 `python -m scripts.push IMAGE HOST/REPOSITORY[:TAG]`: where the host is an Amazon ECR one, the
 repository is created if it is missing and Docker is logged in, with the credentials that the AWS
-tools use. Ends with the reference by digest that a deployment should name.
+tools use. The image's bill of materials is attached as a referrer: the tag stays one manifest. Ends
+with the reference by digest that a deployment should name.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import os
 import re
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import boto3
+
+from scripts.inventory import InventoryError, bill_of_materials, components, look
+from scripts.referrers import CYCLONEDX, Descriptor, RegistryError, Repository, attach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,47 +104,52 @@ def ecr_credentials(ecr: Any) -> Credentials:  # noqa: ANN401 - boto3 makes the 
     return Credentials(user=user, password=password)
 
 
-def check_manifest(target: Target, credentials: Credentials | None = None) -> str:
-    """Reads from the registry what the tag names and returns its digest.
+def repository_of(target: Target, credentials: Credentials | None = None) -> Repository:
+    """Returns the target's repository."""
+    scheme = "http" if LOOPBACK.fullmatch(target.host) else "https"
+    headers = {}
+    if credentials is not None:
+        pair = f"{credentials.user}:{credentials.password}".encode()
+        headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+    return Repository(f"{scheme}://{target.host}", target.repository, headers)
+
+
+def check_manifest(target: Target, credentials: Credentials | None = None) -> Descriptor:
+    """Reads from the registry what the tag names and returns its descriptor.
 
     Raises:
         PushError: It is not the manifest of one image for one platform, the only kind that Lambda
             takes.
     """
-    scheme = "http" if LOOPBACK.fullmatch(target.host) else "https"
-    request = urllib.request.Request(  # noqa: S310 - the scheme is one of the two above
-        f"{scheme}://{target.host}/v2/{target.repository}/manifests/{target.tag}",
-        headers={"Accept": ", ".join(MANIFESTS + INDEXES)},
-    )
-    if credentials is not None:
-        pair = f"{credentials.user}:{credentials.password}".encode()
-        request.add_header("Authorization", f"Basic {base64.b64encode(pair).decode()}")
     try:
-        with urllib.request.urlopen(request) as answer:  # noqa: S310 - as above
-            manifest = json.load(answer)
-            digest = answer.headers["Docker-Content-Digest"]
-            kind = manifest.get("mediaType") or answer.headers.get_content_type()
-    except urllib.error.HTTPError as error:
-        error.close()
-        message = f"The registry answered {error.code} when asked for the manifest of {target}"
+        found = repository_of(target, credentials).manifest(target.tag, *MANIFESTS, *INDEXES)
+    except RegistryError as error:
+        message = f"{target}: {error}"
         raise PushError(message) from error
+    if found is None:
+        message = f"{target}: there is no such manifest in the registry"
+        raise PushError(message)
+    descriptor, body = found
+    kind = json.loads(body).get("mediaType") or descriptor.media_type
     if kind not in MANIFESTS:
         message = (
             f"Expected a single-platform manifest at {target} but received {kind}, which Lambda "
             "refuses: build without attestations (make image does)"
         )
         raise PushError(message)
-    return str(digest)
+    return descriptor
 
 
 def push(image: str, target: Target) -> str:
-    """Pushes a local image and returns the digest under which the registry has it.
+    """Pushes a local image with its bill of materials, and returns the digest of the image.
 
     Raises:
-        PushError: Lambda would refuse what is there now.
+        PushError: Lambda would refuse what is there now, or the document could not be attached.
+        InventoryError: Something in the image has a licence that is not accepted.
         subprocess.CalledProcessError: Docker could not tag, log in or push; it has said why.
     """
     docker = os.environ.get("DOCKER", "docker")
+    made = components(look(image))
     credentials = None
     if found := ECR_HOST.fullmatch(target.host):
         ecr = boto3.client("ecr", region_name=found["region"])
@@ -155,7 +162,15 @@ def push(image: str, target: Target) -> str:
         )
     subprocess.run([docker, "tag", image, str(target)], check=True)
     subprocess.run([docker, "push", "--quiet", str(target)], check=True)
-    return check_manifest(target, credentials)
+    descriptor = check_manifest(target, credentials)
+    document = json.dumps(bill_of_materials(str(target), made)).encode()
+    try:
+        attach(repository_of(target, credentials), descriptor, document, CYCLONEDX)
+    except RegistryError as error:
+        message = f"The image is there, its bill of materials is not: {error}"
+        raise PushError(message) from error
+    # Still one manifest under the tag, with the document beside it.
+    return check_manifest(target, credentials).digest
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -167,7 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         target = parse_target(options.target)
         digest = push(options.image, target)
-    except PushError as error:
+    except (PushError, InventoryError) as error:
         print(f"push: {error}", file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as error:

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 
 import docker
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import HttpWaitStrategy
 
 from handler.aws.trim import trim_models
-from scripts import push
+from scripts import inventory, push, referrers
 from scripts.imports import list_imports
-from tests.container.emulator import HERE, ensure_image
+from tests.container.emulator import HERE, ROOT, ensure_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -218,3 +220,54 @@ def test_push_refuses_an_index(image: str, registry: str) -> None:
 
     with pytest.raises(push.PushError, match=r"manifest\.list"):
         push.check_manifest(target)
+
+
+def test_the_bill_of_materials_is_a_referrer(image: str, registry: str) -> None:
+    """What `make push` attaches refers to the image, and is found by the image's digest."""
+    target = push.parse_target(f"{registry}/team/described:1")
+
+    digest = push.push(image, target)
+    again = push.push(image, target)
+
+    repository = push.repository_of(target)
+    assert again == digest
+    listed = repository.manifest(digest.replace(":", "-"), referrers.INDEX)
+    assert listed is not None
+    (entry,) = json.loads(listed[1])["manifests"]
+    assert entry["artifactType"] == referrers.CYCLONEDX
+    found = repository.manifest(entry["digest"], referrers.MANIFEST)
+    assert found is not None
+    referrer = json.loads(found[1])
+    assert referrer["subject"]["digest"] == digest
+    (layer,) = referrer["layers"]
+    with urllib.request.urlopen(
+        f"http://{registry}/v2/team/described/blobs/{layer['digest']}"
+    ) as answer:
+        document = json.load(answer)
+    assert document["bomFormat"] == "CycloneDX"
+    assert document["metadata"]["component"]["name"] == str(target)
+
+
+def test_the_bill_of_materials(image: str) -> None:
+    """It is of CycloneDX's schema, and names what was locked, what is in wheels, and Debian's."""
+    made = inventory.components(inventory.look(image))
+
+    document = inventory.bill_of_materials(image, made)
+
+    errors = JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(document))
+    assert errors is None
+    named = {(one.kind, one.name): one for one in made}
+    locked = dict(
+        re.findall(
+            r"^([a-z0-9-]+)==(\S+)", (ROOT / "requirements/image.lock").read_text(), re.MULTILINE
+        )
+    )
+    assert {name: named["python", name].version for name in locked} == locked
+    assert {("library", "libvips"), ("library", "libde265"), ("debian", "libc6")} <= named.keys()
+
+
+def test_the_licences_page_is_that_of_the_image(image: str) -> None:
+    """docs/licences.md is what `make licences` would write."""
+    made = inventory.components(inventory.look(image))
+
+    assert inventory.licences_page(made) == (ROOT / "docs/licences.md").read_text()
