@@ -124,6 +124,7 @@ _RENDITION_KEYS: Final[Mapping[str, Callable[[object], object]]] = {
     "format": _formats,
     "quality": _quality,
     "max_bytes": _integer,
+    "animated": _boolean,
     "progressive": _boolean,
     "without_enlargement": _boolean,
     "background": _colour,

@@ -29,6 +29,7 @@ class OutputFormat(StrEnum):
     WEBP = "webp"
     AVIF = "avif"
     PNG = "png"
+    GIF = "gif"
 
     @property
     def content_type(self) -> str:
@@ -48,8 +49,13 @@ class OutputFormat(StrEnum):
                 return 16_383
             case OutputFormat.AVIF:
                 return 16_384
-            case OutputFormat.PNG:
+            case OutputFormat.PNG | OutputFormat.GIF:
                 return 65_535
+
+    @property
+    def can_move(self) -> bool:
+        """Whether libvips writes several frames of it."""
+        return self in {OutputFormat.WEBP, OutputFormat.GIF}
 
     @property
     def has_alpha(self) -> bool:

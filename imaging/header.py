@@ -87,6 +87,11 @@ class ImageHeader:
         return self.has_gain_map or (self.cicp is not None and self.cicp.transfer in _HDR_TRANSFERS)
 
     @property
+    def moves(self) -> bool:
+        """Whether its pages are frames, which follow each other in time."""
+        return self.n_pages > 1 and self.format in {InputFormat.GIF, InputFormat.WEBP}
+
+    @property
     def upright(self) -> tuple[int, int]:
         """Width and height once the orientation is applied."""
         if is_sideways(self.orientation):

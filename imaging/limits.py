@@ -23,7 +23,8 @@ class Limits:
     Attributes:
         max_width: Stored columns. JPEG's own maximum is 65,535.
         max_height: Stored rows, of one page.
-        max_pixels: Columns times rows, of one page; 300 million admits a 200 MP phone.
+        max_pixels: Columns times rows, of all frames that are decoded; 300 million admits a
+            200 MP phone.
         max_bands: Channels, alpha included; CMYK with alpha has 5.
         max_bytes: Encoded size.
         max_frames: Pages or animation frames in the file, decoded or not.
@@ -49,12 +50,15 @@ class Limits:
         """Raise OverLimitError when ``size``, in bytes, is too large; before anything is read."""
         self._check("max_bytes", size)
 
-    def check_header(self, header: ImageHeader) -> None:
-        """Raise OverLimitError for the first limit that ``header`` exceeds."""
+    def check_header(self, header: ImageHeader, *, frames: int = 1) -> None:
+        """Raise OverLimitError for the first limit that ``header`` exceeds.
+
+        ``frames`` are to be decoded, and count together.
+        """
         self._check("max_frames", header.n_pages)
         self._check("max_width", header.width)
         self._check("max_height", header.height)
-        self._check("max_pixels", header.width * header.height)
+        self._check("max_pixels", header.width * header.height * frames)
         self._check("max_bands", header.bands)
         if header.format is InputFormat.HEIC:
             # The codec's planes and the interleaved samples that are made of them, both whole.

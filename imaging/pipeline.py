@@ -25,6 +25,7 @@ from imaging.streams import ByteSink
 if TYPE_CHECKING:
     from imaging.gainmap import EncodedGainMap, GainMap
     from imaging.looks import Looks
+    from imaging.moving import Frames
 
 __all__ = ["Rendition", "render"]
 
@@ -42,7 +43,7 @@ class Rendition:
     Attributes:
         planned: What it was to be.
         width: Columns.
-        height: Rows.
+        height: Rows, of one frame.
         size: Encoded bytes.
         quality: The ``Q`` that it was encoded with; None where the format has none.
         gain_map_size: Bytes of them that are the gain map; None without one.
@@ -227,13 +228,15 @@ class _Pictures:
     """
 
     def __init__(self, plan: RenditionPlan, bases: Mapping[Colour, pyvips.Image]) -> None:
-        self._planned = {planned.spec.name: planned for planned in plan.renditions}
-        self._parents = {planned.parent for planned in plan.renditions}
-        self._encoded = Counter(planned.spec.name for planned in plan.renditions)
+        still = [planned for planned in plan.renditions if planned.frames == 1]
+        # Where one spec has both, the one that stands still knows the parent.
+        self._planned = {planned.spec.name: planned for planned in (*plan.renditions, *still)}
+        self._parents = {planned.parent for planned in still}
+        self._encoded = Counter(planned.spec.name for planned in still)
         self._bases = bases
         self._resized: dict[str, pyvips.Image] = {}
         self._cropped: dict[str, pyvips.Image] = {}
-        self._crops: dict[str, Box] = {}
+        self._crops: dict[str, Box | None] = {}
 
     def whole(self, name: str) -> pyvips.Image:
         """Return the picture of the spec ``name`` before it is cropped."""
@@ -256,9 +259,8 @@ class _Pictures:
         if name not in self._cropped:
             planned = self._planned[name]
             resized = self.whole(name)
-            if planned.placement.crop is not None:
-                self._crops[name] = steps.find_crop(resized, planned.placement)
-            image = _crop(resized, planned, self.crop(name))
+            self._crops[name] = steps.find_crop(resized, planned.placement)
+            image = _crop(resized, planned, self._crops[name])
             self._cropped[name] = image.copy_memory() if self._encoded[name] > 1 else image
         return self._cropped[name]
 
@@ -286,6 +288,24 @@ def _finish(image: pyvips.Image, rendition: PlannedRendition) -> pyvips.Image:
     if placement.canvas is not None:
         image = steps.pad(image, placement, spec.background)
     return image
+
+
+def _moving(
+    frames: "Frames", rendition: PlannedRendition, header: ImageHeader, watch: Watch
+) -> pyvips.Image:
+    """Return every frame of ``rendition``, finished, as one strip.
+
+    *Cost*: its frames, in memory beside those of the base.
+    """
+    placement, colour = rendition.placement, rendition.spec.colour
+    resized = [
+        steps.resize(convert(frame, header, colour), placement.width, placement.height)
+        for frame in frames.images
+    ]
+    # What is kept of the first is kept of all: a picture that moves must not jump as well.
+    box = steps.find_crop(resized[0], placement)
+    finished = (_finish(_crop(frame, rendition, box), rendition) for frame in resized)
+    return frames.with_images([watch(frame).copy_memory() for frame in finished]).strip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -402,16 +422,26 @@ def _render(
     open_sink: OpenSink,
     watch: Watch,
 ) -> Iterator[Rendition]:
+    frames: Frames | None = None
     base = _Base(pictures={}, gain_maps={}, warnings=())
-    if plan.base is not None:
+    if plan.frames > 1:
+        # Most photos stand still, and start without it.
+        from imaging.moving import decode_frames
+
+        frames = decode_frames(plan, photo, watch)
+        first = {colour: convert(frames.images[0], plan.header, colour) for colour in plan.colours}
+        base = _Base(pictures=first, gain_maps={}, warnings=())
+    elif plan.base is not None:
         base = _decode(plan, plan.base, photo, watch)
     was_decoded = plan.base is not None
     pictures = _Pictures(plan, base.pictures)
     untold = plan.looks_of
     for rendition in plan.renditions:
         started = time.perf_counter()
-        if rendition.own_pass is None:
-            image = pictures.cropped(rendition.spec.name)
+        if frames is not None and rendition.frames > 1:
+            image = _moving(frames, rendition, plan.header, watch)
+        elif rendition.own_pass is None:
+            image = _finish(pictures.cropped(rendition.spec.name), rendition)
         else:
             if was_decoded:
                 photo.rewind()
@@ -421,7 +451,7 @@ def _render(
             with photo.decoding():
                 image = convert(image, plan.header, rendition.spec.colour)
             image = _crop(image, rendition, rendition.placement.crop)
-        image = _finish(image, rendition)
+            image = _finish(image, rendition)
         image = steps.keep_metadata(image, plan.header, rendition.spec.metadata)
         if rendition.own_pass is None:
             gain_map = _gain_map_of(rendition, base, pictures, plan.header)
@@ -437,8 +467,8 @@ def _render(
             untold = None
         yield Rendition(
             planned=rendition,
-            width=image.width,
-            height=image.height,
+            width=rendition.placement.output[0],
+            height=rendition.placement.output[1],
             size=outcome.size,
             quality=outcome.quality,
             gain_map_size=outcome.gain_map_size,

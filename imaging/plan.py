@@ -59,7 +59,7 @@ class PlannedRendition:
         spec: What was asked.
         placement: Where the pixels go, reckoned from the original's dimensions, never from the
             parent's: rounding twice moves the picture.
-        parent: The rendition whose pixels it is made from; None for the base.
+        parent: The rendition whose pixels it is made from; None for the base, and for the frames.
         format: What it is encoded to.
         quality: ``Q``; None where the format has none.
         keeps_gain_map: Whether the photo's gain map is stored with it.
@@ -67,6 +67,7 @@ class PlannedRendition:
             lower.
         own_pass: How the photo is decoded for this rendition alone, row by row into its encoder;
             None where it is made from the base or from its parent.
+        frames: 1, or as many as the photo has where all of them are kept.
     """
 
     spec: RenditionSpec
@@ -77,11 +78,15 @@ class PlannedRendition:
     max_bytes: int | None = None
     own_pass: Load | None = None
     keeps_gain_map: bool = False
+    frames: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenditionPlan:
     """One decode, one base in memory, N renditions; what is too large to hold has its own pass.
+
+    Where a rendition moves, every frame is decoded, and held at the size of the base. Those beside
+    it that do not move are made from the first frame, as of any photo.
 
     Attributes:
         header: The photo's.
@@ -113,6 +118,11 @@ class RenditionPlan:
             )
         )
 
+    @property
+    def frames(self) -> int:
+        """How many frames are decoded and held: 1, or all of a photo that moves."""
+        return max(rendition.frames for rendition in self.renditions)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as plain data, for printing."""
         return asdict(self)
@@ -127,6 +137,7 @@ class RenditionPlan:
         made = (
             f"{rendition.spec.name} {rendition.placement.width}x{rendition.placement.height} "
             f"{rendition.format.value}"
+            + (f" x {rendition.frames}" if rendition.frames > 1 else "")
             + (f" of {rendition.parent}" if rendition.parent else "")
             + (" in a pass of its own" if rendition.own_pass else "")
             for rendition in self.renditions
@@ -135,7 +146,7 @@ class RenditionPlan:
         return ", ".join([*load, base]) + ": " + ", ".join(made)
 
 
-def _source_format(header: ImageHeader) -> OutputFormat:
+def _source_format(spec: RenditionSpec, header: ImageHeader) -> OutputFormat:
     """Return the photo's own format, or the one that comes closest among those that can be made."""
     match header.format:
         case InputFormat.JPEG:
@@ -144,6 +155,8 @@ def _source_format(header: ImageHeader) -> OutputFormat:
             return OutputFormat.WEBP
         case InputFormat.AVIF:
             return OutputFormat.AVIF
+        case InputFormat.GIF if spec.animated and header.moves:
+            return OutputFormat.GIF
         case InputFormat.PNG | InputFormat.GIF:
             return OutputFormat.PNG
         case InputFormat.TIFF | InputFormat.HEIC:
@@ -153,7 +166,11 @@ def _source_format(header: ImageHeader) -> OutputFormat:
 
 def _outputs(spec: RenditionSpec, header: ImageHeader) -> list[OutputFormat]:
     """Return what ``spec`` is encoded to; once, where the photo's own format is named too."""
-    return list(dict.fromkeys(output or _source_format(header) for output in spec.formats))
+    return list(dict.fromkeys(output or _source_format(spec, header) for output in spec.formats))
+
+
+def _frames(spec: RenditionSpec, output: OutputFormat, header: ImageHeader) -> int:
+    return header.n_pages if spec.animated and output.can_move and header.moves else 1
 
 
 def _shrinks_to(side: int, shrink: int, target: int) -> bool:
@@ -250,10 +267,10 @@ def _parents(
     return parents
 
 
-def _writing_order(planned: PlannedRendition) -> tuple[bool, int]:
-    """Put what takes long last, so that a photo can be shown early: AVIF, and what is large."""
+def _writing_order(planned: PlannedRendition) -> tuple[bool, int, int]:
+    """Put what takes long last, so that a photo can be shown early: AVIF, frames, what is large."""
     width, height = planned.placement.output
-    return planned.format is OutputFormat.AVIF, width * height
+    return planned.format is OutputFormat.AVIF, planned.frames, width * height
 
 
 def _keeps_gain_map(
@@ -328,10 +345,15 @@ def make_plan(
     Raises:
         OverLimitError: The header exceeds one of ``limits``.
     """
-    limits.check_header(header)
+    outputs = {spec.name: _outputs(spec, header) for spec in specs}
+    frames = {
+        (spec.name, output): _frames(spec, output, header)
+        for spec in specs
+        for output in outputs[spec.name]
+    }
+    limits.check_header(header, frames=max(frames.values()))
     width, height = header.upright
     focal, warnings = _focal_point(specs, focal_point)
-    outputs = {spec.name: _outputs(spec, header) for spec in specs}
     placements = {
         spec.name: place(
             width,
@@ -363,12 +385,13 @@ def make_plan(
         )
     }
     held = [spec for spec in specs if spec.name not in apart]
-    parents = _parents(held, placements)
+    still = {name for (name, _), count in frames.items() if count == 1}
+    parents = _parents([spec for spec in held if spec.name in still], placements)
     planned = [
         PlannedRendition(
             spec=spec,
             placement=placements[spec.name],
-            parent=parents.get(spec.name),
+            parent=parents.get(spec.name) if frames[spec.name, output] == 1 else None,
             format=output,
             quality=(quality := spec.quality_of(output)),
             max_bytes=None if quality is None else spec.max_bytes,
@@ -376,6 +399,7 @@ def make_plan(
                 _load(header, (placement.width, placement.height)) if spec.name in apart else None
             ),
             keeps_gain_map=_keeps_gain_map(spec, output, placement, header),
+            frames=frames[spec.name, output],
         )
         for spec in specs
         for placement in (placements[spec.name],)

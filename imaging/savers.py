@@ -10,6 +10,7 @@ __all__ = ["saver"]
 # What each setting costs and saves: docs/adr/0007-encoder-settings.md.
 _AVIF_EFFORT: Final = 0
 _WEBP_EFFORT: Final = 2
+_GIF_EFFORT: Final = 1
 _OPTIMISED_PIXELS: Final = 1 << 17
 """Up to here a JPEG gets Huffman tables of its own. Above, they save 1 to 3 % for twice the CPU,
 and all of its coefficients would have to be held."""
@@ -39,5 +40,7 @@ def saver(
             return "heifsave_target", options | {"effort": _AVIF_EFFORT, "compression": "av1"}
         case OutputFormat.PNG:
             return "pngsave_target", options
+        case OutputFormat.GIF:
+            return "gifsave_target", options | {"effort": _GIF_EFFORT}
         case _:
             assert_never(planned.format)

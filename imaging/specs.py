@@ -42,8 +42,9 @@ DEFAULT_QUALITY: Final = {
     OutputFormat.WEBP: 82,
     OutputFormat.AVIF: 60,
     OutputFormat.PNG: None,
+    OutputFormat.GIF: None,
 }
-"""``Q`` where a spec names none; PNG is lossless."""
+"""``Q`` where a spec names none; PNG and GIF have no quality."""
 
 HDR_SIDE: Final = 1024
 """Below, a gain map would cost more than it shows; pixels of the longer side."""
@@ -143,7 +144,8 @@ class RenditionSpec:
         sharpen: Standard deviation, in pixels, of the mask that the rendition is sharpened with;
             None for not at all.
         formats: What to encode to, each once; None for the photo's own format, where that can be
-            made (GIF becomes PNG; TIFF and HEIC become JPEG, or PNG where they have alpha).
+            made (GIF becomes PNG, unless it is to move; TIFF and HEIC become JPEG, or PNG where
+            they have alpha).
         quality: 1 to 100, for every format or for each that is named; :data:`DEFAULT_QUALITY`
             elsewhere.
         max_bytes: Encoded bytes at most: a rendition that is larger is encoded again at the best
@@ -153,6 +155,8 @@ class RenditionSpec:
             ``contain`` still fills the box with background.
         background: Red, green and blue, 0 to 255, under transparent pixels where the format has no
             alpha, and around the photo with ``contain``.
+        animated: Keep every frame of a GIF or WebP that moves, in those formats that can; the first
+            otherwise.
         progressive: JPEG: the whole picture appears at once, coarse at first, and takes fewer bytes
             for more work.
         metadata: What the rendition tells about its photo.
@@ -176,6 +180,7 @@ class RenditionSpec:
     max_bytes: int | None = None
     without_enlargement: bool = True
     background: tuple[int, int, int] = (255, 255, 255)
+    animated: bool = False
     progressive: bool = False
     metadata: Metadata = Metadata.COPYRIGHT
     colour: Colour = Colour.SRGB
@@ -206,6 +211,12 @@ class RenditionSpec:
         listed = [output.value if output else SOURCE_FORMAT for output in self.formats]
         yield "format", once, "one format or more, each once", listed
         interlaced = not self.progressive or bool({OutputFormat.JPEG, None} & set(self.formats))
+        moving = not self.animated or any(
+            output is None or output.can_move for output in self.formats
+        )
+        yield "animated", moving, "format to name webp, gif or source", listed
+        tagged = self.colour is Colour.SRGB or OutputFormat.GIF not in self.formats
+        yield "colour", tagged, "'srgb' for gif, which holds no profile", self.colour.value
         yield "progressive", interlaced, "format to name jpeg", listed
         mapped = self.hdr is not Hdr.KEEP or bool({OutputFormat.JPEG, None} & set(self.formats))
         yield "hdr", mapped, "format to name jpeg", listed

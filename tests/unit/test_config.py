@@ -73,6 +73,18 @@ def test_the_default_file_makes_five() -> None:
         ),
         ('[[renditions]]\nname = "a"\nsharpen = 11', "sharpen: expected a number from 0.1 to 10"),
         ('[[renditions]]\nname = "a"\nsharpen = true', "sharpen: expected a number but received"),
+        (
+            '[[renditions]]\nname = "a"\nformat = "gif"\ncolour = "source"',
+            "colour: expected 'srgb' for gif, which holds no profile but received 'source'",
+        ),
+        (
+            '[[renditions]]\nname = "a"\nanimated = true',
+            "animated: expected format to name webp, gif or source but received ['jpeg']",
+        ),
+        (
+            '[[renditions]]\nname = "a"\nformat = "webp"\nprogressive = true',
+            "progressive: expected format to name jpeg but received ['webp']",
+        ),
         ('[[renditions]]\nname = "a"\nbackground = "white"', "background: expected a colour"),
         ('[[renditions]]\nname = "A/b"', "name: expected text that matches"),
         ("[[renditions]]\nwidth = 3", "rendition 1: name: expected text but received nothing"),

@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from collections.abc import Sequence
 from contextlib import suppress
 
 import pytest
@@ -51,11 +52,17 @@ def inflated(png: bytes) -> bytes:
     return text
 
 
-def encoded(data: bytes, metadata: Metadata) -> dict[OutputFormat, bytes]:
+# GIF holds no metadata.
+HOLDING = [output for output in OutputFormat if output is not OutputFormat.GIF]
+
+
+def encoded(
+    data: bytes, metadata: Metadata, outputs: Sequence[OutputFormat] = HOLDING
+) -> dict[OutputFormat, bytes]:
     """Return the bytes of one rendition of each output format, and a PNG's texts inflated."""
     specs = [
         RenditionSpec(name=output.value, width=100, formats=(output,), metadata=metadata)
-        for output in OutputFormat
+        for output in outputs
     ]
     sinks: dict[OutputFormat, MemorySink] = {}
 
@@ -78,7 +85,7 @@ def test_nothing_private_is_in_the_bytes_of_any_output(
 ) -> None:
     """Position, serial numbers, maker notes, thumbnails and places are nowhere in the output."""
     data, private = private_photo(photo_format)
-    for output, made in encoded(data, metadata).items():
+    for output, made in encoded(data, metadata, list(OutputFormat)).items():
         leaked = [name for name, marker in private.items() if marker in made]
         assert not leaked, output
         assert len(made) > 100

@@ -1,0 +1,92 @@
+"""Photos that move: every frame decoded once, each on its own, and put together again."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import pyvips
+
+from imaging import steps
+from imaging.bridge import OpenPhoto
+from imaging.fields import field_names
+from imaging.geometry import is_sideways
+from imaging.plan import RenditionPlan
+
+__all__ = ["Frames", "decode_frames"]
+
+# What libvips says of all frames together, and of none of them.
+_STRIP_FIELDS: Final = frozenset(
+    {"page-height", "n-pages", "delay", "loop", "gif-delay", "gif-loop"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frames:
+    """The frames of one picture, in the order in which they are shown.
+
+    Attributes:
+        images: One for each frame, in memory, all of one size.
+        delays_ms: For how long each is shown.
+        loop: How often all of them are; 0 for ever.
+    """
+
+    images: tuple[pyvips.Image, ...]
+    delays_ms: tuple[int, ...]
+    loop: int
+
+    def with_images(self, images: Sequence[pyvips.Image]) -> "Frames":
+        """Return what shows ``images`` instead, at the same pace."""
+        return replace(self, images=tuple(images))
+
+    def strip(self) -> pyvips.Image:
+        """Return the frames below each other, as libvips' savers want them."""
+        first = self.images[0]
+        strip = pyvips.Image.arrayjoin(list(self.images), across=1)
+        strip = strip.copy(interpretation=first.interpretation)
+        strip.set_type(pyvips.GValue.gint_type, "page-height", first.height)
+        strip.set_type(pyvips.GValue.array_int_type, "delay", list(self.delays_ms))
+        strip.set_type(pyvips.GValue.gint_type, "loop", self.loop)
+        return strip
+
+
+def _delays_ms(strip: pyvips.Image, frames: int) -> tuple[int, ...]:
+    delays = strip.get("delay") if strip.get_typeof("delay") else []
+    known = [int(delay) for delay in delays] if isinstance(delays, list) else []
+    return tuple((known + [0] * frames)[:frames])
+
+
+def decode_frames(
+    plan: RenditionPlan, photo: OpenPhoto, watch: Callable[[pyvips.Image], pyvips.Image]
+) -> Frames:
+    """Return every frame, upright, in the photo's own colours, at the size of the base.
+
+    Each is resized on its own: resized as one strip, frames would bleed into their neighbours.
+
+    *Cost*: one decode; one frame at its full size, and all frames at the base's. Evaluated as one
+    lazy picture instead, 400 frames of 640 x 480 took 2.3 GB where this takes 150 MB.
+
+    Raises:
+        CorruptPhotoError: A frame cannot be decoded.
+        SourceError: The bytes cannot be read to their end.
+    """
+    header, base = plan.header, plan.base
+    assert base is not None  # noqa: S101 - what moves is never made in a pass of its own
+    columns, rows = base[::-1] if is_sideways(header.orientation) else base
+    images = []
+    strip = photo.load(access="sequential", fail_on="truncated", n=-1)
+    with photo.decoding():
+        for at in range(header.n_pages):
+            frame = strip.crop(0, at * header.height, header.width, header.height)
+            frame = steps.resize(frame, columns, rows)
+            # Now: a sequential image gives up its rows once, from the top.
+            frame = steps.upright(watch(frame).copy_memory())
+            for field in _STRIP_FIELDS.intersection(field_names(frame)):
+                frame.remove(field)
+            images.append(frame)
+    photo.drain()
+    loop = strip.get("loop") if strip.get_typeof("loop") else 0
+    return Frames(
+        images=tuple(images),
+        delays_ms=_delays_ms(strip, header.n_pages),
+        loop=loop if isinstance(loop, int) else 0,
+    )
