@@ -1,11 +1,12 @@
 """The Lambda function: init once, then one call per event."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from handler.batch import process_items
+from handler.ending import deadline_of
 from handler.events.objects import ObjectEvent
 from handler.events.shapes import is_http, open_envelope
 from handler.metrics import PhotoLog
@@ -13,8 +14,10 @@ from handler.outcome import tell
 from handler.process import process
 from handler.report import JobReport
 from handler.s3.client import make_client
-from handler.settings import Settings, read_settings
+from handler.s3.requests import Requests
+from handler.settings import read_settings
 from imaging.runtime import configure_libvips
+from imaging.specs import RenditionSpec
 
 __all__ = ["lambda_handler"]
 
@@ -48,11 +51,12 @@ def lambda_handler(event: Mapping[str, Any], context: object) -> Any:  # noqa: A
         # At once: should Lambda end the invocation, what was done is known.
         _photo_log.photo(report, request_id)
 
+    requests = Requests(_client, deadline_of(context))
     # In the invocation, not at init: the runtime client may fork after init.
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="upload") as executor:
 
-        def make(record: ObjectEvent, settings: Settings) -> JobReport:
-            return process(record, settings, _client, executor)
+        def make(record: ObjectEvent, specs: Sequence[RenditionSpec] | None = None) -> JobReport:
+            return process(record, _settings, requests, executor, specs)
 
         if is_http(event):
             from handler.ondemand.respond import respond
@@ -60,6 +64,6 @@ def lambda_handler(event: Mapping[str, Any], context: object) -> Any:  # noqa: A
             return respond(event, _settings, _client, make, done)
         envelope = open_envelope(event, _settings.job_attributes)
         reports = process_items(
-            envelope, lambda record: tell(make(record, _settings), _settings, _client), done
+            envelope, lambda record: tell(make(record), _settings, _client), done
         )
         return envelope.answer(reports)

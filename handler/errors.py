@@ -6,17 +6,29 @@ from typing import ClassVar
 from imaging.errors import ConfigError, RejectedPhotoError, RenditionsError, SinkError, SourceError
 
 __all__ = [
-    "AccessDeniedError",
+    "ArchivedError",
     "CompletionError",
+    "ConditionFailedError",
+    "DestinationAccessDeniedError",
+    "DestinationBucketMissingError",
+    "DestinationError",
+    "DestinationKeyDeniedError",
     "Disposition",
     "EventError",
     "InvocationError",
     "KeyTooLongError",
+    "KnownRejectionError",
     "LoopError",
+    "NotModifiedError",
+    "ObjectMissingError",
+    "PoisonPhotoError",
     "QuarantineError",
     "RequestError",
     "SettingsError",
+    "SourceAccessDeniedError",
+    "SourceBucketMissingError",
     "SourceChangedError",
+    "SourceKeyDeniedError",
     "StorageError",
     "disposition_of",
 ]
@@ -26,6 +38,8 @@ class Disposition(StrEnum):
     """What became of one record."""
 
     WRITTEN = "written"
+    UNCHANGED = "unchanged"
+    REMOVED = "removed"
     IGNORED = "ignored"
     SUPERSEDED = "superseded"
     REJECTED = "rejected"
@@ -62,10 +76,52 @@ class SourceChangedError(RenditionsError):
     code = "superseded"
 
 
-class AccessDeniedError(SourceError):
+class NotModifiedError(RenditionsError):
+    """The object is the version that the caller has already; never leaves this package."""
+
+    code = "not-modified"
+
+
+class KnownRejectionError(RejectedPhotoError):
+    """This version was rejected before, under the very same configuration.
+
+    Args:
+        code: The code that it was rejected with, which is this one's too.
+    """
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"Expected another photo but received one that was rejected as {code}")
+        self.code = code  # type: ignore[misc]  # of the one instance
+
+
+class ArchivedError(RejectedPhotoError):
+    """The photo is in an archive; once it is restored, a job brings it."""
+
+    code = "archived"
+
+
+class PoisonPhotoError(RejectedPhotoError):
+    """The photo ended the process that decoded it, twice."""
+
+    code = "poison"
+
+
+class SourceAccessDeniedError(SourceError):
     """S3 refuses to hand the photo over; once the policy is mended, another attempt succeeds."""
 
     code = "source-access-denied"
+
+
+class SourceKeyDeniedError(SourceError):
+    """KMS refuses to decrypt the photo."""
+
+    code = "source-kms-denied"
+
+
+class SourceBucketMissingError(SourceError):
+    """There is no bucket of the name that the event says."""
+
+    code = "source-bucket-missing"
 
 
 class StorageError(SinkError):
@@ -93,6 +149,40 @@ class RequestError(RenditionsError):
 
     code: ClassVar[str] = "bad-request"
     status: ClassVar[int] = 400
+
+
+class DestinationError(StorageError):
+    """No photo can be stored until somebody mends the destination; a base."""
+
+
+class DestinationAccessDeniedError(DestinationError):
+    """S3 refuses to store a rendition, or to say whether one is there."""
+
+    code = "destination-access-denied"
+
+
+class DestinationKeyDeniedError(DestinationError):
+    """KMS refuses to encrypt a rendition."""
+
+    code = "destination-kms-denied"
+
+
+class DestinationBucketMissingError(DestinationError):
+    """There is no bucket of the name in ``DESTINATION_BUCKET``."""
+
+    code = "destination-bucket-missing"
+
+
+class ConditionFailedError(StorageError):
+    """Another wrote the object in between; whoever asked decides what that means."""
+
+    code = "store-contended"
+
+
+class ObjectMissingError(StorageError):
+    """There is no such object, or upload, in the destination; as above."""
+
+    code = "store-missing"
 
 
 class InvocationError(RenditionsError):

@@ -1,13 +1,16 @@
-"""Object event -> RenditionJob: which photo, which renditions, under which keys; pure."""
+"""Object event -> where its renditions and its record go, and what is stored with them; pure."""
 
 from dataclasses import dataclass
 
 from handler.errors import LoopError
 from handler.events.objects import ObjectEvent
+from handler.lineage import Lineage
+from handler.record import RECORD_EXTENSION, RECORD_NAME, set_digest
 from handler.settings import Settings
+from imaging.formats import OutputFormat
 from imaging.plan import PlannedRendition
 
-__all__ = ["Destination", "destination"]
+__all__ = ["Destination", "asked_digest", "candidate_keys", "destination", "record_key"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +28,66 @@ class Destination:
     headers: dict[str, object]
 
 
+def _key(event: ObjectEvent, name: str, extension: str, settings: Settings) -> str:
+    """Return a destination key.
+
+    Raises:
+        KeyTooLongError: S3 would not take the key.
+        LoopError: Storing it would trigger this function again.
+    """
+    key = settings.key_template.destination(event.key, name, extension)
+    if event.bucket == settings.destination_bucket and key.startswith(settings.source_prefix):
+        raise LoopError(
+            f"Expected a destination that cannot trigger this function again but received "
+            f"s3://{event.bucket}/{key} with SOURCE_PREFIX {settings.source_prefix!r}"
+        )
+    return key
+
+
+def record_key(event: ObjectEvent, settings: Settings) -> str:
+    """Return the key of the photo's record.
+
+    Raises:
+        KeyTooLongError: S3 would not take the key.
+        LoopError: Storing it would trigger this function again.
+    """
+    return _key(event, RECORD_NAME, RECORD_EXTENSION, settings)
+
+
+def candidate_keys(
+    event: ObjectEvent, settings: Settings, *, of_any_format: bool = False
+) -> set[str]:
+    """Return every key that a rendition of the photo could have, whatever its format.
+
+    Args:
+        event: The photo's.
+        settings: Which renditions there are.
+        of_any_format: Only those whose format depends on the photo's own.
+    """
+    return {
+        settings.key_template.destination(event.key, spec.name, output.extension)
+        for spec in settings.config.renditions
+        for wanted in spec.formats
+        if wanted is None or not of_any_format
+        for output in ([wanted] if wanted is not None else OutputFormat)
+    }
+
+
+def asked_digest(settings: Settings) -> str:
+    """Return what changes whenever a photo's set of renditions would be another."""
+    return set_digest(
+        settings.key_template.text,
+        *(
+            f"{wanted}:{spec.digest(output)}"
+            for spec in settings.config.renditions
+            for wanted in spec.formats
+            for output in ([wanted] if wanted is not None else OutputFormat)
+        ),
+    )
+
+
 def destination(
-    event: ObjectEvent, etag: str, rendition: PlannedRendition, settings: Settings
+    event: ObjectEvent, lineage: Lineage, rendition: PlannedRendition, settings: Settings
 ) -> Destination:
     """Return where ``rendition`` of the photo of ``event`` goes.
 
@@ -34,29 +95,17 @@ def destination(
         KeyTooLongError: S3 would not take the key.
         LoopError: Storing it would trigger this function again.
     """
-    key = settings.key_template.destination(
-        event.key, rendition.spec.name, rendition.format.extension
-    )
-    bucket = settings.destination_bucket
-    if event.bucket == bucket and key.startswith(settings.source_prefix):
-        raise LoopError(
-            f"Expected a destination that cannot trigger this function again but received "
-            f"s3://{bucket}/{key} with SOURCE_PREFIX {settings.source_prefix!r}"
-        )
-    lineage = {
-        # User metadata is ASCII; keys are not.
-        "source-key": event.key.encode("ascii", "backslashreplace").decode(),
-        "source-etag": etag.strip('"'),
-        "spec": rendition.spec.digest(rendition.format),
-    }
-    if event.version_id is not None:
-        lineage["source-version"] = event.version_id
     return Destination(
-        bucket=bucket,
-        key=key,
+        bucket=settings.destination_bucket,
+        key=_key(event, rendition.spec.name, rendition.format.extension, settings),
         headers={
             "ContentType": rendition.format.content_type,
             "CacheControl": settings.cache_control,
-            "Metadata": lineage,
+            "Metadata": lineage.metadata()
+            | {
+                # User metadata is ASCII; keys are not.
+                "source-key": event.key.encode("ascii", "backslashreplace").decode(),
+                "spec": rendition.spec.digest(rendition.format),
+            },
         },
     )

@@ -1,25 +1,38 @@
-"""One record: S3 source -> plan -> renditions -> S3 sinks -> report."""
+"""One record: what is there -> S3 source -> plan -> renditions -> S3 sinks -> record -> report."""
 
 import logging
 import time
+from collections.abc import Sequence
 from concurrent.futures import Executor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final, NamedTuple, NoReturn, assert_never
 
-from handler.errors import Disposition, StorageError, disposition_of
-from handler.events.objects import ObjectEvent
-from handler.jobs import destination
+from handler.errors import (
+    Disposition,
+    KnownRejectionError,
+    NotModifiedError,
+    SourceChangedError,
+    StorageError,
+    disposition_of,
+)
+from handler.events.objects import Change, ObjectEvent
+from handler.jobs import asked_digest, destination
+from handler.ledger import Ledger
+from handler.lineage import Lineage, lineage_from_event
 from handler.progress import Progress, Stage, stages_from_spans
+from handler.record import Kept, Record, Verdict, judge, set_digest
 from handler.report import JobReport, RenditionReport
+from handler.s3.requests import Requests
 from handler.s3.sink import S3Sink
 from handler.s3.source import S3Source
 from handler.settings import Settings
 from imaging.bridge import OpenPhoto
-from imaging.errors import RenditionsError
-from imaging.pipeline import render
+from imaging.errors import RejectedPhotoError, RenditionsError
+from imaging.pipeline import Rendition, render
 from imaging.plan import PlannedRendition, make_plan
 from imaging.reading import read_header
+from imaging.specs import RenditionSpec
 
 __all__ = ["process"]
 
@@ -32,10 +45,20 @@ _log = logging.getLogger(__name__)
 def process(
     event: ObjectEvent,
     settings: Settings,
-    client: Any,  # noqa: ANN401 - botocore's
+    requests: Requests,
     executor: Executor,
+    specs: Sequence[RenditionSpec] | None = None,
 ) -> JobReport:
-    """Make and store the renditions of one object; never raises an Exception."""
+    """Make and store the renditions of one object, or remove them; never raises an Exception.
+
+    Args:
+        event: What happened to the object.
+        settings: The settings.
+        requests: Of this invocation.
+        executor: Uploads.
+        specs: Some renditions only, whatever is there already; None for the whole set, as far as
+            it is not there.
+    """
     started = time.perf_counter()
     progress = Progress()
     report = JobReport(
@@ -48,18 +71,26 @@ def process(
         etag=event.etag,
         size=event.size,
     )
-    if event.is_created:
-        try:
-            renditions = _make(event, progress, settings, client, executor)
-            report = replace(report, disposition=Disposition.WRITTEN, renditions=renditions)
-        except Exception as error:  # noqa: BLE001 - one bad record never loses the others
-            disposition, code = disposition_of(error)
-            detail = error.detail if isinstance(error, RenditionsError) else ""
-            report = replace(
-                report, disposition=disposition, code=code, message=str(error), detail=detail
-            )
-            if code == "internal":
-                _log.exception("nobody foresaw this")
+    try:
+        photo = _Photo(event, progress, settings, requests, executor)
+        match event.change:
+            case Change.CREATED:
+                outcome = photo.make() if specs is None else photo.make_some(specs)
+            case Change.DELETED:
+                outcome = photo.remove()
+            case Change.OTHER:
+                outcome = _Outcome(Disposition.IGNORED)
+            case _:
+                assert_never(event.change)
+        report = replace(report, disposition=outcome.disposition, renditions=outcome.renditions)
+    except Exception as error:  # noqa: BLE001 - one bad record never loses the others
+        disposition, code = disposition_of(error)
+        detail = error.detail if isinstance(error, RenditionsError) else ""
+        report = replace(
+            report, disposition=disposition, code=code, message=str(error), detail=detail
+        )
+        if code == "internal":
+            _log.exception("nobody foresaw this")
     return _told(report, progress, elapsed_ms=round((time.perf_counter() - started) * 1000, 1))
 
 
@@ -78,69 +109,225 @@ def _told(report: JobReport, progress: Progress, *, elapsed_ms: float) -> JobRep
     return replace(report, etag=progress.etag or report.etag, elapsed_ms=elapsed_ms)
 
 
-def _make(
-    event: ObjectEvent,
-    progress: Progress,
-    settings: Settings,
-    client: Any,  # noqa: ANN401 - botocore's
-    executor: Executor,
-) -> tuple[RenditionReport, ...]:
-    config = settings.config
-    progress.enter(Stage.FETCH)
-    source = S3Source(client, event)
-    progress.enter(Stage.DECODE)
-    progress.etag = source.etag.strip('"')
-    sinks: list[S3Sink] = []
+class _Outcome(NamedTuple):
+    disposition: Disposition
+    renditions: tuple[RenditionReport, ...] = ()
 
-    def open_sink(rendition: PlannedRendition) -> S3Sink:
-        # The first is opened when the whole photo was decoded.
-        progress.enter(Stage.ENCODE)
-        place = destination(event, source.etag, rendition, settings)
-        sink = S3Sink(client, executor, bucket=place.bucket, key=place.key, headers=place.headers)
-        sinks.append(sink)
-        return sink
 
-    try:
-        config.limits.check_bytes(source.size)
-        with OpenPhoto(source) as photo:
-            header = progress.header = read_header(photo)
-            plan = progress.plan = make_plan(
-                header,
-                config.renditions,
-                config.limits,
-                focal_point=source.metadata.get(_FOCAL_POINT),
-                truncated=config.truncated,
+class _Photo:
+    """One photo under way, made or removed."""
+
+    def __init__(
+        self,
+        event: ObjectEvent,
+        progress: Progress,
+        settings: Settings,
+        requests: Requests,
+        executor: Executor,
+    ) -> None:
+        self._event = event
+        self._progress = progress
+        self._settings = settings
+        self._requests = requests
+        self._executor = executor
+        self._ledger = Ledger(requests, settings, event)
+
+    def make(self) -> _Outcome:
+        """Make what the record does not say is there already."""
+        self._progress.enter(Stage.FETCH)
+        ledger, asked = self._ledger, asked_digest(self._settings)
+        named = lineage_from_event(self._event)
+        # What is too large for today's limits may not be so for tomorrow's.
+        config = self._settings.config
+        refused = set_digest(asked, repr((config.limits, config.truncated)))
+        record = ledger.look()
+        verdict = judge(named, record, asked, refused)
+        if verdict is Verdict.MAKE and record is not None and not record.deleted:
+            # Which keys it names, and what they hold, stands in the body.
+            record = ledger.read()
+            verdict = judge(named, record, asked, refused)
+        unless = None
+        match verdict:
+            case Verdict.UNCHANGED:
+                assert record is not None  # noqa: S101 - it says so
+                return self._unchanged(record)
+            case Verdict.SUPERSEDED:
+                assert record is not None  # noqa: S101 - by what it is superseded
+                self._supersede(named, record)
+            case Verdict.UNCHANGED_IF_CURRENT:
+                assert record is not None  # noqa: S101 - as above
+                unless = record.lineage.etag
+            case Verdict.MAKE:
+                pass
+            case _:
+                assert_never(verdict)
+        try:
+            source = S3Source(self._requests, self._event, unless)
+        except NotModifiedError:
+            assert record is not None  # noqa: S101 - it has the version
+            return self._unchanged(record)
+        except SourceChangedError:
+            ledger.sweep_own(named)
+            raise
+        with closing(source):
+            if record is not None and source.lineage.precedes(record.lineage):
+                self._supersede(source.lineage, record)
+            specs = self._settings.config.renditions
+            try:
+                renditions, kept = self._store(source, specs)
+            except RejectedPhotoError as error:
+                # What was made of the version before it is no picture of this one.
+                ledger.commit(Record(lineage=source.lineage, made=refused, rejected=error.code))
+                raise
+            ledger.commit(Record(lineage=source.lineage, made=asked, kept=kept))
+            return _Outcome(Disposition.WRITTEN, renditions)
+
+    def make_some(self, specs: Sequence[RenditionSpec]) -> _Outcome:
+        """Make ``specs`` of the present version, and add them to the record.
+
+        The record does not become that of a whole set by it.
+        """
+        self._progress.enter(Stage.FETCH)
+        record = self._ledger.read()
+        with closing(S3Source(self._requests, self._event)) as source:
+            if record is not None and source.lineage.precedes(record.lineage):
+                self._supersede(source.lineage, record)
+            renditions, kept = self._store(source, specs)
+            made = ""
+            if record is not None and not record.deleted:
+                kept = (
+                    *(one for one in record.kept if one.key not in {new.key for new in kept}),
+                    *kept,
+                )
+                if source.lineage.is_version(record.lineage) and record.rejected is None:
+                    made = record.made
+            self._ledger.commit(Record(lineage=source.lineage, made=made, kept=kept))
+            return _Outcome(Disposition.WRITTEN, renditions)
+
+    def _unchanged(self, record: Record) -> _Outcome:
+        if record.rejected is not None:
+            raise KnownRejectionError(record.rejected)
+        return _Outcome(Disposition.UNCHANGED)
+
+    def _supersede(self, lineage: Lineage, record: Record) -> NoReturn:
+        self._ledger.sweep(record)
+        raise SourceChangedError(f"Expected {lineage} to be the newest but {record.lineage} is")
+
+    def _store(
+        self, source: S3Source, specs: Sequence[RenditionSpec]
+    ) -> tuple[tuple[RenditionReport, ...], tuple[Kept, ...]]:
+        """Return what was made and stored of ``source``."""
+        self._progress.enter(Stage.DECODE)
+        self._progress.etag = source.lineage.etag
+        sinks: list[S3Sink] = []
+        try:
+            made = self._render(source, specs, sinks)
+            self._progress.enter(Stage.STORE)
+            stored = [sink.stored() for sink in sinks]
+        except BaseException as error:
+            # What is whole may stand; an upload in parts must not stay open.
+            for sink in sinks:
+                with suppress(StorageError):
+                    sink.abort()
+            if isinstance(error, SourceChangedError):
+                self._ledger.sweep_own(source.lineage)
+            raise
+        kept = tuple(Kept(key=place.key, etag=place.etag.strip('"')) for place in stored)
+        reports = tuple(
+            RenditionReport(
+                name=rendition.planned.spec.name,
+                format=rendition.planned.format.value,
+                key=place.key,
+                width=rendition.width,
+                height=rendition.height,
+                size=rendition.size,
+                quality=rendition.quality,
+                gain_map_size=rendition.gain_map_size,
+                elapsed_ms=round(rendition.elapsed_ms, 1),
             )
-            # Every key is checked before the first rendition is stored.
-            for rendition in plan.renditions:
-                destination(event, source.etag, rendition, settings)
-            made = list(render(plan, photo, open_sink))
-            # What holds of the photo, each of its renditions says.
-            progress.warnings = list(
-                dict.fromkeys(warning for each in made for warning in each.warnings)
-            )
-        progress.enter(Stage.STORE)
-        stored = [sink.stored() for sink in sinks]
-    except BaseException:
-        # What is whole may stand; an upload in parts must not stay open.
-        for sink in sinks:
-            with suppress(StorageError):
-                sink.abort()
-        raise
-    finally:
-        progress.waited_ms = source.waited_s * 1000
-        source.close()
-    return tuple(
-        RenditionReport(
-            name=rendition.planned.spec.name,
-            format=rendition.planned.format.value,
-            key=place.key,
-            width=rendition.width,
-            height=rendition.height,
-            size=rendition.size,
-            quality=rendition.quality,
-            gain_map_size=rendition.gain_map_size,
-            elapsed_ms=round(rendition.elapsed_ms, 1),
+            for rendition, place in zip(made, stored, strict=True)
         )
-        for rendition, place in zip(made, stored, strict=True)
-    )
+        return reports, kept
+
+    def _render(
+        self, source: S3Source, specs: Sequence[RenditionSpec], sinks: list[S3Sink]
+    ) -> list[Rendition]:
+        """Return what was made; ``sinks`` grows by each that was opened."""
+        progress, settings = self._progress, self._settings
+        config = settings.config
+
+        def open_sink(rendition: PlannedRendition) -> S3Sink:
+            # The first is opened when the whole photo was decoded.
+            progress.enter(Stage.ENCODE)
+            place = destination(self._event, source.lineage, rendition, settings)
+            sink = S3Sink(
+                self._requests,
+                self._executor,
+                bucket=place.bucket,
+                key=place.key,
+                headers=place.headers,
+                condition=self._ledger.condition(place.key),
+            )
+            sinks.append(sink)
+            return sink
+
+        try:
+            config.limits.check_bytes(source.size)
+            with OpenPhoto(source) as photo:
+                header = progress.header = read_header(photo)
+                plan = progress.plan = make_plan(
+                    header,
+                    specs,
+                    config.limits,
+                    focal_point=source.metadata.get(_FOCAL_POINT),
+                    truncated=config.truncated,
+                )
+                # Every key is checked before the first rendition is stored.
+                for rendition in plan.renditions:
+                    destination(self._event, source.lineage, rendition, settings)
+                made = list(render(plan, photo, open_sink, self._requests.deadline))
+        finally:
+            progress.waited_ms = source.waited_s * 1000
+        # What holds of the photo, each of its renditions says.
+        progress.warnings = list(
+            dict.fromkeys(warning for each in made for warning in each.warnings)
+        )
+        return made
+
+    def remove(self) -> _Outcome:
+        """Take the renditions of a deleted photo away, and note that it is gone."""
+        self._progress.enter(Stage.STORE)
+        ledger, event = self._ledger, self._event
+        gone = Lineage(sequencer=event.sequencer)
+        record = ledger.look()
+        ordered = event.sequencer and (record is None or record.lineage.sequencer)
+        if event.version_id is not None or not ordered:
+            # One version of several may be gone, the last one or another, or a delete marker: only
+            # S3 knows what is left.
+            if (current := self._current()) is not None:
+                return _Photo(
+                    current, self._progress, self._settings, self._requests, self._executor
+                ).make()
+            gone = replace(gone, modified=int(time.time()))
+        if record is not None:
+            if gone.precedes(record.lineage):
+                self._supersede(gone, record)
+            record = ledger.read()
+        ledger.commit(Record(lineage=gone, deleted=True))
+        ledger.remove_all(record.kept if record is not None else (), gone)
+        return _Outcome(Disposition.REMOVED)
+
+    def _current(self) -> ObjectEvent | None:
+        """Return the event that the object's present version would have been created by, if any."""
+        event = self._event
+        try:
+            answer = self._requests.of_source("head_object", Bucket=event.bucket, Key=event.key)
+        except SourceChangedError:
+            return None
+        return replace(
+            event,
+            change=Change.CREATED,
+            version_id=answer.get("VersionId"),
+            etag=answer["ETag"].strip('"'),
+            size=answer["ContentLength"],
+        )

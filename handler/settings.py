@@ -95,6 +95,8 @@ class Settings:
         rejected_prefix: ``REJECTED_PREFIX`` in the destination, where rejections are kept; or None.
         completion_target: ``COMPLETION_TARGET``, or None.
         job_attributes: ``DYNAMODB_*_ATTRIBUTE``.
+        conditional_writes: ``CONDITIONAL_WRITES``: the destination's store has If-Match and
+            If-None-Match for PutObject, as S3 has.
         config: What ``RENDITIONS_CONFIG`` names, with ``LIMIT_*`` variables applied.
         log_level: ``LOG_LEVEL``.
         concurrency: libvips threads: one per vCPU that ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE`` buys.
@@ -110,6 +112,7 @@ class Settings:
     rejected_prefix: str | None
     completion_target: CompletionTarget | None
     job_attributes: JobAttributes
+    conditional_writes: bool
     config: Config
     log_level: str
     concurrency: int
@@ -195,6 +198,13 @@ def _url_signing_keys(environ: Mapping[str, str]) -> tuple[bytes, ...]:
     return keys
 
 
+def _boolean(environ: Mapping[str, str], variable: str, *, default: bool) -> bool:
+    text = environ.get(variable, str(default)).lower()
+    if text not in {"true", "false"}:
+        raise SettingsError(f"{variable}: expected true or false but received {text!r}")
+    return text == "true"
+
+
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Return the settings in ``environ``.
 
@@ -230,6 +240,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         rejected_prefix=_rejected_prefix(environ),
         completion_target=_completion_target(environ),
         job_attributes=_job_attributes(environ),
+        conditional_writes=_boolean(environ, "CONDITIONAL_WRITES", default=True),
         config=replace(config, limits=_limits(environ, config.limits)),
         log_level=level,
         concurrency=max(1, vcpus),

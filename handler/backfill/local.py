@@ -50,11 +50,12 @@ def _start(settings: Settings, bucket: str) -> None:
 def _make(photo: Photo) -> Outcome:
     from handler.events.objects import ObjectEvent
     from handler.process import process
+    from handler.s3.requests import Requests
 
     report = process(
         ObjectEvent(bucket=_Worker.bucket, key=photo.key, etag=photo.etag, name="backfill"),
         _Worker.settings,
-        _Worker.client,
+        Requests(_Worker.client),
         _Worker.executor,
     )
     return Outcome(

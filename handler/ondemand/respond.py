@@ -2,8 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -14,6 +14,7 @@ from handler.events.objects import ObjectEvent
 from handler.ondemand.asked import Asked, asked_from_request
 from handler.report import JobReport
 from handler.settings import Settings
+from imaging.specs import RenditionSpec
 
 __all__ = ["MAX_BODY_BYTES", "respond"]
 
@@ -39,7 +40,7 @@ def respond(
     event: Mapping[str, Any],
     settings: Settings,
     client: Any,  # noqa: ANN401 - botocore's
-    make: Callable[[ObjectEvent, Settings], JobReport],
+    make: Callable[[ObjectEvent, Sequence[RenditionSpec]], JobReport],
     done: Callable[[JobReport], None],
 ) -> dict[str, Any]:
     """Answer the HTTP request in ``event``; never raises an Exception.
@@ -52,7 +53,7 @@ def respond(
         event: The request, in any of the formats that Lambda hands over.
         settings: The settings.
         client: S3's.
-        make: Makes and stores the renditions that the given settings list, of one photo.
+        make: Makes and stores one photo's renditions of the given specs.
         done: Told what became of a photo.
     """
     try:
@@ -71,7 +72,7 @@ def _respond(
     request: Request,
     settings: Settings,
     client: Any,  # noqa: ANN401 - botocore's
-    make: Callable[[ObjectEvent, Settings], JobReport],
+    make: Callable[[ObjectEvent, Sequence[RenditionSpec]], JobReport],
     done: Callable[[JobReport], None],
 ) -> dict[str, Any]:
     if settings.source_bucket is None:
@@ -81,7 +82,7 @@ def _respond(
     if stored is None:
         report = make(
             ObjectEvent(bucket=settings.source_bucket, key=asked.key, name="HTTP"),
-            replace(settings, config=replace(settings.config, renditions=(asked.spec,))),
+            (asked.spec,),
         )
         done(report)
         if (refusal := _refusal(report)) is not None:

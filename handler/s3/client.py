@@ -17,8 +17,9 @@ def make_client() -> Any:  # noqa: ANN401 - botocore makes its clients' classes 
     config = Config(
         connect_timeout=3,
         # Between two reads, not for a whole body: a stalled connection is given up and resumed.
-        read_timeout=10,
-        retries={"mode": "standard", "max_attempts": 4},
+        read_timeout=5,
+        # Tried again in handler/s3/requests.py, which knows how much time is left.
+        retries={"total_max_attempts": 1},
         max_pool_connections=8,
     )
     return create_client("s3", config)

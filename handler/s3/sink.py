@@ -1,18 +1,33 @@
 """A rendition on its way into S3 as a ByteSink: one PutObject, or multipart above a part."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
+from handler.errors import (
+    ConditionFailedError,
+    ObjectMissingError,
+    SourceChangedError,
+    StorageError,
+)
+from handler.lineage import lineage_from_metadata
+from handler.s3.requests import Requests
 
-from handler.errors import StorageError
-
-__all__ = ["S3Sink", "StoredObject"]
+__all__ = ["Condition", "S3Sink", "StoredObject", "condition_over"]
 
 _PART_BYTES: Final = 8 << 20
 _MAX_PARTS_IN_FLIGHT: Final = 2
+_MAX_TURNS: Final = 4
+
+Condition = dict[str, str]
+"""What must be true of the key for a write to happen; empty for a store without such writes."""
+
+
+def condition_over(etag: str | None) -> Condition:
+    """Return the condition that the key holds what has ``etag``; that it is free, for None."""
+    return {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,27 +48,41 @@ class StoredObject:
 
 
 class S3Sink:
-    """ByteSink into one object.
+    """ByteSink into one object, which never replaces a newer one.
 
     ``commit`` returns at once and the upload overlaps what comes next; ``stored`` waits for it.
 
+    Args:
+        requests: Of this invocation.
+        executor: Uploads.
+        bucket: The bucket.
+        key: The key.
+        headers: PutObject's further arguments; ``Metadata`` holds the lineage.
+        condition: What is expected of the key. Where it does not hold, what stands there is looked
+            at: the same rendition of the same version is taken for this one (an upload whose answer
+            was lost, or another attempt's), an older one is replaced, a newer one stays.
+
     *Cost*: one PutObject up to 8 MiB; above that CreateMultipartUpload, an UploadPart for each
-    8 MiB and CompleteMultipartUpload, with at most three parts in memory.
+    8 MiB and CompleteMultipartUpload, with at most three parts in memory. A condition that does not
+    hold costs a HeadObject and mostly another PutObject.
     """
 
     def __init__(
         self,
-        client: Any,  # noqa: ANN401 - botocore's
+        requests: Requests,
         executor: Executor,
         *,
         bucket: str,
         key: str,
         headers: Mapping[str, Any],
+        condition: Condition,
     ) -> None:
-        self._client = client
+        self._requests = requests
         self._executor = executor
         self._where = {"Bucket": bucket, "Key": key}
         self._headers = headers
+        self._metadata: Mapping[str, str] = headers.get("Metadata", {})
+        self._condition = condition
         self._buffer = bytearray()
         self._size = 0
         self._upload_id: str | None = None
@@ -61,12 +90,7 @@ class S3Sink:
         self._done: Future[str] | None = None
 
     def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
-        try:
-            answer: dict[str, Any] = getattr(self._client, operation)(**self._where, **arguments)
-        except (ClientError, BotoCoreError) as error:
-            place = f"s3://{self._where['Bucket']}/{self._where['Key']}"
-            raise StorageError(f"Expected to store {place} but received {error}") from error
-        return answer
+        return self._requests.of_destination(operation, **self._where, **arguments)
 
     def write(self, data: memoryview) -> None:
         self._buffer += data
@@ -97,22 +121,8 @@ class S3Sink:
             self._send_part(len(self._buffer))
 
     def _put(self, body: bytes) -> str:
-        return str(self._call("put_object", Body=body, **self._headers)["ETag"])
-
-    def stored(self) -> StoredObject:
-        """Wait until S3 has the whole rendition, and return what it is.
-
-        Raises:
-            StorageError: S3 did not take it; nothing is left behind.
-        """
-        try:
-            etag = self._done.result() if self._done is not None else self._complete()
-        except BaseException:
-            self.abort()
-            raise
-        self._upload_id = None
-        return StoredObject(
-            bucket=self._where["Bucket"], key=self._where["Key"], size=self._size, etag=etag
+        return self._store(
+            lambda condition: self._call("put_object", Body=body, **self._headers, **condition)
         )
 
     def _complete(self) -> str:
@@ -120,18 +130,77 @@ class S3Sink:
             {"PartNumber": number, "ETag": part.result()}
             for number, part in enumerate(self._parts, start=1)
         ]
-        answer = self._call(
-            "complete_multipart_upload",
-            UploadId=self._upload_id,
-            MultipartUpload={"Parts": parts},
+        etag = self._store(
+            lambda condition: self._call(
+                "complete_multipart_upload",
+                UploadId=self._upload_id,
+                MultipartUpload={"Parts": parts},
+                **condition,
+            )
         )
-        return str(answer["ETag"])
+        self._upload_id = None
+        return etag
+
+    def _store(self, write: Callable[[Condition], dict[str, Any]]) -> str:
+        condition = self._condition
+        for _ in range(_MAX_TURNS):
+            try:
+                return str(write(condition)["ETag"])
+            except (ConditionFailedError, ObjectMissingError):
+                present = self._present()
+                if present is not None and self._is_this(present["Metadata"]):
+                    # Another attempt was faster than this upload in parts.
+                    self._abort_upload()
+                    return str(present["ETag"])
+                condition = condition_over(None if present is None else present["ETag"])
+        raise StorageError(f"Expected {self._where} to hold still; others write it all the time")
+
+    def _present(self) -> dict[str, Any] | None:
+        try:
+            return self._call("head_object")
+        except ObjectMissingError:
+            return None
+
+    def _is_this(self, present: Mapping[str, str]) -> bool:
+        """Tell whether ``present`` is the metadata of this very rendition.
+
+        Raises:
+            SourceChangedError: It is of a newer version of the photo.
+        """
+        ours, theirs = lineage_from_metadata(self._metadata), lineage_from_metadata(present)
+        if ours.precedes(theirs):
+            raise SourceChangedError(
+                f"Expected to store {self._where} but what is there is newer: {theirs}"
+            )
+        return (ours, self._metadata.get("spec")) == (theirs, present.get("spec"))
+
+    def stored(self) -> StoredObject:
+        """Wait until S3 has the whole rendition, and return what it is.
+
+        Raises:
+            SourceChangedError: S3 has a newer one.
+            StorageError: S3 did not take it; nothing is left behind.
+        """
+        try:
+            etag = self._done.result() if self._done is not None else self._complete()
+        except BaseException:
+            self.abort()
+            raise
+        return StoredObject(
+            bucket=self._where["Bucket"], key=self._where["Key"], size=self._size, etag=etag
+        )
 
     def abort(self) -> None:
         self._buffer = bytearray()
-        for part in self._parts:
-            # A part that arrives after the abort would be kept, and billed.
-            part.exception()
+        for upload in (*self._parts, *([self._done] if self._done is not None else ())):
+            # A part that arrives after the abort would be kept, and billed; an object that arrives
+            # after it would be missed by whoever removes what is there.
+            upload.exception()
+        self._abort_upload()
+
+    def _abort_upload(self) -> None:
         if self._upload_id is not None:
             upload_id, self._upload_id = self._upload_id, None
-            self._call("abort_multipart_upload", UploadId=upload_id)
+            # It was completed, and only the answer was lost.
+            with suppress(ObjectMissingError):
+                self._call("abort_multipart_upload", UploadId=upload_id)

@@ -6,13 +6,11 @@ import queue
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
     FlexibleChecksumError,
     HTTPClientError,
     IncompleteReadError,
@@ -20,8 +18,9 @@ from botocore.exceptions import (
     ResponseStreamingError,
 )
 
-from handler.errors import AccessDeniedError, SourceChangedError
 from handler.events.objects import ObjectEvent
+from handler.lineage import Lineage, lineage_from_answer
+from handler.s3.requests import Requests
 from imaging.errors import SourceError
 
 __all__ = ["S3Source"]
@@ -41,18 +40,39 @@ _MAX_BARREN_RESUMES: Final = 3
 _BLOCK_BYTES: Final = 64 << 10
 _CACHED_BLOCKS: Final = 128
 _MAX_WINDOW: Final = 32
+_HEAD_BYTES: Final = 1024
+_WHOLE_BYTES: Final = 8 << 20
+_PATIENCE_S: Final = 0.5
+# The read that finds the end is the one that checks the checksum.
+_NOTHING: Final = memoryview(bytearray(1))
 
 
-def _failure(error: Exception, where: str) -> Exception:
-    """Return what a failed request means for the photo."""
-    if isinstance(error, ClientError):
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        code = error.response.get("Error", {}).get("Code", "")
-        if status in {404, 412, 416} and code != "NoSuchBucket":
-            return SourceChangedError(f"Expected {where} but S3 answered {status} {code}")
-        if status == 403:  # noqa: PLR2004 - HTTP
-            return AccessDeniedError(f"Expected to read {where} but S3 answered 403 {code}")
-    return SourceError(f"Expected to read {where} but received {error}")
+class _Checksum(Protocol):
+    def update(self, data: memoryview, /) -> object: ...
+    def digest(self) -> bytes: ...
+
+
+class _Crc:
+    """A checksum that botocore cannot reckon without 12 MB of libraries; anycrc takes 2."""
+
+    def __init__(self, name: str) -> None:
+        # Not at start-up: only an object with such a checksum needs it.
+        import anycrc
+
+        self._calculate: Callable[[memoryview, int], int] = anycrc.Model(name).calc
+        self._value = 0
+        self._length = {"CRC32-ISCSI": 4, "CRC64-NVME": 8}[name]
+
+    def update(self, data: memoryview, /) -> object:
+        self._value = self._calculate(data, self._value)
+        return None
+
+    def digest(self) -> bytes:
+        return self._value.to_bytes(self._length, "big")
+
+
+_CRCS: Final = {"ChecksumCRC64NVME": "CRC64-NVME", "ChecksumCRC32C": "CRC32-ISCSI"}
+_BOTOCORES: Final = ("ChecksumCRC32", "ChecksumSHA256", "ChecksumSHA1")
 
 
 class _Body:
@@ -61,18 +81,26 @@ class _Body:
     *Thread*: one at a time.
     """
 
-    def __init__(self, client: Any, event: ObjectEvent) -> None:  # noqa: ANN401 - botocore's
-        self._client = client
+    def __init__(self, requests: Requests, event: ObjectEvent, unless: str | None) -> None:
+        self._requests = requests
         self._where = f"s3://{event.bucket}/{event.key}"
         self._request: dict[str, Any] = {"Bucket": event.bucket, "Key": event.key}
         if event.version_id is not None:
             self._request["VersionId"] = event.version_id
         elif event.etag is not None:
             self._request["IfMatch"] = f'"{event.etag}"'
-        answer = self._get({})
+        answer = self._get({} if unless is None else {"IfNoneMatch": f'"{unless}"'})
         self.size: int = answer["ContentLength"]
         self.metadata: Mapping[str, str] = answer.get("Metadata", {})
         self.etag: str = answer["ETag"]
+        self.lineage = lineage_from_answer(event, answer)
+        pinned = event.version_id is not None or event.etag is not None
+        if pinned and event.size not in {None, self.size}:
+            answer["Body"].close()
+            raise SourceError(
+                f"Expected the {event.size} bytes of the event for {self._where} but S3 announces "
+                f"{self.size}"
+            )
         # From here on nothing but these very bytes will do.
         self._request["IfMatch"] = self.etag
         self._begin(answer)
@@ -81,16 +109,15 @@ class _Body:
         self.position = 0
         self._stream = answer["Body"]
         # botocore checks the body against S3's checksum, but only if one connection brings all of
-        # it. The running checksum is its own; a resumed body goes on with it.
-        self._checksum = getattr(self._stream, "checksum", None)
-        self._expected = next(
-            (
-                answer[name]
-                for name in ("ChecksumCRC32", "ChecksumSHA256", "ChecksumSHA1")
-                if name in answer
-            ),
-            None,
-        )
+        # it, and not for the checksums that it cannot reckon. Its own running one goes on here.
+        self._botocores: _Checksum | None = getattr(self._stream, "checksum", None)
+        self._checksum = self._botocores
+        names: tuple[str, ...] = _BOTOCORES
+        if self._checksum is None:
+            # "-n" is a checksum of the checksums of n parts, whose lengths nobody tells here.
+            names = tuple(name for name in _CRCS if "-" not in answer.get(name, "-"))
+            self._checksum = _Crc(_CRCS[names[0]]) if names else None
+        self._expected = next((answer[name] for name in names if name in answer), None)
         self._resumed = False
 
     def restart(self) -> None:
@@ -99,21 +126,19 @@ class _Body:
         self._begin(self._get({}))
 
     def _get(self, extra: Mapping[str, str]) -> dict[str, Any]:
-        try:
-            answer: dict[str, Any] = self._client.get_object(**self._request, **extra)
-        except (ClientError, BotoCoreError) as error:
-            raise _failure(error, self._where) from error
-        return answer
+        return self._requests.of_source("get_object", **self._request, **extra)
 
     def range(self, start: int, stop: int) -> bytes:
         """Return the bytes from ``start`` up to ``stop``. *Cost*: one request or more."""
-        for _ in range(_MAX_BARREN_RESUMES):
+        for attempt in range(1, _MAX_BARREN_RESUMES + 1):
             answer = self._ranged(start, stop)
             try:
                 data: bytes = answer["Body"].read()
             except _BROKEN:
+                self._requests.pause(attempt)
                 continue
-            return data
+            if len(data) == stop - start:
+                return data
         raise SourceError(f"Expected bytes {start} to {stop} of {self._where}; each try broke off")
 
     def _ranged(self, start: int, stop: int) -> dict[str, Any]:
@@ -130,6 +155,7 @@ class _Body:
         """Fill some of ``buffer``; 0 only at the true end."""
         barren = 0
         while True:
+            self._requests.deadline.check(f"read {self._where}")
             view = buffer[:_RESUMING_BYTES] if self._resumed else buffer
             try:
                 count: int = self._stream.readinto(view)
@@ -138,24 +164,26 @@ class _Body:
             except _BROKEN:
                 count = 0
             if count:
-                if self._resumed and self._checksum is not None:
+                if self._checksum is not None and (self._resumed or not self._botocores):
                     self._checksum.update(view[:count])
                 self.position += count
                 return count
             if self.position == self.size:
                 self._verify()
                 return 0
-            if barren == _MAX_BARREN_RESUMES:
+            if barren == _MAX_BARREN_RESUMES or not self._requests.may_retry():
                 raise SourceError(
                     f"Expected {self.size} bytes of {self._where}; it breaks off at {self.position}"
                 )
             barren += 1
             self._stream.close()
+            if barren > 1:
+                self._requests.pause(barren - 1)
             self._stream = self._ranged(self.position, self.size)["Body"]
             self._resumed = True
 
     def _verify(self) -> None:
-        if not self._resumed or self._checksum is None or self._expected is None:
+        if self._checksum is None or self._expected is None:
             return
         if self._checksum.digest() != base64.b64decode(self._expected):
             raise SourceError(f"Expected {self._where} to match S3's checksum {self._expected}")
@@ -168,20 +196,35 @@ class S3Source:
     """ByteSource over one version of an object.
 
     Read from start to end it is one GetObject, which a thread reads up to 2 MiB ahead, so that
-    download and decode overlap. The first seek ends that: from then on 64 KiB blocks come by
-    ranged GETs, whose length doubles while reading goes forward, and up to 8 MiB of them are kept.
-    After the last byte, a seek to the first one is one more GetObject from start to end.
+    download and decode overlap. The first seek ends that. An object of up to 8 MiB is then read to
+    its end, and stays in memory. Of a larger one 64 KiB blocks come by ranged GETs, whose length
+    doubles while reading goes forward, and up to 8 MiB of them are kept. After the last byte, a
+    seek to the first one is one more GetObject from start to end.
+
+    Whatever is read to its end is checked against the checksum that S3 keeps for the whole object,
+    if it keeps one, across resumes too. Ranged GETs are held to the same version, and to no
+    checksum: S3 has none for a part of an object.
+
+    Args:
+        requests: Of this invocation.
+        event: What it is about.
+        unless: The ETag, without quotes, of the version that is not wanted again.
 
     *Cost*: one request when made; see above for the rest.
 
     Raises:
         SourceChangedError: The object is gone or is another version.
-        AccessDeniedError: S3 refuses.
-        SourceError: S3 cannot be reached, or the bytes break off and resuming does not help.
+        NotModifiedError: It is the version in ``unless``.
+        SourceError: S3 refuses or cannot be reached, or the bytes break off and resuming does not
+            help, or they do not match the checksum.
+        OutOfTimeError: The deadline passed.
     """
 
-    def __init__(self, client: Any, event: ObjectEvent) -> None:  # noqa: ANN401 - botocore's
-        self._body = _Body(client, event)
+    def __init__(self, requests: Requests, event: ObjectEvent, unless: str | None = None) -> None:
+        self._deadline = requests.deadline
+        self._body = _Body(requests, event, unless)
+        self._head = bytearray()
+        self._whole: memoryview | None = None
         self._at = 0
         self._chunk = memoryview(b"")
         self._queue: queue.Queue[memoryview | Exception] | None = None
@@ -215,17 +258,21 @@ class S3Source:
         """The object's user metadata."""
         return self._body.metadata
 
+    @property
+    def lineage(self) -> Lineage:
+        """Which version it is."""
+        return self._body.lineage
+
     def readinto(self, buffer: memoryview) -> int:
+        if self._whole is not None:
+            return self._read_whole(buffer)
         if self._blocks is not None:
             return self._read_block(buffer)
         if not self._chunk:
             if self._queue is None:
                 # The first kilobyte tells a format that seeks; only then is reading ahead worth it.
-                if self._at == 0:
-                    with self._waiting():
-                        count = self._body.readinto(buffer)
-                    self._at += count
-                    return count
+                if self._at < _HEAD_BYTES:
+                    return self._read_head(buffer)
                 self._start()
             self._chunk = self._next_chunk()
         count = min(len(buffer), len(self._chunk))
@@ -234,7 +281,22 @@ class S3Source:
         self._at += count
         return count
 
+    def _read_head(self, buffer: memoryview) -> int:
+        with self._waiting():
+            count = self._body.readinto(buffer)
+        self._head += buffer[:count]
+        self._at += count
+        return count
+
+    def _read_whole(self, buffer: memoryview) -> int:
+        assert self._whole is not None  # noqa: S101 - the caller looked
+        chunk = self._whole[self._at : self._at + len(buffer)]
+        buffer[: len(chunk)] = chunk
+        self._at += len(chunk)
+        return len(chunk)
+
     def _start(self) -> None:
+        self._head.clear()
         self._queue = queue.Queue(maxsize=_AHEAD_CHUNKS)
         self._thread = threading.Thread(target=self._read_ahead, name="read-ahead", daemon=True)
         self._thread.start()
@@ -256,13 +318,17 @@ class S3Source:
                     continue
             if count == 0:
                 return
+        self._body.close()
 
     def _next_chunk(self) -> memoryview:
-        if self._at == self.size and self._queue is None:
-            return memoryview(b"")
         assert self._queue is not None  # noqa: S101 - made before the first chunk
         with self._waiting():
-            item = self._queue.get()
+            while True:
+                try:
+                    item = self._queue.get(timeout=_PATIENCE_S)
+                    break
+                except queue.Empty:
+                    self._deadline.check("wait for the photo's bytes")
         if isinstance(item, Exception) or not item:
             # The end stays the end, however often it is read.
             self._queue.put(item)
@@ -274,21 +340,36 @@ class S3Source:
         at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
         if at < 0:
             raise SourceError(f"Expected a position of 0 or more but received {at}")
-        if at == 0 and self._at == self.size and self._blocks is None:
+        if at == 0 and self._at == self.size and self._whole is None and self._blocks is None:
             self._restart()
-        elif at != self._at and self._blocks is None:
-            self._stop()
-            self._body.close()
-            self._blocks = OrderedDict()
+        elif at != self._at and self._whole is None and self._blocks is None:
+            if self._queue is None and self.size <= _WHOLE_BYTES:
+                self._read_rest()
+            else:
+                self.close()
+                self._blocks = OrderedDict()
         self._at = at
         return at
 
     def _restart(self) -> None:
-        self._stop()
+        self.close()
         self._stopping = threading.Event()
+        self._thread = None
+        self._head.clear()
         self._chunk, self._queue = memoryview(b""), None
         with self._waiting():
             self._body.restart()
+
+    def _read_rest(self) -> None:
+        whole = memoryview(bytearray(self.size))
+        whole[: len(self._head)] = self._head
+        at = len(self._head)
+        with self._waiting():
+            while count := self._body.readinto(whole[at:] if at < self.size else _NOTHING):
+                at += count
+        self._body.close()
+        self._head.clear()
+        self._whole = whole
 
     def _read_block(self, buffer: memoryview) -> int:
         if self._at >= self.size:
@@ -316,12 +397,10 @@ class S3Source:
         while len(self._blocks) > _CACHED_BLOCKS:
             self._blocks.popitem(last=False)
 
-    def _stop(self) -> None:
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
-
     def close(self) -> None:
-        self._stop()
-        self._body.close()
+        self._stopping.set()
+        if self._thread is None:
+            self._body.close()
+        elif not self._deadline.has_passed:
+            # Else it may stand in a read that nobody has the time to wait for; it ends with that.
+            self._thread.join()

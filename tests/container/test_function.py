@@ -21,9 +21,11 @@ NAMES = {"large", "medium", "small", "square", "xlarge"}
 
 
 def stored(s3: S3Client, bucket: str) -> dict[str, tuple[int, int]]:
-    """Returns the dimensions of every rendition in a bucket, by key."""
+    """Returns the dimensions of every rendition in a bucket, by key; records are none."""
     found = {}
     for item in s3.list_objects_v2(Bucket=bucket).get("Contents", []):
+        if item["Key"].endswith("/photo.json"):
+            continue
         data = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
         image = pyvips.Image.new_from_buffer(data, "")
         found[item["Key"]] = (image.width, image.height)

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 import pytest
 
+from handler.s3.requests import Requests
 from handler.s3.sink import S3Sink
 from imaging.local import FileSink, MemorySink
 from imaging.streams import ByteSink
@@ -37,7 +38,9 @@ def _file(folder: Path, _s3: MotoServer, _executor: ThreadPoolExecutor) -> Case:
 
 def _s3_object(_folder: Path, s3: MotoServer, executor: ThreadPoolExecutor) -> Case:
     client = s3.client()
-    sink = S3Sink(client, executor, bucket="renditions", key="rendition", headers={})
+    sink = S3Sink(
+        Requests(client), executor, bucket="renditions", key="rendition", headers={}, condition={}
+    )
 
     def left() -> list[bytes]:
         found = client.list_objects_v2(Bucket="renditions").get("Contents", [])

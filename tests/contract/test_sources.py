@@ -9,6 +9,7 @@ from typing import Final
 import pytest
 
 from handler.events.objects import ObjectEvent
+from handler.s3.requests import Requests
 from handler.s3.source import S3Source
 from imaging.errors import SourceError
 from imaging.local import FileSource, MemorySource
@@ -31,7 +32,7 @@ def _file(path: Path, _s3: MotoServer) -> ByteSource:
 def _s3_object(_path: Path, s3: MotoServer) -> ByteSource:
     client = s3.client()
     client.put_object(Bucket="photos", Key="source", Body=_DATA)
-    return S3Source(client, ObjectEvent(bucket="photos", key="source"))
+    return S3Source(Requests(client), ObjectEvent(bucket="photos", key="source"))
 
 
 @pytest.fixture(params=[_memory, _file, _s3_object], ids=["memory", "file", "s3"])

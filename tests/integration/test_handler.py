@@ -11,6 +11,7 @@ from urllib.parse import quote_plus
 import pytest
 import pyvips
 
+from handler.s3.requests import Requests
 from handler.s3.sink import S3Sink
 from tests.photos import jpeg, png, psnr, text, webp
 from tests.servers import REGION, FaultProxy, MotoServer, open_uploads
@@ -103,7 +104,9 @@ def test_bad_records_never_lose_the_good_ones(proxy: FaultProxy, lambda_handler:
     ]
     stored = _stored(proxy)
     photos = ("one photo.jpg", "ordner/zwei ü.png", "three.webp")
-    assert set(stored) == {f"{key}/{name}.jpg" for key in photos for name in _NAMES}
+    assert set(stored) == {f"{key}/{name}.jpg" for key in photos for name in _NAMES} | {
+        f"{key}/photo.json" for key in (*photos, "notes.jpg")
+    }
     for record in records:
         for rendition in record["renditions"]:
             data = stored[rendition["key"]]
@@ -114,10 +117,10 @@ def test_bad_records_never_lose_the_good_ones(proxy: FaultProxy, lambda_handler:
     assert (first.width, first.height) == (2048, 1365)
 
 
-def test_a_jpeg_costs_one_get_and_a_put_for_each_rendition(
+def test_a_jpeg_costs_a_look_one_get_and_a_put_for_each_object(
     proxy: FaultProxy, lambda_handler: Handler
 ) -> None:
-    """A JPEG is read by one GetObject, without a range, and nothing but its renditions is put."""
+    """One HeadObject for the record, one GetObject without a range, its renditions, the record."""
     proxy.client().put_object(Bucket=_SOURCE, Key="a.jpg", Body=jpeg(3000, 2000))
     before = len(proxy.requests)
 
@@ -127,7 +130,12 @@ def test_a_jpeg_costs_one_get_and_a_put_for_each_rendition(
     assert [(call.key, call.range) for call in made if call.operation == "GetObject"] == [
         ("a.jpg", None)
     ]
-    assert sorted(call.operation for call in made) == ["GetObject", *["PutObject"] * len(_NAMES)]
+    assert [call.operation for call in made] == [
+        "HeadObject",
+        "GetObject",
+        *["PutObject"] * (len(_NAMES) + 1),
+    ]
+    assert made[-1].key == "a.jpg/photo.json"
 
 
 @pytest.mark.parametrize("size", [(8 << 20) + 1, 30 << 20])
@@ -135,7 +143,14 @@ def test_an_aborted_multipart_upload_is_not_left_open(proxy: FaultProxy, size: i
     """Above 8 MiB a sink has an upload open; aborting it leaves neither that nor an object."""
     client = proxy.client()
     with ThreadPoolExecutor(max_workers=2) as executor:
-        sink = S3Sink(client, executor, bucket=_DESTINATION, key="large.png", headers={})
+        sink = S3Sink(
+            Requests(client),
+            executor,
+            bucket=_DESTINATION,
+            key="large.png",
+            headers={},
+            condition={},
+        )
         sink.write(memoryview(bytes(size)))
         assert [key for key, _ in open_uploads(client, _DESTINATION)] == ["large.png"]
         sink.abort()

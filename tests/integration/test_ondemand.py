@@ -72,8 +72,9 @@ def _put(store: FaultProxy, key: str, body: bytes) -> None:
 
 
 def _stored(store: FaultProxy) -> set[str]:
+    """Return the renditions' keys; the records stand beside them."""
     listed = store.client().list_objects_v2(Bucket="renditions").get("Contents", [])
-    return {item["Key"] for item in listed}
+    return {item["Key"] for item in listed if not item["Key"].endswith("/photo.json")}
 
 
 def _operations(store: FaultProxy, before: int) -> list[str]:

@@ -118,7 +118,7 @@ def test_a_rejection_that_cannot_be_kept_comes_again(store: FaultProxy, start: S
     with pytest.raises(InvocationError, match=r"quarantine-failed: .* was rejected"):
         handler(_job("notes.jpg"), None)
     assert handler(_job("notes.jpg"), None)["records"][0]["code"] == "not-a-photo"
-    assert _stored(store) == {"rejected/notes.jpg.json"}
+    assert _stored(store) == {"rejected/notes.jpg.json", "notes.jpg/photo.json"}
 
 
 def test_a_quarantine_never_triggers_the_function(store: FaultProxy, start: Start) -> None:

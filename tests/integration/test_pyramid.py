@@ -8,6 +8,7 @@ import pytest
 from handler.errors import Disposition
 from handler.events.objects import ObjectEvent
 from handler.process import process
+from handler.s3.requests import Requests
 from handler.settings import read_settings
 from imaging.runtime import configure_libvips
 from tests.photos import pyramid_tiff
@@ -28,7 +29,7 @@ def test_a_pyramid_costs_a_tenth_of_its_bytes_at_most(tmp_path: Path, layout: st
         event = ObjectEvent(bucket="photos", key="pyramid.tif")
         settings = read_settings({"DESTINATION_BUCKET": "renditions"})
         with ThreadPoolExecutor(2) as executor:
-            report = process(event, settings, client, executor)
+            report = process(event, settings, Requests(client), executor)
         fetched = proxy.bytes_sent(bucket="photos", key="pyramid.tif")
     assert report.disposition is Disposition.WRITTEN, report.message
     assert len(report.renditions) == 5

@@ -8,6 +8,7 @@ from typing import Final
 import pytest
 
 from handler.s3.client import make_client
+from handler.s3.requests import Requests
 from handler.s3.sink import S3Sink
 from tests.servers import REGION, Authority, FaultProxy, MotoServer, open_uploads
 
@@ -59,11 +60,12 @@ def test_a_rendition_arrives_whole_over_tls(
     before = len(proxy.requests)
     with closing(make_client()) as client, ThreadPoolExecutor(max_workers=2) as executor:
         sink = S3Sink(
-            client,
+            Requests(client),
             executor,
             bucket=_BUCKET,
             key="a.jpg/large.jpg",
             headers={"ContentType": "image/jpeg", "Metadata": {"source-key": "a.jpg"}},
+            condition={"IfNoneMatch": "*"},
         )
         for at in range(0, size, 300_007):
             sink.write(memoryview(data)[at : at + 300_007])

@@ -1,0 +1,130 @@
+"""The record of a photo: one small object that says what the destination holds of it; pure.
+
+It is written last, so that a whole set is proven by one HeadObject, and every change of it is
+conditional on the one before, so that of two attempts at once one finds out about the other.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from handler.lineage import Lineage, lineage_from_metadata
+
+__all__ = [
+    "RECORD_EXTENSION",
+    "RECORD_NAME",
+    "Kept",
+    "Record",
+    "Verdict",
+    "judge",
+    "record_from_object",
+    "set_digest",
+]
+
+RECORD_NAME: Final = "photo"
+RECORD_EXTENSION: Final = "json"
+"""Its place in the key template; no rendition is JSON, so that none can have its key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """One rendition that the destination holds: its key, and its ETag without quotes."""
+
+    key: str
+    etag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What the destination holds of one photo.
+
+    Attributes:
+        lineage: The version that the renditions are of; of a deleted photo, its deletion.
+        made: :func:`set_digest` of what they were to be; empty where that is not the whole set.
+        rejected: The code with which this version was rejected; None where it was not.
+        deleted: The photo is gone, and what is older than that must not bring it back.
+        kept: The renditions; of a deleted photo, those that were to be removed. In the body, which
+            a HeadObject does not show.
+        about: What the body says besides.
+    """
+
+    lineage: Lineage
+    made: str = ""
+    rejected: str | None = None
+    deleted: bool = False
+    kept: tuple[Kept, ...] = ()
+    about: Mapping[str, Any] | None = None
+
+    def metadata(self) -> dict[str, str]:
+        """Return the part that a HeadObject shows."""
+        state = {"state": "deleted"} if self.deleted else {"state": "made", "set": self.made}
+        if self.rejected is not None:
+            state["rejected"] = self.rejected
+        return self.lineage.metadata() | state
+
+    def body(self) -> bytes:
+        """Return the part that a GetObject shows, as JSON."""
+        document = {
+            "deleted": self.deleted,
+            **(self.about or {}),
+            "kept": {one.key: one.etag for one in self.kept},
+        }
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def record_from_object(metadata: Mapping[str, str], body: bytes | None) -> Record:
+    """Return the record that an object is; ``body`` is None where it was not asked for."""
+    document = {} if body is None else json.loads(body)
+    kept = document.pop("kept", {})
+    document.pop("deleted", None)
+    return Record(
+        lineage=lineage_from_metadata(metadata),
+        made=metadata.get("set", ""),
+        rejected=metadata.get("rejected"),
+        deleted=metadata.get("state") == "deleted",
+        kept=tuple(Kept(key=key, etag=etag) for key, etag in kept.items()),
+        about=document,
+    )
+
+
+def set_digest(*digests: str) -> str:
+    """Return one digest of all that a set of renditions depends on, in any order."""
+    return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()[:16]
+
+
+class Verdict(StrEnum):
+    """What the record means for an event that tells of new bytes."""
+
+    MAKE = "make"
+    UNCHANGED = "unchanged"
+    """The very version that the event names has the very set that is asked for, or was rejected."""
+    UNCHANGED_IF_CURRENT = "unchanged-if-current"
+    """The set is the one asked for, and of the version that the record names; the event names none,
+    so S3 has to be asked whether that is what is there."""
+    SUPERSEDED = "superseded"
+
+
+def judge(event: Lineage, record: Record | None, asked: str, refused: str) -> Verdict:
+    """Return what is to be done about ``event``.
+
+    Args:
+        event: What it says of the version.
+        record: The photo's, or None.
+        asked: The digest of the set that is asked for.
+        refused: The digest under which a photo is rejected today.
+    """
+    if record is None:
+        return Verdict.MAKE
+    made = record.made == (asked if record.rejected is None else refused)
+    same_version = not record.deleted and event.is_version(record.lineage)
+    if same_version and made:
+        return Verdict.UNCHANGED
+    if not same_version and event.precedes(record.lineage):
+        return Verdict.SUPERSEDED
+    names_none = event.etag is None and event.version_id is None
+    if names_none and event.sequencer is None and not record.deleted and made:
+        return Verdict.UNCHANGED_IF_CURRENT
+    return Verdict.MAKE

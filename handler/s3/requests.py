@@ -1,0 +1,196 @@
+"""One request to S3: as many attempts as it deserves, and what its failure means."""
+
+import random
+import threading
+from collections.abc import Mapping
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+from handler.errors import (
+    ArchivedError,
+    ConditionFailedError,
+    DestinationAccessDeniedError,
+    DestinationBucketMissingError,
+    DestinationKeyDeniedError,
+    NotModifiedError,
+    ObjectMissingError,
+    SourceAccessDeniedError,
+    SourceBucketMissingError,
+    SourceChangedError,
+    SourceKeyDeniedError,
+    StorageError,
+)
+from imaging.deadline import NEVER, Deadline
+from imaging.errors import RenditionsError, SourceError
+
+__all__ = ["Requests"]
+
+_ATTEMPTS: Final = 4
+_FIRST_PAUSE_S: Final = 0.1
+# What one invocation may try again in all. A store that is down is not helped by more, and Lambda
+# bills for waiting; the event comes again.
+_RETRIES: Final = 32
+
+_TRANSIENT_STATUS: Final = frozenset({408, 429, 500, 502, 503, 504})
+_TRANSIENT_CODES: Final = frozenset(
+    {"ConditionalRequestConflict", "OperationAborted", "RequestTimeout", "SlowDown", "Throttling"}
+)
+"""https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"""
+
+_GONE_STATUS: Final = frozenset({404, 405, 412, 416})
+"""405: the version that was asked for is a delete marker."""
+
+# Of the system, not of this process: after a restore from a snapshot every copy of it would throw
+# the same dice.
+_dice: Final = random.SystemRandom()
+
+
+class Requests:
+    """S3's operations within one invocation.
+
+    Throttling, 5xx, and connections that fail before there is an answer are tried again after a
+    random pause, up to four times a request and 32 times an invocation, and never beyond the
+    deadline. What cannot change by itself (403, a missing bucket) is not.
+
+    *Cost*: one request, mostly. *Thread*: any.
+    """
+
+    def __init__(self, client: Any, deadline: Deadline = NEVER) -> None:  # noqa: ANN401 - botocore's
+        self._client = client
+        self._lock = threading.Lock()
+        self._retries = _RETRIES
+        self.deadline = deadline
+
+    def of_source(self, operation: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Ask for a photo.
+
+        Raises:
+            SourceChangedError: It is gone, or is another version.
+            NotModifiedError: It is the version that the caller has already.
+            SourceError: Or one of its kind: S3 does not hand it over.
+            ArchivedError: It would have to be restored first.
+            OutOfTimeError: The deadline passed.
+        """
+        try:
+            return self._attempt(operation, arguments)
+        except (ClientError, BotoCoreError) as error:
+            raise _source_failure(error, _place(arguments)) from error
+
+    def of_destination(self, operation: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Ask for a rendition or a record, or store or delete one.
+
+        Raises:
+            ObjectMissingError: There is none, or no such upload.
+            ConditionFailedError: What stands there is not what the condition says.
+            StorageError: Or one of its kind: S3 does not do it.
+            OutOfTimeError: The deadline passed.
+        """
+        try:
+            return self._attempt(operation, arguments)
+        except (ClientError, BotoCoreError) as error:
+            raise _destination_failure(error, _place(arguments)) from error
+
+    def _attempt(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        call = getattr(self._client, operation)
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                answer: dict[str, Any] = call(**arguments)
+            except (ClientError, BotoCoreError) as error:
+                if attempt == _ATTEMPTS or not _is_transient(error) or not self.may_retry():
+                    raise
+                self.pause(attempt)
+            else:
+                return answer
+        raise AssertionError("the last attempt returns or raises")
+
+    def may_retry(self) -> bool:
+        """Take one retry from the invocation's budget, if there is one left."""
+        with self._lock:
+            self._retries -= 1
+            return self._retries >= 0
+
+    def pause(self, attempt: int) -> None:
+        """Wait before attempt number ``attempt`` + 1: up to 0.1, 0.4, 1.6 seconds.
+
+        Raises:
+            OutOfTimeError: The deadline has passed.
+        """
+        # From nothing up to the bound ("full jitter"): clients that failed together must not come
+        # back together. https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+        self.deadline.wait(_dice.uniform(0, _FIRST_PAUSE_S * 4 ** (attempt - 1)))
+        self.deadline.check("ask S3 once more")
+
+
+def _is_transient(error: Exception) -> bool:
+    if isinstance(error, ClientError):
+        status, code, _ = _parts(error)
+        return status in _TRANSIENT_STATUS or code in _TRANSIENT_CODES
+    return isinstance(error, HTTPClientError)
+
+
+def _parts(error: ClientError) -> tuple[int, str, str]:
+    response = error.response
+    status: int = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    said = response.get("Error", {})
+    return status, said.get("Code", ""), said.get("Message", "")
+
+
+def _place(arguments: Mapping[str, Any]) -> str:
+    return f"s3://{arguments['Bucket']}/{arguments['Key']}"
+
+
+def _is_of_key(code: str, message: str) -> bool:
+    """Tell whether it is KMS that refuses.
+
+    S3 says AccessDenied for both, and only its words name the action that was denied. Whichever it
+    is, the disposition is the same; the code tells a person where to look.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/troubleshoot-403-errors.html
+    """
+    return code.startswith("KMS.") or "kms:" in message
+
+
+# One return for each thing that S3 can mean.
+def _source_failure(error: Exception, place: str) -> RenditionsError:  # noqa: PLR0911
+    if not isinstance(error, ClientError):
+        return SourceError(f"Expected to read {place} but received {error}")
+    status, code, message = _parts(error)
+    said = f"but S3 answered {status} {code}: {message}"
+    if status == 304:  # noqa: PLR2004 - HTTP
+        return NotModifiedError(f"{place} is as it was")
+    if code == "NoSuchBucket":
+        return SourceBucketMissingError(f"Expected to read {place} {said}")
+    if status in _GONE_STATUS:
+        return SourceChangedError(f"Expected {place} {said}")
+    if code == "InvalidObjectState":
+        return ArchivedError(f"Expected {place} where it can be read {said}")
+    if _is_of_key(code, message):
+        return SourceKeyDeniedError(f"Expected to decrypt {place} {said}")
+    if status == 403:  # noqa: PLR2004 - HTTP
+        return SourceAccessDeniedError(f"Expected to read {place} {said}")
+    return SourceError(f"Expected to read {place} {said}")
+
+
+def _destination_failure(error: Exception, place: str) -> RenditionsError:  # noqa: PLR0911
+    if not isinstance(error, ClientError):
+        return StorageError(f"Expected to reach {place} but received {error}")
+    status, code, message = _parts(error)
+    said = f"but S3 answered {status} {code}: {message}"
+    if status == 412:  # noqa: PLR2004 - HTTP
+        return ConditionFailedError(f"Expected {place} to be as it was {said}")
+    if code == "NoSuchBucket":
+        return DestinationBucketMissingError(f"Expected a bucket for {place} {said}")
+    if status == 404:  # noqa: PLR2004 - HTTP
+        return ObjectMissingError(f"Expected {place} {said}")
+    if _is_of_key(code, message):
+        return DestinationKeyDeniedError(f"Expected to encrypt {place} {said}")
+    if status == 403:  # noqa: PLR2004 - HTTP
+        # Without s3:ListBucket S3 answers 403, not 404, about an object that is not there.
+        return DestinationAccessDeniedError(f"Expected access to {place} {said}")
+    if status == 501:  # noqa: PLR2004 - HTTP
+        return StorageError(
+            f"Expected a store with conditional writes for {place} {said}; "
+            "CONDITIONAL_WRITES=false does without"
+        )
+    return StorageError(f"Expected to store {place} {said}")
