@@ -25,6 +25,10 @@ __all__ = ["EncodedGainMap", "GainMap", "encode_gain_map", "read_gain_map", "wit
 # Its errors are exponents: one level of 255 in 6 stops is 1.6 % of light.
 _QUALITY: Final = 90
 
+# Light up to 10,000 cd/m2, of which 203 are white, takes 6 stops.
+_MAX_STOPS: Final = 32
+_MAX_GAMMA: Final = 32
+
 _UNIT: Final = 1 << 20
 _MAX_SEGMENT: Final = 65_533
 _MPF_BYTES: Final = 90
@@ -64,6 +68,18 @@ class GainMap:
         return self.image.bands > 1
 
     @property
+    def is_plausible(self) -> bool:
+        """Whether a camera may have meant these numbers; broken ones are infinite, or near it."""
+        exponents = (*self.minimum, *self.maximum, *self.capacity)
+        return (
+            all(abs(value) <= _MAX_STOPS for value in exponents)
+            and all(0 < value <= _MAX_GAMMA for value in self.gamma)
+            and all(abs(value) <= 1 for value in (*self.offset_sdr, *self.offset_hdr))
+            and all(low <= high for low, high in zip(self.minimum, self.maximum, strict=True))
+            and 0 <= self.capacity[0] < self.capacity[1]
+        )
+
+    @property
     def neutral(self) -> list[float]:
         """The value that leaves the SDR picture as it is, for each band."""
         levels = []
@@ -94,6 +110,8 @@ class EncodedGainMap:
 def read_gain_map(data: bytes, orientation: int) -> GainMap | None:
     """Return the gain map of an Ultra HDR JPEG; None where there is none that can be used.
 
+    One that has more pixels than its photo is none.
+
     *Cost*: decodes the gain map, a sixteenth of the photo or less.
 
     Args:
@@ -105,9 +123,11 @@ def read_gain_map(data: bytes, orientation: int) -> GainMap | None:
         # pyvips' stubs know of no blobs.
         blob = bytes(photo.get("gainmap-data"))  # type: ignore[arg-type]
         image = pyvips.Image.jpegload_buffer(blob, fail_on="truncated").copy()
+        if image.width * image.height > photo.width * photo.height or image.bands not in {1, 3}:
+            return None
         image.set_type(pyvips.GValue.gint_type, "orientation", orientation)
         image = image.autorot().copy_memory()
-        return GainMap(
+        gain_map = GainMap(
             image=image,
             minimum=_logarithms(photo, "gainmap-min-content-boost"),
             maximum=_logarithms(photo, "gainmap-max-content-boost"),
@@ -120,8 +140,12 @@ def read_gain_map(data: bytes, orientation: int) -> GainMap | None:
             ),
             in_base_colours=bool(photo.get("gainmap-use-base-cg")),
         )
-    except (pyvips.Error, ValueError):
+    except (pyvips.Error, ValueError) as error:
+        if isinstance(error, UnicodeDecodeError):
+            # As in the bridge: the text that pyvips cannot read would meet the next error.
+            pyvips.vips_lib.vips_error_clear()
         return None
+    return gain_map if gain_map.is_plausible else None
 
 
 def _number(photo: pyvips.Image, field: str) -> float:

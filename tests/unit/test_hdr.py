@@ -309,6 +309,35 @@ def test_a_gain_map_that_cannot_be_read_leaves_an_sdr_rendition(damage: str) -> 
     assert not declares_gain_map(files["a.jpg"])
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"maximum": (math.inf,) * 3},
+        {"minimum": (math.nan,) * 3},
+        {"minimum": (3.0,) * 3, "maximum": (2.0,) * 3},
+        {"gamma": (0.0,) * 3},
+        {"offset_hdr": (1e6,) * 3},
+        {"capacity": (2.0, 2.0)},
+        {"capacity": (0.0, 4000.0)},
+    ],
+)
+def test_numbers_that_no_camera_means_are_refused(broken: dict[str, object]) -> None:
+    """Infinite, upside down or absurd: such a gain map is as good as none."""
+    whole = read_gain_map(ultra_hdr_jpeg(64, 48), 1)
+    assert whole is not None
+    assert whole.is_plausible
+    assert not replace(whole, **broken).is_plausible  # type: ignore[arg-type]  # a gain map's own
+
+
+def test_a_gain_map_larger_than_its_photo_is_none() -> None:
+    """No limit is held against it, so it may not be a way around the photo's."""
+    whole = read_gain_map(ultra_hdr_jpeg(256, 192), 1)
+    assert whole is not None
+    encoded = encode_gain_map(whole, Placement(width=256, height=192), None, (256, 192))
+    assert read_gain_map(bytes(with_gain_map(bytearray(jpeg(256, 192)), encoded)), 1) is not None
+    assert read_gain_map(bytes(with_gain_map(bytearray(jpeg(64, 48)), encoded)), 1) is None
+
+
 @pytest.mark.parametrize("make", [jpeg, ultra_hdr_jpeg])
 def test_the_photo_is_read_once_from_start_to_end(make: Callable[[int, int], bytes]) -> None:
     """Neither a plain JPEG nor one with a gain map asks its source to go back."""
