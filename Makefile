@@ -102,6 +102,11 @@ bench: $(BENCH) $(READY) ## Measure the pipeline beside its peers; table and plo
 	@$(BENCH) -m benchmarks.plots
 
 # thumbor and matplotlib: apart, so that neither is ever among what the function is tested with.
+.PHONY: side-by-side
+side-by-side: $(READY) ## Which files sharp renders and which this project (PHOTOS=folder; synthesised without).
+	@cd benchmarks && npm ci --silent --no-audit --no-fund
+	@$(PY) -m benchmarks.side_by_side $(PHOTOS)
+
 $(BENCH): requirements/bench.lock
 	@$(PYTHON) -m venv .cache/bench
 	@$(BENCH) -m pip --disable-pip-version-check install --quiet --require-hashes --requirement $<

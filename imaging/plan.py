@@ -22,6 +22,13 @@ __all__ = ["Load", "PlannedRendition", "RenditionPlan", "make_plan"]
 
 _JPEG_SHRINKS: Final = (8, 4, 2)
 
+_JPEG_SPARE: Final = (4, 3)
+"""How much larger than the base a JPEG is decoded at least: what its decoder shrinks is boxes of
+pixels, and left at that it is softer than Lanczos (37 dB and SSIM 0.97 instead of 41 and 0.985)."""
+
+_WEBP_SPARE: Final = 1.5
+"""How much larger than the base a WebP is decoded: its decoder's scaler alone is too soft."""
+
 _MAX_SHIFT: Final = 0.2
 """Pixels of the base by which shrink-on-load may move the far edge."""
 
@@ -181,7 +188,8 @@ def _shrinks_to(side: int, shrink: int, target: int) -> bool:
     """
     rounded = (2 * side + shrink) // (2 * shrink)
     moved = abs(rounded - side / shrink) * target / rounded
-    return side // shrink >= target and moved <= _MAX_SHIFT
+    above, below = _JPEG_SPARE
+    return below * (side // shrink) >= above * target and moved <= _MAX_SHIFT
 
 
 def _load(header: ImageHeader, base: tuple[int, int]) -> Load:
@@ -193,7 +201,8 @@ def _load(header: ImageHeader, base: tuple[int, int]) -> Load:
             ):
                 return Load(shrink=shrink)
     if header.format is InputFormat.WEBP:
-        return Load(scale=min(1.0, max(columns / header.width, rows / header.height)))
+        scale = max(columns / header.width, rows / header.height)
+        return Load(scale=min(1.0, _WEBP_SPARE * scale))
     for level in reversed(header.levels):
         if level.width >= columns and level.height >= rows:
             return Load(page=level.page, subifd=level.subifd)
