@@ -121,6 +121,7 @@ _RENDITION_KEYS: Final[Mapping[str, Callable[[object], object]]] = {
     "fit": _one_of({fit.value: fit for fit in Fit}),
     "position": _one_of({position.value: position for position in Position}),
     "sharpen": _number,
+    "linear": _boolean,
     "format": _formats,
     "quality": _quality,
     "max_bytes": _integer,

@@ -248,7 +248,7 @@ class _Pictures:
                 if planned.parent is None
                 else self.whole(planned.parent)
             )
-            image = steps.resize(parent, placement.width, placement.height)
+            image = _resize(parent, planned)
             if name in self._parents or placement.search is not None:
                 image = image.copy_memory()
             self._resized[name] = image
@@ -267,6 +267,17 @@ class _Pictures:
     def crop(self, name: str) -> Box | None:
         """Return what was kept of the resized picture of ``name``; None where all of it was."""
         return self._crops.get(name)
+
+
+def _resize(image: pyvips.Image, planned: PlannedRendition) -> pyvips.Image:
+    """Return the picture in the planned size, uncropped."""
+    size = planned.placement.width, planned.placement.height
+    if planned.spec.linear:
+        # Few ask for it.
+        from imaging.light import resize_linear
+
+        return resize_linear(image, *size)
+    return steps.resize(image, *size)
 
 
 def _crop(image: pyvips.Image, planned: PlannedRendition, box: Box | None) -> pyvips.Image:
@@ -298,10 +309,7 @@ def _moving(
     *Cost*: its frames, in memory beside those of the base.
     """
     placement, colour = rendition.placement, rendition.spec.colour
-    resized = [
-        steps.resize(convert(frame, header, colour), placement.width, placement.height)
-        for frame in frames.images
-    ]
+    resized = [_resize(convert(frame, header, colour), rendition) for frame in frames.images]
     # What is kept of the first is kept of all: a picture that moves must not jump as well.
     box = steps.find_crop(resized[0], placement)
     finished = (_finish(_crop(frame, rendition, box), rendition) for frame in resized)

@@ -246,6 +246,7 @@ def _has_own_pass(
         and placement.search is None
         and spec.max_bytes is None
         and not spec.progressive
+        and not spec.linear
         and all(output in {OutputFormat.JPEG, OutputFormat.PNG} for output in outputs)
     )
 
@@ -255,7 +256,7 @@ def _parents(
 ) -> dict[str, str | None]:
     """Return for each spec the smallest rendition that it can be made from; None for the base."""
     parents: dict[str, str | None] = {}
-    able: list[tuple[str, Colour]] = []
+    able: list[tuple[str, Colour, bool]] = []
     for spec in sorted(
         specs, key=lambda spec: -placements[spec.name].width * placements[spec.name].height
     ):
@@ -263,16 +264,16 @@ def _parents(
         parents[spec.name] = next(
             (
                 name
-                for name, colour in reversed(able)
+                for name, colour, linear in reversed(able)
                 # One pixel less is rounding: 320 x 213 is twice 160 x 107.
-                if colour is spec.colour
+                if (colour, linear) == (spec.colour, spec.linear)
                 and placements[name].width + 1 >= _PARENT_RATIO * placement.width
                 and placements[name].height + 1 >= _PARENT_RATIO * placement.height
             ),
             None,
         )
         if spec.fit is not Fit.FILL and placement.crop is None and placement.canvas is None:
-            able.append((spec.name, spec.colour))
+            able.append((spec.name, spec.colour, spec.linear))
     return parents
 
 
@@ -414,7 +415,12 @@ def make_plan(
         for placement in (placements[spec.name],)
         for output in outputs[spec.name]
     ]
-    base = _base(header, [placements[spec.name] for spec in held]) if held else None
+    base = None
+    if any(spec.linear for spec in held):
+        # What is made smaller before, by a decoder or for the base, is not averaged as light.
+        base = header.upright
+    elif held:
+        base = _base(header, [placements[spec.name] for spec in held])
     return RenditionPlan(
         header=header,
         load=_load(header, base) if base else Load(),

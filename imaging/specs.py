@@ -143,6 +143,8 @@ class RenditionSpec:
         position: Which part ``cover`` keeps; the other fits crop nothing.
         sharpen: Standard deviation, in pixels, of the mask that the rendition is sharpened with;
             None for not at all.
+        linear: Resize in linear light. No pixel is then averaged before it is light: the photo is
+            decoded and held whole.
         formats: What to encode to, each once; None for the photo's own format, where that can be
             made (GIF becomes PNG, unless it is to move; TIFF and HEIC become JPEG, or PNG where
             they have alpha).
@@ -175,6 +177,7 @@ class RenditionSpec:
     fit: Fit = Fit.INSIDE
     position: Position = Position.CENTRE
     sharpen: float | None = None
+    linear: bool = False
     formats: tuple[OutputFormat | None, ...] = (OutputFormat.JPEG,)
     quality: int | Mapping[OutputFormat, int] | None = None
     max_bytes: int | None = None
