@@ -1,6 +1,7 @@
 """The Lambda function: init once, then one call per event."""
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -46,10 +47,17 @@ def lambda_handler(event: Mapping[str, Any], context: object) -> Any:  # noqa: A
             message names each, and the others stand.
     """
     request_id = getattr(context, "aws_request_id", "")
+    # Lambda's own two variables: the first is another in each invocation.
+    trace = os.environ.get("_X_AMZN_TRACE_ID", "")
+    daemon = os.environ.get("AWS_XRAY_DAEMON_ADDRESS", "")
 
     def done(report: JobReport) -> None:
         # At once: should Lambda end the invocation, what was done is known.
         _photo_log.photo(report, request_id)
+        if daemon and "Sampled=1" in trace:
+            from handler.tracing import send
+
+            send(report, trace, daemon)
 
     requests = Requests(_client, deadline_of(context))
     # In the invocation, not at init: the runtime client may fork after init.
