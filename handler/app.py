@@ -69,9 +69,9 @@ def lambda_handler(event: Mapping[str, Any], context: object) -> Any:  # noqa: A
         if is_http(event):
             from handler.ondemand.respond import respond
 
-            return respond(event, _settings, _client, make, done)
+            return respond(event, _settings, requests, make, done)
         envelope = open_envelope(event, _settings.job_attributes)
         reports = process_items(
-            envelope, lambda record: tell(make(record), _settings, _client), done
+            envelope, lambda record: tell(make(record), _settings, requests), done
         )
         return envelope.answer(reports)

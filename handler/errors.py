@@ -87,10 +87,11 @@ class KnownRejectionError(RejectedPhotoError):
 
     Args:
         code: The code that it was rejected with, which is this one's too.
+        reason: What was said of it then.
     """
 
-    def __init__(self, code: str) -> None:
-        super().__init__(f"Expected another photo but received one that was rejected as {code}")
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
         self.code = code  # type: ignore[misc]  # of the one instance
 
 

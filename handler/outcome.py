@@ -1,21 +1,17 @@
 """Who is told what became of a photo, once it is done: the quarantine, and whoever waits for it."""
 
 from dataclasses import replace
-from typing import Any
 
 from handler.errors import Disposition
 from handler.report import JobReport
+from handler.s3.requests import Requests
 from handler.settings import Settings
 from imaging.errors import RenditionsError
 
 __all__ = ["tell"]
 
 
-def tell(
-    report: JobReport,
-    settings: Settings,
-    client: Any,  # noqa: ANN401 - botocore's
-) -> JobReport:
+def tell(report: JobReport, settings: Settings, requests: Requests) -> JobReport:
     """Return ``report``, once all who want to know were told; never raises an Exception.
 
     A photo of which they could not be told wants another attempt. That one finds the renditions
@@ -28,7 +24,7 @@ def tell(
         if settings.rejected_prefix is not None and report.disposition is Disposition.REJECTED:
             from handler.quarantine import quarantine
 
-            quarantine(report, settings.rejected_prefix, settings, client)
+            quarantine(report, settings.rejected_prefix, settings, requests)
         if settings.completion_target is not None:
             from handler.completion import announce
 

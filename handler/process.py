@@ -177,7 +177,14 @@ class _Photo:
                 renditions, kept = self._store(source, specs)
             except RejectedPhotoError as error:
                 # What was made of the version before it is no picture of this one.
-                ledger.commit(Record(lineage=source.lineage, made=refused, rejected=error.code))
+                ledger.commit(
+                    Record(
+                        lineage=source.lineage,
+                        made=refused,
+                        rejected=error.code,
+                        reason=error.message,
+                    )
+                )
                 raise
             ledger.commit(Record(lineage=source.lineage, made=asked, kept=kept))
             return _Outcome(Disposition.WRITTEN, renditions)
@@ -205,8 +212,9 @@ class _Photo:
             return _Outcome(Disposition.WRITTEN, renditions)
 
     def _unchanged(self, record: Record) -> _Outcome:
+        self._progress.etag = record.lineage.etag
         if record.rejected is not None:
-            raise KnownRejectionError(record.rejected)
+            raise KnownRejectionError(record.rejected, record.reason)
         return _Outcome(Disposition.UNCHANGED)
 
     def _supersede(self, lineage: Lineage, record: Record) -> NoReturn:

@@ -3,12 +3,11 @@
 import hashlib
 import json
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from handler.errors import QuarantineError
+from handler.errors import QuarantineError, StorageError
 from handler.report import JobReport
+from handler.s3.requests import Requests
 from handler.settings import Settings
 
 __all__ = ["quarantine", "quarantine_key"]
@@ -27,12 +26,7 @@ def quarantine_key(prefix: str, key: str) -> str:
     return f"{prefix}{hashlib.sha256(key.encode()).hexdigest()}.json"
 
 
-def quarantine(
-    report: JobReport,
-    prefix: str,
-    settings: Settings,
-    client: Any,  # noqa: ANN401 - botocore's
-) -> None:
+def quarantine(report: JobReport, prefix: str, settings: Settings, requests: Requests) -> None:
     """Keep the latest rejection of the photo of ``report``. *Cost*: one PutObject.
 
     Raises:
@@ -54,12 +48,13 @@ def quarantine(
         "rejected_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     try:
-        client.put_object(
+        requests.of_destination(
+            "put_object",
             Bucket=bucket,
             Key=key,
             Body=json.dumps(body, indent=2, ensure_ascii=False).encode(),
             ContentType="application/json",
             CacheControl="no-store",
         )
-    except (ClientError, BotoCoreError) as error:
+    except StorageError as error:
         raise QuarantineError(f"Expected to store s3://{bucket}/{key}: {error}") from error

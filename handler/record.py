@@ -27,6 +27,8 @@ __all__ = [
 RECORD_NAME: Final = "photo"
 RECORD_EXTENSION: Final = "json"
 """Its place in the key template; no rendition is JSON, so that none can have its key."""
+_MAX_REASON: Final = 500
+"""S3 takes 2 KB of user metadata in all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,7 @@ class Record:
         lineage: The version that the renditions are of; of a deleted photo, its deletion.
         made: :func:`set_digest` of what they were to be; empty where that is not the whole set.
         rejected: The code with which this version was rejected; None where it was not.
+        reason: What was said of it then, in ASCII, for as far as it fits.
         deleted: The photo is gone, and what is older than that must not bring it back.
         kept: The renditions; of a deleted photo, those that were to be removed. In the body, which
             a HeadObject does not show.
@@ -54,6 +57,7 @@ class Record:
     lineage: Lineage
     made: str = ""
     rejected: str | None = None
+    reason: str = ""
     deleted: bool = False
     kept: tuple[Kept, ...] = ()
     about: Mapping[str, Any] | None = None
@@ -62,7 +66,8 @@ class Record:
         """Return the part that a HeadObject shows."""
         state = {"state": "deleted"} if self.deleted else {"state": "made", "set": self.made}
         if self.rejected is not None:
-            state["rejected"] = self.rejected
+            reason = self.reason.encode("ascii", "backslashreplace").decode()
+            state |= {"rejected": self.rejected, "reason": reason[:_MAX_REASON]}
         return self.lineage.metadata() | state
 
     def body(self) -> bytes:
@@ -84,6 +89,7 @@ def record_from_object(metadata: Mapping[str, str], body: bytes | None) -> Recor
         lineage=lineage_from_metadata(metadata),
         made=metadata.get("set", ""),
         rejected=metadata.get("rejected"),
+        reason=metadata.get("reason", ""),
         deleted=metadata.get("state") == "deleted",
         kept=tuple(Kept(key=key, etag=etag) for key, etag in kept.items()),
         about=document,

@@ -6,14 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError
 
-from handler.errors import Disposition, RequestError
+from handler.errors import Disposition, ObjectMissingError, RequestError, StorageError
 from handler.events.http import Request, http_answer, json_answer, read_request
 from handler.events.objects import ObjectEvent
 from handler.ondemand.asked import Asked, asked_from_request
 from handler.report import JobReport
+from handler.s3.requests import Requests
 from handler.settings import Settings
+from imaging.errors import RenditionsError
 from imaging.specs import RenditionSpec
 
 __all__ = ["MAX_BODY_BYTES", "respond"]
@@ -39,7 +41,7 @@ class _Stored:
 def respond(
     event: Mapping[str, Any],
     settings: Settings,
-    client: Any,  # noqa: ANN401 - botocore's
+    requests: Requests,
     make: Callable[[ObjectEvent, Sequence[RenditionSpec]], JobReport],
     done: Callable[[JobReport], None],
 ) -> dict[str, Any]:
@@ -52,17 +54,20 @@ def respond(
     Args:
         event: The request, in any of the formats that Lambda hands over.
         settings: The settings.
-        client: S3's.
+        requests: Of this invocation.
         make: Makes and stores one photo's renditions of the given specs.
         done: Told what became of a photo.
     """
     try:
-        return _respond(read_request(event), settings, client, make, done)
+        return _respond(read_request(event), settings, requests, make, done)
     except RequestError as error:
         return json_answer(error.status, error.code, error.message)
-    except (ClientError, BotoCoreError) as error:
-        _log.warning("S3 did not hand a rendition over: %s", error)
-        return json_answer(503, "store-failed", "S3 did not hand the rendition over", retry=True)
+    except RenditionsError as error:
+        _log.warning("%s: %s", error.code, error)
+        return json_answer(503, error.code, "S3 did not hand the rendition over", retry=True)
+    except BotoCoreError as error:
+        _log.warning("the rendition broke off: %s", error)
+        return json_answer(503, StorageError.code, "The rendition broke off", retry=True)
     except Exception:  # noqa: BLE001 - a client is answered, whatever happened
         _log.exception("nobody foresaw this")
         return json_answer(500, "internal", "An error that nobody foresaw; the log has it")
@@ -71,14 +76,14 @@ def respond(
 def _respond(
     request: Request,
     settings: Settings,
-    client: Any,  # noqa: ANN401 - botocore's
+    requests: Requests,
     make: Callable[[ObjectEvent, Sequence[RenditionSpec]], JobReport],
     done: Callable[[JobReport], None],
 ) -> dict[str, Any]:
     if settings.source_bucket is None:
         return json_answer(501, "http-not-set-up", "Expected SOURCE_BUCKET to be set")
     asked = asked_from_request(request, settings, time.time())
-    stored = _find(request, asked, settings, client)
+    stored = _find(request, asked, settings, requests)
     if stored is None:
         report = make(
             ObjectEvent(bucket=settings.source_bucket, key=asked.key, name="HTTP"),
@@ -87,30 +92,28 @@ def _respond(
         done(report)
         if (refusal := _refusal(report)) is not None:
             return refusal
-        stored = _find(request, asked, settings, client)
+        stored = _find(request, asked, settings, requests)
     if stored is None:
         return json_answer(503, "store-failed", "The rendition was made and is gone", retry=True)
-    return _answer(request, asked, stored, settings, client)
+    return _answer(request, asked, stored, settings, requests)
 
 
 def _find(
     request: Request,
     asked: Asked,
     settings: Settings,
-    client: Any,  # noqa: ANN401 - botocore's
+    requests: Requests,
 ) -> _Stored | None:
     """Return the rendition if it is stored as the spec wants it today."""
     # Of what a client may have already, the headers will do.
     wants_body = request.method == "GET" and "if-none-match" not in request.headers
-    operation = client.get_object if wants_body else client.head_object
+    operation = "get_object" if wants_body else "head_object"
     for output in asked.formats:
         key = settings.key_template.destination(asked.key, asked.spec.name, output.extension)
         try:
-            answer = operation(Bucket=settings.destination_bucket, Key=key)
-        except ClientError as error:
-            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:  # noqa: PLR2004 - HTTP
-                continue
-            raise
+            answer = requests.of_destination(operation, Bucket=settings.destination_bucket, Key=key)
+        except ObjectMissingError:
+            continue
         if answer.get("Metadata", {}).get("spec") == asked.spec.digest(output):
             return _Stored(key=key, answer=answer)
         if wants_body:
@@ -136,7 +139,7 @@ def _answer(
     asked: Asked,
     stored: _Stored,
     settings: Settings,
-    client: Any,  # noqa: ANN401 - botocore's
+    requests: Requests,
 ) -> dict[str, Any]:
     headers = _headers(asked, stored.answer, settings)
     if _has_it(request.headers.get("if-none-match", ""), headers["ETag"]):
@@ -146,13 +149,13 @@ def _answer(
     if answer["ContentLength"] > MAX_BODY_BYTES:
         if "Body" in answer:
             answer["Body"].close()
-        method = "get_object" if request.method == "GET" else "head_object"
-        url = client.generate_presigned_url(method, Params=place, ExpiresIn=_REDIRECT_SECONDS)
+        operation = "get_object" if request.method == "GET" else "head_object"
+        url = requests.presigned_url(operation, seconds=_REDIRECT_SECONDS, **place)
         return http_answer(302, {"Location": url, "Cache-Control": "no-store"})
     if request.method == "HEAD":
         return http_answer(200, headers)
     if "Body" not in answer:
-        answer = client.get_object(**place, IfMatch=headers["ETag"])
+        answer = requests.of_destination("get_object", **place, IfMatch=headers["ETag"])
     return http_answer(200, headers, answer["Body"].read())
 
 

@@ -91,6 +91,11 @@ class Requests:
         except (ClientError, BotoCoreError) as error:
             raise _destination_failure(error, _place(arguments)) from error
 
+    def presigned_url(self, operation: str, *, seconds: int, **arguments: Any) -> str:  # noqa: ANN401
+        """Return a URL by which anybody may do this one thing for a while. *Cost*: no request."""
+        url: str = self._client.generate_presigned_url(operation, arguments, ExpiresIn=seconds)
+        return url
+
     def _attempt(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         call = getattr(self._client, operation)
         for attempt in range(1, _ATTEMPTS + 1):

@@ -276,7 +276,10 @@ def test_trouble_is_answered_with_a_time_to_come_back(
     """Neither a photo nor a rendition that cannot be read is taken for one that is not there."""
     _put(store, "a.jpg", jpeg(400, 300))
     handler = start(**settings)
-    for bucket, code in [("photos", "source-access-denied"), ("renditions", "store-failed")]:
+    for bucket, code in [
+        ("photos", "source-access-denied"),
+        ("renditions", "destination-access-denied"),
+    ]:
         store.add(Fault(action=ACCESS_DENIED, operation="GetObject", bucket=bucket))
         answer = handler(_request("/one/a.jpg"), None)
         assert _code(answer) == (503, code)

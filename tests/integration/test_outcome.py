@@ -119,6 +119,10 @@ def test_a_rejection_that_cannot_be_kept_comes_again(store: FaultProxy, start: S
         handler(_job("notes.jpg"), None)
     assert handler(_job("notes.jpg"), None)["records"][0]["code"] == "not-a-photo"
     assert _stored(store) == {"rejected/notes.jpg.json", "notes.jpg/photo.json"}
+    kept = store.client().get_object(Bucket="renditions", Key="rejected/notes.jpg.json")["Body"]
+    rejection = json.loads(kept.read())
+    assert rejection["etag"]
+    assert rejection["reason"].startswith("Expected a photo")
 
 
 def test_a_quarantine_never_triggers_the_function(store: FaultProxy, start: Start) -> None:
