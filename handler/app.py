@@ -29,8 +29,25 @@ if _settings.log_level != "DEBUG":
     # libvips tells of every step of every photo at INFO.
     logging.getLogger("pyvips").setLevel(logging.WARNING)
 configure_libvips(concurrency=_settings.concurrency)
-_client = make_client()
+_client: Any = make_client()
 _photo_log = PhotoLog(_settings.function)
+
+
+def _drop_client() -> None:
+    global _client  # noqa: PLW0603 - one execution environment has one client
+    _client.close()
+    _client = None
+
+
+def _renew_client() -> None:
+    global _client  # noqa: PLW0603 - one execution environment has one client
+    _client = make_client()
+
+
+if _settings.function.initialization == "snap-start":
+    from handler.snapshot import register_hooks
+
+    register_hooks(_settings.config, _drop_client, _renew_client)
 
 
 def lambda_handler(event: Mapping[str, Any], context: object) -> Any:  # noqa: ANN401 - what the source expects

@@ -1,0 +1,49 @@
+"""What Lambda's SnapStart wants done before its snapshot, and after each restore of it.
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-python.html
+"""
+
+import os
+import random
+import ssl
+from collections.abc import Callable
+from typing import Final
+
+from snapshot_restore_py import register_after_restore, register_before_snapshot
+
+from imaging.config import Config
+from imaging.warming import warm_up
+
+__all__ = ["register_hooks"]
+
+_SEED_BYTES: Final = 32
+
+
+def register_hooks(
+    config: Config, drop_client: Callable[[], None], renew_client: Callable[[], None]
+) -> None:
+    """Have the runtime client call what makes a snapshot warm, and a restored copy its own.
+
+    Args:
+        config: Its renditions are made once of a photo in each format: whatever decoders and
+            encoders load is in the snapshot.
+        drop_client: Ends connections and forgets credentials: neither may be in a snapshot, which
+            is stored and outlives both.
+        renew_client: Makes the client anew, with the credentials of the restored environment.
+    """
+
+    def before() -> None:
+        warm_up(config.renditions, config.limits)
+        import imaging.decoders.heic  # noqa: F401 - so that it is in the snapshot
+
+        drop_client()
+
+    def after() -> None:
+        # Every copy of one snapshot would wait the same times between its retries, and OpenSSL
+        # would continue the same random numbers.
+        random.seed()
+        ssl.RAND_add(os.urandom(_SEED_BYTES), _SEED_BYTES)
+        renew_client()
+
+    register_before_snapshot(before)
+    register_after_restore(after)

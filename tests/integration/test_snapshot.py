@@ -1,0 +1,146 @@
+"""SnapStart: the real runtime client, before a snapshot and after a restore."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.photos.files import jpeg
+from tests.servers import REGION, FaultProxy, MotoServer
+from tests.servers.runtime import RuntimeApi
+
+_ROOT: Final = Path(__file__).parents[2]
+# What the function would show of itself at each point, said on its standard error by hooks that run
+# around its own: the last to be registered comes first before a snapshot, and last after a restore.
+_PROGRAM: Final = """
+import json, os, random, sys
+import handler.app
+from snapshot_restore_py import get_after_restore, get_before_snapshot
+
+def tell(when):
+    app = handler.app
+    key = app._client and app._client._request_signer._credentials.access_key
+    loaded = "imaging.decoders.heic" in sys.modules
+    print(json.dumps([when, key, loaded, random.random()]), file=sys.stderr, flush=True)
+
+def before_ours():
+    random.seed(1)
+    tell("initialised")
+
+def restored():
+    os.environ["AWS_ACCESS_KEY_ID"] = "restored"
+
+get_before_snapshot().append((before_ours, (), {}))
+get_before_snapshot().insert(0, (tell, ("snapshot",), {}))
+get_after_restore().insert(0, (restored, (), {}))
+get_after_restore().append((tell, ("restored",), {}))
+from awslambdaric.__main__ import main
+main(["", "handler.app.lambda_handler"])
+"""
+
+
+@pytest.fixture
+def proxy() -> Iterator[FaultProxy]:
+    """An S3 that records requests."""
+    with MotoServer() as moto, FaultProxy(moto.endpoint_url) as recording:
+        recording.create_buckets("photos", "renditions")
+        yield recording
+
+
+@pytest.fixture
+def api() -> Iterator[RuntimeApi]:
+    """Lambda's side."""
+    with RuntimeApi() as made:
+        yield made
+
+
+def _start(api: RuntimeApi, endpoint: str, kind: str) -> subprocess.Popen[str]:
+    environment = os.environ | {
+        "AWS_ACCESS_KEY_ID": "initial",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ENDPOINT_URL_S3": endpoint,
+        "AWS_LAMBDA_INITIALIZATION_TYPE": kind,
+        "AWS_LAMBDA_RUNTIME_API": api.address,
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "DESTINATION_BUCKET": "renditions",
+    }
+    return subprocess.Popen(
+        [sys.executable, "-c", _PROGRAM],
+        cwd=_ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_restored_function_is_warm_and_has_what_is_its_own(
+    api: RuntimeApi, proxy: FaultProxy
+) -> None:
+    """A snapshot has the decoders and no client; a restored copy has credentials and works."""
+    etag = proxy.client().put_object(Bucket="photos", Key="a.jpg", Body=jpeg(640, 480))["ETag"]
+    requests = len(proxy.requests)
+    process = _start(api, proxy.endpoint_url, "snap-start")
+    try:
+        assert api.call().what == "restore/next"
+        # The snapshot would be taken here: init and warming have asked S3 for nothing.
+        assert len(proxy.requests) == requests
+        api.restore()
+        assert api.call().what == "invocation/next"
+        obj = {"key": "a.jpg", "eTag": etag.strip('"'), "sequencer": "01"}
+        record = {
+            "eventVersion": "2.1",
+            "eventSource": "aws:s3",
+            "eventName": "ObjectCreated:Put",
+            "s3": {"bucket": {"name": "photos"}, "object": obj},
+        }
+        api.invoke({"Records": [record]})
+        answer = api.call()
+    finally:
+        process.terminate()
+        _, printed = process.communicate()
+
+    told = [json.loads(line) for line in printed.splitlines() if line.startswith("[")]
+    states = [(when, key, loaded) for when, key, loaded, _ in told]
+    assert states == [
+        ("initialised", "initial", False),
+        ("snapshot", None, True),
+        ("restored", "restored", True),
+    ]
+    assert answer.what == "response", printed
+    assert proxy.client().list_objects_v2(Bucket="renditions")["KeyCount"] == 5
+
+
+def test_copies_of_one_snapshot_go_different_ways(proxy: FaultProxy) -> None:
+    """Two restores from the same random state do not draw the same numbers."""
+    drawn = []
+    for _ in range(2):
+        with RuntimeApi() as api:
+            process = _start(api, proxy.endpoint_url, "snap-start")
+            try:
+                assert api.call().what == "restore/next"
+                api.restore()
+                assert api.call().what == "invocation/next"
+            finally:
+                process.terminate()
+                _, printed = process.communicate()
+        drawn.append([json.loads(x)[3] for x in printed.splitlines() if x.startswith("[")])
+
+    (initialised, _, restored), (initialised_too, _, restored_too) = drawn
+    assert initialised == initialised_too
+    assert restored != restored_too
+
+
+def test_a_usual_start_registers_no_hooks(api: RuntimeApi, proxy: FaultProxy) -> None:
+    """On demand, the function polls for its first event at once."""
+    process = _start(api, proxy.endpoint_url, "on-demand")
+    try:
+        assert api.call().what == "invocation/next"
+    finally:
+        process.terminate()
+        process.communicate()
