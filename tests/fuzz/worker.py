@@ -26,6 +26,8 @@ name = "large"
 width = 200
 format = "source"
 metadata = "all"
+colour = "source"
+hdr = "keep"
 
 [[renditions]]
 name = "square"
@@ -33,6 +35,8 @@ width = 64
 height = 64
 fit = "cover"
 metadata = "safe"
+colour = "display-p3"
+hdr = "keep"
 
 [limits]
 max_pixels = 20_000_000
