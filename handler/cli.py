@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from handler.backfill.arguments import add_arguments
+from handler.record import RECORD_EXTENSION, RECORD_NAME
 from imaging.bridge import OpenPhoto
 from imaging.config import Config, load_config
 from imaging.errors import ConfigError, RenditionsError
@@ -20,7 +21,7 @@ from imaging.pipeline import Rendition, render
 from imaging.plan import make_plan
 from imaging.reading import read_header
 from imaging.runtime import configure_libvips
-from imaging.sidecar import SIDECAR_EXTENSION, SIDECAR_NAME, sidecar
+from imaging.sidecar import sidecar
 
 __all__ = ["main"]
 
@@ -130,7 +131,7 @@ def _render_one(
 
 
 def _write_sidecar(folder: Path, document: dict[str, Any]) -> None:
-    sink = FileSink(folder / f"{SIDECAR_NAME}.{SIDECAR_EXTENSION}")
+    sink = FileSink(folder / f"{RECORD_NAME}.{RECORD_EXTENSION}")
     try:
         sink.write(memoryview(json.dumps(document, indent=2, ensure_ascii=False).encode()))
         sink.commit()

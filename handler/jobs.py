@@ -77,6 +77,7 @@ def asked_digest(settings: Settings) -> str:
     """Return what changes whenever a photo's set of renditions would be another."""
     return set_digest(
         settings.key_template.text,
+        *(["sidecar"] if settings.config.sidecar else []),
         *(
             f"{wanted}:{spec.digest(output)}"
             for spec in settings.config.renditions

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import closing, suppress
 from dataclasses import replace
-from typing import Final, NamedTuple, NoReturn, assert_never
+from typing import Any, Final, NamedTuple, NoReturn, assert_never
 
 from handler.errors import (
     Disposition,
@@ -114,6 +114,14 @@ class _Outcome(NamedTuple):
     renditions: tuple[RenditionReport, ...] = ()
 
 
+class _Stored(NamedTuple):
+    """What S3 now holds of a photo: for the report, for the record, and for an app."""
+
+    reports: tuple[RenditionReport, ...]
+    kept: tuple[Kept, ...]
+    about: dict[str, Any] | None
+
+
 class _Photo:
     """One photo under way, made or removed."""
 
@@ -174,7 +182,7 @@ class _Photo:
                 self._supersede(source.lineage, record)
             specs = self._settings.config.renditions
             try:
-                renditions, kept = self._store(source, specs)
+                stored = self._store(source, specs, looks=config.sidecar)
             except RejectedPhotoError as error:
                 # What was made of the version before it is no picture of this one.
                 ledger.commit(
@@ -186,8 +194,10 @@ class _Photo:
                     )
                 )
                 raise
-            ledger.commit(Record(lineage=source.lineage, made=asked, kept=kept))
-            return _Outcome(Disposition.WRITTEN, renditions)
+            ledger.commit(
+                Record(lineage=source.lineage, made=asked, kept=stored.kept, about=stored.about)
+            )
+            return _Outcome(Disposition.WRITTEN, stored.reports)
 
     def make_some(self, specs: Sequence[RenditionSpec]) -> _Outcome:
         """Make ``specs`` of the present version, and add them to the record.
@@ -199,17 +209,17 @@ class _Photo:
         with closing(S3Source(self._requests, self._event)) as source:
             if record is not None and source.lineage.precedes(record.lineage):
                 self._supersede(source.lineage, record)
-            renditions, kept = self._store(source, specs)
-            made = ""
+            stored = self._store(source, specs, looks=False)
+            kept, made, about = stored.kept, "", None
             if record is not None and not record.deleted:
                 kept = (
                     *(one for one in record.kept if one.key not in {new.key for new in kept}),
                     *kept,
                 )
                 if source.lineage.is_version(record.lineage) and record.rejected is None:
-                    made = record.made
-            self._ledger.commit(Record(lineage=source.lineage, made=made, kept=kept))
-            return _Outcome(Disposition.WRITTEN, renditions)
+                    made, about = record.made, record.about
+            self._ledger.commit(Record(lineage=source.lineage, made=made, kept=kept, about=about))
+            return _Outcome(Disposition.WRITTEN, stored.reports)
 
     def _unchanged(self, record: Record) -> _Outcome:
         self._progress.etag = record.lineage.etag
@@ -221,15 +231,13 @@ class _Photo:
         self._ledger.sweep(record)
         raise SourceChangedError(f"Expected {lineage} to be the newest but {record.lineage} is")
 
-    def _store(
-        self, source: S3Source, specs: Sequence[RenditionSpec]
-    ) -> tuple[tuple[RenditionReport, ...], tuple[Kept, ...]]:
+    def _store(self, source: S3Source, specs: Sequence[RenditionSpec], *, looks: bool) -> _Stored:
         """Return what was made and stored of ``source``."""
         self._progress.enter(Stage.DECODE)
         self._progress.etag = source.lineage.etag
         sinks: list[S3Sink] = []
         try:
-            made = self._render(source, specs, sinks)
+            made = self._render(source, specs, sinks, looks=looks)
             self._progress.enter(Stage.STORE)
             stored = [sink.stored() for sink in sinks]
         except BaseException as error:
@@ -255,10 +263,31 @@ class _Photo:
             )
             for rendition, place in zip(made, stored, strict=True)
         )
-        return reports, kept
+        about = None
+        if looks:
+            keys = [place.key for place in stored]
+            about = self._about(source, list(zip(made, keys, strict=True)))
+        return _Stored(reports=reports, kept=kept, about=about)
+
+    def _about(self, source: S3Source, made: list[tuple[Rendition, str]]) -> dict[str, Any]:
+        """Return what the record says to an app: docs/sidecar.md."""
+        # For who has a sidecar only.
+        from imaging.sidecar import sidecar
+
+        event, plan = self._event, self._progress.plan
+        assert plan is not None  # noqa: S101 - something was made by it
+        named = {"bucket": event.bucket, "key": event.key, "etag": source.lineage.etag or ""}
+        if event.version_id is not None:
+            named["version_id"] = event.version_id
+        return sidecar(named, plan, made)
 
     def _render(
-        self, source: S3Source, specs: Sequence[RenditionSpec], sinks: list[S3Sink]
+        self,
+        source: S3Source,
+        specs: Sequence[RenditionSpec],
+        sinks: list[S3Sink],
+        *,
+        looks: bool,
     ) -> list[Rendition]:
         """Return what was made; ``sinks`` grows by each that was opened."""
         progress, settings = self._progress, self._settings
@@ -289,6 +318,7 @@ class _Photo:
                     config.limits,
                     focal_point=source.metadata.get(_FOCAL_POINT),
                     truncated=config.truncated,
+                    looks=looks,
                 )
                 # Every key is checked before the first rendition is stored.
                 for rendition in plan.renditions:

@@ -12,14 +12,7 @@ from imaging.header import ImageHeader
 from imaging.pipeline import Rendition
 from imaging.plan import RenditionPlan
 
-__all__ = ["SIDECAR_EXTENSION", "SIDECAR_NAME", "sidecar"]
-
-SIDECAR_NAME: Final = "photo"
-"""Stands where a rendition's name stands in its key."""
-
-SIDECAR_EXTENSION: Final = "json"
-"""Which no rendition has, so that the two never share a key."""
-
+__all__ = ["sidecar"]
 
 _VERSION: Final = 1
 
