@@ -20,6 +20,9 @@ __all__ = [
 
 _FRACTION: Final = r"\s*(0?\.\d{1,9}|[01](?:\.\d{0,9})?)\s*"
 
+_MAX_SEARCHED: Final = 1 << 26
+"""Pixels of a resized photo that are looked at for what to keep; more is a line, not a picture."""
+
 # Halves of what is cropped that go from the left, and from the top.
 _GRAVITIES: Final[Mapping[Position, tuple[int, int]]] = {
     Position.CENTRE: (1, 1),
@@ -176,7 +179,10 @@ def place(
         kept = (min(spec.width or max_side, columns), min(spec.height or max_side, rows))
         if kept == (columns, rows):
             return Placement(width=columns, height=rows)
-        searched = spec.position in {Position.ATTENTION, Position.ENTROPY}
+        searched = (
+            spec.position in {Position.ATTENTION, Position.ENTROPY}
+            and columns * rows <= _MAX_SEARCHED
+        )
         return Placement(
             width=columns,
             height=rows,

@@ -170,3 +170,20 @@ def test_a_format_that_cannot_be_as_long_as_the_photo_is_made_smaller() -> None:
     spec = RenditionSpec(name="a", formats=(OutputFormat.WEBP, OutputFormat.PNG))
     sizes = {(image.width, image.height) for image in rendered(data, spec).formats.values()}
     assert sizes == {(16_383, 273)}
+
+
+def test_a_line_blown_up_to_a_square_is_not_searched() -> None:
+    """100,000 x 1 resized to cover 320 rows would be 29 GB to look at: the centre is kept."""
+    data = pyvips.Image.black(100_000, 1, bands=3).copy(interpretation="srgb").pngsave_buffer()
+    spec = RenditionSpec(
+        name="a",
+        width=320,
+        height=320,
+        fit=Fit.COVER,
+        position=Position.ATTENTION,
+        without_enlargement=False,
+        formats=PNG,
+    )
+    made = rendered(bytes(data), spec)
+    assert made.plan.renditions[0].placement.search is None
+    assert (made.images["a"].width, made.images["a"].height) == (320, 320)
