@@ -129,6 +129,24 @@ def test_a_stored_rendition_costs_one_request(
     assert _operations(store, before) == ["GetObject renditions"]
 
 
+def test_a_missing_rendition_costs_its_photo_and_its_record(
+    store: FaultProxy, start: Start, settings: dict[str, str]
+) -> None:
+    """The record is read before and written after; the rendition is looked for at both ends."""
+    _put(store, "a.jpg", jpeg(400, 300))
+    handler = start(**settings)
+    before = len(store.requests)
+    handler(_request("/one/a.jpg"), None)
+    assert _operations(store, before) == [
+        "GetObject renditions",
+        "GetObject renditions",
+        "GetObject photos",
+        "PutObject renditions",
+        "PutObject renditions",
+        "GetObject renditions",
+    ]
+
+
 def test_what_an_event_made_is_not_made_again(
     store: FaultProxy, start: Start, settings: dict[str, str]
 ) -> None:
