@@ -21,6 +21,10 @@ from imaging.runtime import configure_libvips
 from tests.fuzz.mutants import mutant
 
 CONFIG = """
+truncated = "render"
+
+[sidecar]
+
 [[renditions]]
 name = "large"
 width = 200
@@ -58,7 +62,13 @@ def outcome(data: bytes) -> dict[str, Any]:
     try:
         with OpenPhoto(MemorySource(data)) as photo:
             config.limits.check_bytes(len(data))
-            plan = make_plan(read_header(photo), config.renditions, config.limits)
+            plan = make_plan(
+                read_header(photo),
+                config.renditions,
+                config.limits,
+                truncated=config.truncated,
+                looks=config.sidecar,
+            )
             for _ in render(plan, photo, open_sink):
                 pass
     except RenditionsError as error:
