@@ -101,6 +101,10 @@ bench: $(BENCH) $(READY) ## Measure the pipeline beside its peers; table and plo
 	@$(PY) -m benchmarks.report
 	@$(BENCH) -m benchmarks.plots
 
+.PHONY: calibrate
+calibrate: $(READY) ## Hold the plan's estimate of memory against what processes really take.
+	@$(PY) -m benchmarks.calibration $(if $(MISSING),--missing)
+
 # thumbor and matplotlib: apart, so that neither is ever among what the function is tested with.
 .PHONY: side-by-side
 side-by-side: $(READY) ## Which files sharp renders and which this project (PHOTOS=folder; synthesised without).

@@ -145,9 +145,9 @@ class _Photo:
         self._progress.enter(Stage.FETCH)
         ledger, asked = self._ledger, asked_digest(self._settings)
         named = lineage_from_event(self._event)
-        # What is too large for today's limits may not be so for tomorrow's.
-        config = self._settings.config
-        refused = set_digest(asked, repr((config.limits, config.truncated)))
+        # What is too large for today's limits, or memory, may not be so for tomorrow's.
+        config, memory = self._settings.config, self._settings.memory_bytes
+        refused = set_digest(asked, repr((config.limits, config.truncated, memory)))
         record = ledger.look()
         verdict = judge(named, record, asked, refused)
         if verdict is Verdict.MAKE and record is not None and not record.deleted:
@@ -319,6 +319,7 @@ class _Photo:
                     focal_point=source.metadata.get(_FOCAL_POINT),
                     truncated=config.truncated,
                     looks=looks,
+                    memory_bytes=self._settings.memory_bytes,
                 )
                 # Every key is checked before the first rendition is stored.
                 for rendition in plan.renditions:

@@ -98,6 +98,27 @@ class OverLimitError(RejectedPhotoError):
         self.maximum = maximum
 
 
+class NeedsMoreMemoryError(RejectedPhotoError):
+    """The photo would not fit into this function's memory; nothing was decoded.
+
+    Args:
+        estimate: The most bytes that the process would hold.
+        available: What it may hold.
+    """
+
+    code = "needs-more-memory"
+
+    def __init__(self, *, estimate: int, available: int) -> None:
+        # Lambda sells it by the megabyte; a multiple of 64 leaves room for what nobody foresaw.
+        would_do = -(-estimate // (64 << 20)) * 64
+        super().__init__(
+            f"Expected a photo that needs at most {available >> 20} MB but this one needs "
+            f"{-(-estimate >> 20)} MB: {would_do} MB would do"
+        )
+        self.estimate = estimate
+        self.available = available
+
+
 class SourceError(RenditionsError):
     """The encoded bytes could not be read to their end; another attempt may."""
 

@@ -1,10 +1,10 @@
 """What will happen to a photo, decided from its header alone: pure, printable, without pyvips."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final
 
-from imaging.errors import PhotoWarning
+from imaging.errors import NeedsMoreMemoryError, PhotoWarning
 from imaging.formats import InputFormat, OutputFormat
 from imaging.geometry import (
     FocalPoint,
@@ -16,6 +16,7 @@ from imaging.geometry import (
 )
 from imaging.header import ImageHeader
 from imaging.limits import Limits
+from imaging.memory import estimate_peak
 from imaging.specs import HDR_SIDE, Colour, Fit, Hdr, Position, RenditionSpec, Truncated
 
 __all__ = ["Load", "PlannedRendition", "RenditionPlan", "make_plan"]
@@ -106,6 +107,7 @@ class RenditionPlan:
         renders_truncated: Whether what is there of a photo that breaks off is rendered.
         looks_of: The spec, the smallest, by whose pixels it is told what the photo looks like; None
             where nobody wants to know.
+        peak_bytes: The most that the process is expected to hold while it carries this out.
     """
 
     header: ImageHeader
@@ -115,6 +117,7 @@ class RenditionPlan:
     warnings: tuple[PhotoWarning, ...] = ()
     renders_truncated: bool = False
     looks_of: str | None = None
+    peak_bytes: int = 0
 
     @property
     def colours(self) -> tuple[Colour, ...]:
@@ -150,7 +153,8 @@ class RenditionPlan:
             for rendition in self.renditions
         )
         base = f"base {self.base[0]}x{self.base[1]}" if self.base else "no base"
-        return ", ".join([*load, base]) + ": " + ", ".join(made)
+        peak = f"{self.peak_bytes >> 20} MB"
+        return ", ".join([*load, base, peak]) + ": " + ", ".join(made)
 
 
 def _source_format(spec: RenditionSpec, header: ImageHeader) -> OutputFormat:
@@ -340,6 +344,7 @@ def make_plan(
     focal_point: str | None = None,
     truncated: Truncated = Truncated.REFUSE,
     looks: bool = False,
+    memory_bytes: int | None = None,
 ) -> RenditionPlan:
     """Return how ``specs`` are made of a photo with ``header``; nothing is decoded.
 
@@ -351,9 +356,11 @@ def make_plan(
             ``focal-point``. A text that names no point is a warning, and the centre is kept.
         truncated: What becomes of a JPEG that breaks off.
         looks: Whether what the photo looks like is wanted too.
+        memory_bytes: What the process may hold; None for no limit.
 
     Raises:
         OverLimitError: The header exceeds one of ``limits``.
+        NeedsMoreMemoryError: The plan would take more than ``memory_bytes``.
     """
     outputs = {spec.name: _outputs(spec, header) for spec in specs}
     frames = {
@@ -421,7 +428,7 @@ def make_plan(
         base = header.upright
     elif held:
         base = _base(header, [placements[spec.name] for spec in held])
-    return RenditionPlan(
+    plan = RenditionPlan(
         header=header,
         load=_load(header, base) if base else Load(),
         base=base,
@@ -430,3 +437,7 @@ def make_plan(
         renders_truncated=renders_truncated,
         looks_of=smallest if looks else None,
     )
+    plan = replace(plan, peak_bytes=estimate_peak(plan))
+    if memory_bytes is not None and plan.peak_bytes > memory_bytes:
+        raise NeedsMoreMemoryError(estimate=plan.peak_bytes, available=memory_bytes)
+    return plan

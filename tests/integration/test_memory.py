@@ -1,0 +1,54 @@
+"""What a process really holds at its peak, against what the plan said."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmarks.s3 import credentials, serving
+from imaging.bridge import OpenPhoto
+from imaging.config import load_config
+from imaging.local import FileSource
+from imaging.plan import make_plan
+from imaging.reading import read_header
+from tests.photos import jpeg, png, tiff, webp
+
+_ROOT = Path(__file__).parents[2]
+
+PHOTOS: dict[str, Callable[[], bytes]] = {
+    "baseline.jpg": lambda: jpeg(4000, 3000),
+    "progressive.jpg": lambda: jpeg(4000, 3000, progressive=True),
+    "alpha.png": lambda: png(2000, 1500, alpha=True),
+    "strips.tif": lambda: tiff(3000, 2000),
+    "lossy.webp": lambda: webp(2000, 1500),
+}
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_the_peak_is_as_planned(name: str, tmp_path: Path) -> None:
+    """The real handler, in a process of its own, takes no more than planned, and not much less."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    photo, report = folder / name, tmp_path / "report.json"
+    photo.write_bytes(PHOTOS[name]())
+    config = load_config(_ROOT / "renditions.toml")
+    with OpenPhoto(FileSource(photo)) as opened:
+        plan = make_plan(read_header(opened), config.renditions, config.limits)
+    with serving([photo]) as url:
+        subprocess.run(
+            [sys.executable, "-m", "benchmarks.function", str(report), folder.name, name],
+            cwd=_ROOT,
+            env=os.environ
+            | credentials(url)
+            | {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "3538", "MALLOC_ARENA_MAX": "2"},
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+    found = json.loads(report.read_text("utf-8"))
+    assert found["disposition"] == "written"
+    peak_mb, estimate_mb = found["peak_mb"], plan.peak_bytes / (1 << 20)
+    assert peak_mb <= estimate_mb <= max(1.3 * peak_mb, peak_mb + 24)

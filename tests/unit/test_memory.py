@@ -1,0 +1,96 @@
+"""The peak that a plan states is never below what was measured, and never far above it."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from imaging.config import parse_config
+from imaging.errors import NeedsMoreMemoryError
+from imaging.formats import InputFormat
+from imaging.header import ImageHeader, Level
+from imaging.limits import Limits
+from imaging.plan import RenditionPlan, make_plan
+from imaging.specs import RenditionSpec
+
+# What make calibrate measured, a process for each case.
+_CASES: Final[list[dict[str, Any]]] = json.loads(
+    (Path(__file__).parents[2] / "benchmarks" / "results" / "memory.json").read_text("utf-8")
+)
+_MB: Final = 1 << 20
+
+
+def header_from_case(case: dict[str, Any]) -> ImageHeader:
+    """Return the header of the case's photo."""
+    fields = case["header"]
+    return ImageHeader(
+        **fields
+        | {
+            "format": InputFormat(fields["format"]),
+            "levels": tuple(Level(**level) for level in fields["levels"]),
+            "tile": tuple(fields["tile"]) if fields["tile"] else None,
+        }
+    )
+
+
+def plan_from_case(case: dict[str, Any]) -> RenditionPlan:
+    """Return what the function planned for the case."""
+    specs = parse_config(case["toml"], file="case").renditions
+    return make_plan(header_from_case(case), specs, Limits())
+
+
+def test_there_are_enough_cases() -> None:
+    """Each input format is among them, and at least sixty cases in all."""
+    assert len(_CASES) >= 60
+    assert {case["header"]["format"] for case in _CASES} == set(InputFormat)
+
+
+@pytest.mark.parametrize("case", _CASES, ids=lambda case: f"{case['photo']}-{case['specs']}")
+def test_the_estimate_holds(case: dict[str, Any]) -> None:
+    """It is never below the measured peak, and 30 % or 24 MB above it at most."""
+    estimate_mb, peak_mb = plan_from_case(case).peak_bytes / _MB, case["peak_mb"]
+    assert peak_mb <= estimate_mb <= max(1.3 * peak_mb, peak_mb + 24)
+
+
+def header(width: int, height: int, *, interlaced: bool = False) -> ImageHeader:
+    """Return the header of a JPEG as phones write them."""
+    return ImageHeader(
+        format=InputFormat.JPEG,
+        loader="jpegload_source",
+        width=width,
+        height=height,
+        bands=3,
+        band_format="uchar",
+        interpretation="srgb",
+        has_alpha=False,
+        has_profile=False,
+        orientation=1,
+        n_pages=1,
+        interlaced=interlaced,
+        size=width * height // 3,
+        chroma="4:2:0",
+    )
+
+
+THUMBNAIL = RenditionSpec(name="thumbnail", width=320, height=320)
+
+
+def test_what_does_not_fit_is_refused_with_what_would_do() -> None:
+    """The error names what is there, what the photo takes, and a memory size that would do."""
+    progressive = header(12000, 9000, interlaced=True)
+    with pytest.raises(NeedsMoreMemoryError, match="at most 256 MB") as caught:
+        make_plan(progressive, [THUMBNAIL], Limits(), memory_bytes=256 * _MB)
+    error = caught.value
+    assert (error.code, error.retryable) == ("needs-more-memory", False)
+    assert error.estimate > error.available == 256 * _MB
+    would_do = int(str(error).rpartition(": ")[2].split()[0])
+    plan = make_plan(progressive, [THUMBNAIL], Limits(), memory_bytes=would_do * _MB)
+    assert plan.peak_bytes == error.estimate
+
+
+def test_the_same_photo_in_one_scan_fits() -> None:
+    """A baseline JPEG of 200 megapixels is made within 256 MB; it is the scans that cost."""
+    plan = make_plan(header(16320, 12240), [THUMBNAIL], Limits(), memory_bytes=256 * _MB)
+    assert plan.as_dict()["peak_bytes"] == plan.peak_bytes < 140 * _MB
+    assert f"{plan.peak_bytes >> 20} MB" in plan.summary()
