@@ -239,7 +239,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         source_bucket=environ.get("SOURCE_BUCKET") or None,
         source_prefix=source_prefix,
         url_signing_keys=_url_signing_keys(environ),
-        cache_control=environ.get("CACHE_CONTROL", "public, max-age=31536000, immutable"),
+        cache_control=environ.get("CACHE_CONTROL", "public, max-age=86400"),
         rejected_prefix=_rejected_prefix(environ),
         completion_target=_completion_target(environ),
         job_attributes=_job_attributes(environ),

@@ -112,7 +112,7 @@ def test_a_missing_rendition_is_made_stored_and_returned(
     assert answer["headers"] == {
         "Content-Type": "image/jpeg",
         "ETag": stored["ETag"],
-        "Cache-Control": "public, max-age=31536000, immutable",
+        "Cache-Control": "public, max-age=86400",
         "X-Content-Type-Options": "nosniff",
     }
 
