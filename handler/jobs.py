@@ -10,7 +10,14 @@ from handler.settings import Settings
 from imaging.formats import OutputFormat
 from imaging.plan import PlannedRendition
 
-__all__ = ["Destination", "asked_digest", "candidate_keys", "destination", "record_key"]
+__all__ = [
+    "Destination",
+    "asked_digest",
+    "candidate_keys",
+    "destination",
+    "record_key",
+    "refused_digest",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +92,13 @@ def asked_digest(settings: Settings) -> str:
             for output in ([wanted] if wanted is not None else OutputFormat)
         ),
     )
+
+
+def refused_digest(settings: Settings) -> str:
+    """Return the digest under which a photo is rejected; it changes with what is accepted."""
+    config = settings.config
+    accepted = (config.limits, config.truncated, settings.memory_bytes)
+    return set_digest(asked_digest(settings), repr(accepted))
 
 
 def destination(

@@ -17,11 +17,11 @@ from handler.errors import (
     disposition_of,
 )
 from handler.events.objects import Change, ObjectEvent
-from handler.jobs import asked_digest, destination
+from handler.jobs import asked_digest, destination, refused_digest
 from handler.ledger import Ledger
 from handler.lineage import Lineage, lineage_from_event
 from handler.progress import Progress, Stage, stages_from_spans
-from handler.record import Kept, Record, Verdict, judge, set_digest
+from handler.record import Kept, Record, Verdict, judge
 from handler.report import JobReport, RenditionReport
 from handler.s3.requests import Requests
 from handler.s3.sink import S3Sink
@@ -146,8 +146,7 @@ class _Photo:
         ledger, asked = self._ledger, asked_digest(self._settings)
         named = lineage_from_event(self._event)
         # What is too large for today's limits, or memory, may not be so for tomorrow's.
-        config, memory = self._settings.config, self._settings.memory_bytes
-        refused = set_digest(asked, repr((config.limits, config.truncated, memory)))
+        refused = refused_digest(self._settings)
         record = ledger.look()
         verdict = judge(named, record, asked, refused)
         if verdict is Verdict.MAKE and record is not None and not record.deleted:

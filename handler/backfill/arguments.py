@@ -12,6 +12,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bucket", metavar="BUCKET")
     parser.add_argument("--prefix", default="", help="only keys that begin with it")
     parser.add_argument(
+        "--only-stale",
+        action="store_true",
+        help="leave out photos whose renditions are there; a request for each",
+    )
+    parser.add_argument(
         "--dry-run", action="store_true", help="count, estimate, and change nothing"
     )
     parser.add_argument("--via", choices=("local", "sqs", "batch"), default="local")

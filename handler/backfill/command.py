@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from botocore.config import Config
+
 from handler.backfill.batch import BatchPlace, create_job, follow_job
 from handler.backfill.estimate import Sample, Survey, estimate, measure, survey
 from handler.backfill.local import make_locally
@@ -20,6 +22,7 @@ from handler.backfill.queue import send_to_queue
 from handler.backfill.run import Stop, run
 from handler.backfill.state import State
 from handler.backfill.ways import Way
+from handler.s3.requests import Requests
 from handler.settings import Settings, read_settings
 from imaging.errors import ConfigError
 from imaging.runtime import configure_libvips
@@ -86,6 +89,7 @@ class _Command:
             "destination": settings.destination_bucket,
             "keys": settings.key_template.text,
             "via": arguments.via,
+            "only_stale": arguments.only_stale,
         }
         path = arguments.state or Path(f"backfill-{self._digest()}.json")
         if arguments.restart:
@@ -110,7 +114,14 @@ class _Command:
         return str(found)
 
     def _listed(self, after: str) -> Iterator[Photo]:
-        return list_photos(self._s3, self._arguments.bucket, self._arguments.prefix, after)
+        bucket = self._arguments.bucket
+        photos = list_photos(self._s3, bucket, self._arguments.prefix, after)
+        if not self._arguments.only_stale:
+            return photos
+        from handler.backfill.stale import only_stale
+
+        requests = Requests(self._session.client("s3", config=Config(max_pool_connections=16)))
+        return only_stale(photos, bucket=bucket, settings=self._settings, requests=requests)
 
     def run(self, stop: Stop) -> int:
         """Count and estimate, unless an earlier run has; then work."""
@@ -145,7 +156,8 @@ class _Command:
     def _say(self, found: Survey) -> None:
         arguments = self._arguments
         self._meter.end()
-        print(f"{found.photos:,} photos of {found.size / 1e9:,.2f} GB")
+        kind = "stale photos" if arguments.only_stale else "photos"
+        print(f"{found.photos:,} {kind} of {found.size / 1e9:,.2f} GB")
         if not found.drawn:
             return
         configure_libvips(concurrency=1)

@@ -138,6 +138,31 @@ def test_a_dry_run_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture
     assert [path.name for path in tmp_path.iterdir()] == ["renditions.toml"]
 
 
+def test_only_what_is_stale(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """What is there is left out, until the photo is replaced or the spec has changed."""
+    command = ["backfill", _PHOTOS, "--only-stale", "--dry-run"]
+    with MotoServer() as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.endpoint_url)
+        server.create_buckets(_PHOTOS, _RENDITIONS)
+        client = server.client()
+        for number in range(3):
+            client.put_object(Bucket=_PHOTOS, Key=f"{number}.jpg", Body=jpeg(64, 48))
+        photos = list(list_photos(client, _PHOTOS, ""))
+        made = make_locally(photos[:2], bucket=_PHOTOS, settings=read_settings(), processes=1)
+        assert [outcome.disposition for outcome in made] == ["written", "written"]
+
+        cli.main(command)
+        assert "1 stale photos" in capsys.readouterr().out
+        client.put_object(Bucket=_PHOTOS, Key="0.jpg", Body=jpeg(80, 48))
+        cli.main(command)
+        assert "2 stale photos" in capsys.readouterr().out
+        (tmp_path / "renditions.toml").write_text(_CONFIG.replace("16", "24"))
+        cli.main(command)
+        assert "3 stale photos" in capsys.readouterr().out
+
+
 def test_a_missing_option_is_named_before_anything_is_counted(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

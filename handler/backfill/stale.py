@@ -1,0 +1,49 @@
+"""Photos whose renditions are not there as they would be made today."""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Final
+
+from handler.backfill.photos import Photo
+from handler.events.objects import ObjectEvent
+from handler.jobs import asked_digest, refused_digest
+from handler.ledger import Ledger
+from handler.lineage import lineage_from_event
+from handler.record import Verdict, judge
+from handler.s3.requests import Requests
+from handler.settings import Settings
+from imaging.errors import RejectedPhotoError
+
+__all__ = ["only_stale"]
+
+_AT_ONCE: Final = 16
+
+
+def only_stale(
+    photos: Iterable[Photo], *, bucket: str, settings: Settings, requests: Requests
+) -> Iterator[Photo]:
+    """Yield those of ``photos`` whose record does not say that this version has this very set.
+
+    *Cost*: a HeadObject for each, 16 at once; as many photos in memory.
+
+    Raises:
+        StorageError: The destination cannot be asked.
+    """
+    asked, refused = asked_digest(settings), refused_digest(settings)
+
+    def is_stale(photo: Photo) -> bool:
+        event = ObjectEvent(bucket=bucket, key=photo.key, etag=photo.etag)
+        try:
+            record = Ledger(requests, settings, event).look()
+        except RejectedPhotoError:
+            # Its key leads nowhere, which is the work's to say.
+            return True
+        verdict = judge(lineage_from_event(event), record, asked, refused)
+        return verdict is not Verdict.UNCHANGED
+
+    coming = iter(photos)
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="stale") as threads:
+        while some := list(islice(coming, _AT_ONCE)):
+            stale = threads.map(is_stale, some)
+            yield from (photo for photo, found in zip(some, stale, strict=True) if found)
