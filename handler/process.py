@@ -181,7 +181,7 @@ class _Photo:
                 self._supersede(source.lineage, record)
             specs = self._settings.config.renditions
             try:
-                stored = self._store(source, specs, looks=config.sidecar)
+                stored = self._store(source, specs, looks=self._settings.config.sidecar)
             except RejectedPhotoError as error:
                 # What was made of the version before it is no picture of this one.
                 ledger.commit(
