@@ -48,6 +48,7 @@ print(json.dumps({"debian": debian, "python": python, "libraries": libraries}))
 _PYTHON = {
     # What their metadata says in words, or leaves out.
     "awslambdaric": "Apache-2.0",
+    "dhash": "MIT",
     "python-dateutil": "Apache-2.0 OR BSD-3-Clause",
     "s3transfer": "Apache-2.0",
     "snapshot-restore-py": "Apache-2.0",
