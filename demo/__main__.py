@@ -3,6 +3,7 @@
 import argparse
 import io
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -10,7 +11,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from urllib.parse import quote_plus
 
-from demo.sheet import contact_sheet
+from demo.sheet import contact_sheet, original_name
 from tests.photos.files import jpeg_24mp
 from tests.servers.moto import MotoServer
 
@@ -66,6 +67,7 @@ def _run(photo: Path, out: Path) -> int:
         print(f"{'rendition':<12}{'dimensions':>14}{'bytes':>12}{'ms':>8}")
         folder = out / photo.name
         folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(photo, folder / original_name(photo))
         for made in record["renditions"]:
             body = client.get_object(Bucket=_DESTINATION, Key=made["key"])["Body"].read()
             (folder / Path(made["key"]).name).write_bytes(body)

@@ -21,6 +21,7 @@ figcaption {{ margin-top: .5rem }}
 <h1>{title}</h1>
 <p>{summary}</p>
 <main>
+{original}
 {figures}
 </main>
 </html>
@@ -30,12 +31,29 @@ _FIGURE = """<figure>
 <figcaption><b>{name}</b> {width} x {height}<br>{size:,} bytes, {ms:.1f} ms</figcaption>
 </figure>"""
 
+_ORIGINAL = """<figure>
+<a href="{href}"><img src="{href}" width="{width}" height="{height}" alt="the original"></a>
+<figcaption><b>the original</b> {width} x {height}<br>{size:,} bytes</figcaption>
+</figure>"""
+
+
+def original_name(photo: Path) -> str:
+    """Return the file that the original is shown from, in the folder of its renditions."""
+    return f"original{photo.suffix.lower()}"
+
 
 def contact_sheet(photo: Path, record: Mapping[str, Any], elapsed_ms: float) -> str:
     """Return the page for ``record``, one entry of an InvocationReport as plain data.
 
-    The pictures are linked as ``<photo's name>/<rendition's file>``, beside the page.
+    The pictures are linked as ``<photo's name>/<file>``, beside the page, the original among them.
+    A browser that does not know its format shows its name.
     """
+    original = _ORIGINAL.format(
+        href=quote(f"{photo.name}/{original_name(photo)}"),
+        width=record["width"],
+        height=record["height"],
+        size=record["size"],
+    )
     figures = "\n".join(
         _FIGURE.format(
             href=quote(f"{photo.name}/{Path(made['key']).name}"),
@@ -48,7 +66,9 @@ def contact_sheet(photo: Path, record: Mapping[str, Any], elapsed_ms: float) -> 
         for made in record["renditions"]
     )
     summary = (
-        f"Original: {record['width']} x {record['height']}, {record['size']:,} bytes. "
-        f"{len(record['renditions'])} renditions, {elapsed_ms:.0f} ms from event to answer."
+        f"{len(record['renditions'])} renditions, {elapsed_ms:.0f} ms from event to answer, "
+        "download and uploads included."
     )
-    return _PAGE.format(title=escape(photo.name), summary=summary, figures=figures)
+    return _PAGE.format(
+        title=escape(photo.name), summary=summary, original=original, figures=figures
+    )
