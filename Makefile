@@ -101,6 +101,14 @@ bench: $(BENCH) $(READY) ## Measure the pipeline beside its peers; table and plo
 	@$(PY) -m benchmarks.report
 	@$(BENCH) -m benchmarks.plots
 
+.PHONY: bench-function
+bench-function: $(READY) $(RIE) image ## Measure bucket to bucket, in the container, beside the usual way.
+	@$(PY) -m benchmarks.bucket_to_bucket $(if $(RUNS),--runs $(RUNS))
+
+.PHONY: soak
+soak: $(READY) ## Invoke the function 2,000 times in one process, and see that it stays lean.
+	@$(PY) -m benchmarks.soak $(if $(TIMES),--times $(TIMES))
+
 .PHONY: calibrate
 calibrate: $(READY) ## Hold the plan's estimate of memory against what processes really take.
 	@$(PY) -m benchmarks.calibration $(if $(MISSING),--missing)

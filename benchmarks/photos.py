@@ -7,7 +7,7 @@ from typing import Final
 
 from tests import photos
 
-__all__ = ["FOLDER", "PHOTOS", "BenchPhoto"]
+__all__ = ["FOLDER", "PHOTOS", "BenchPhoto", "copies"]
 
 FOLDER: Final = Path(__file__).parent.parent / ".cache" / "photos"
 
@@ -54,6 +54,20 @@ class BenchPhoto:
             self.write(partial)
             partial.rename(self.path)
         return self.path
+
+
+def copies(path: Path, times: int) -> list[Path]:
+    """Return ``times`` further names of a photo, in a folder of their own: each is an object.
+
+    What was made once of an object is not made again.
+    """
+    folder = FOLDER / "copies"
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [folder / f"{number:04}-{path.name}" for number in range(times)]
+    for name in names:
+        if not name.exists():
+            name.hardlink_to(path)
+    return names
 
 
 def _jpeg(name: str, width: int, height: int, *, progressive: bool = False) -> BenchPhoto:

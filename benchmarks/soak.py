@@ -1,0 +1,125 @@
+"""``make soak``: 2,000 invocations of mixed photos in one process; it must stay lean.
+
+The resident memory of the last quarter may be 5 % above that of the one before at most, and no
+thread, file descriptor or temporary file may be left over. It writes ``results/soak.json``.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.photos import BenchPhoto, copies
+from benchmarks.s3 import credentials, serving
+from tests import photos
+
+_ROOT: Final = Path(__file__).parent.parent
+_RESULTS: Final = Path(__file__).parent / "results" / "soak.json"
+_MAX_GROWTH: Final = 1.05
+_BUCKET: Final = "copies"
+
+
+def _mixed(name: str, width: int, height: int, make: Callable[[int, int], bytes]) -> BenchPhoto:
+    return BenchPhoto(
+        name=f"soak-{name}",
+        extension=name.partition("-")[0],
+        width=width,
+        height=height,
+        write=lambda path: path.write_bytes(make(width, height)),
+    )
+
+
+_MIXED: Final = (
+    _mixed("jpg-baseline", 4000, 3000, photos.jpeg),
+    _mixed("jpg-small", 1203, 801, photos.jpeg),
+    _mixed("jpg-scans", 2000, 1500, lambda w, h: photos.jpeg(w, h, progressive=True)),
+    _mixed("jpg-turned", 1500, 2000, lambda w, h: photos.jpeg(w, h, orientation=6)),
+    _mixed("jpg-cut", 1200, 800, lambda w, h: photos.truncated(photos.jpeg(w, h), 0.5)),
+    _mixed("png-opaque", 1600, 1200, photos.png),
+    _mixed("png-alpha", 900, 600, lambda w, h: photos.png(w, h, alpha=True)),
+    _mixed("webp-lossy", 1600, 1200, photos.webp),
+    _mixed("gif-still", 900, 600, photos.gif),
+    _mixed("tif-strips", 1600, 1200, photos.tiff),
+    _mixed("avif-small", 900, 600, photos.avif),
+    _mixed("heic-small", 900, 600, photos.heic),
+)
+
+
+def _soak(times: int) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return what each invocation reported, and the names of temporary files that are left."""
+    rounds = -(-times // len(_MIXED))
+    names = [copies(photo.make(), rounds) for photo in _MIXED]
+    paths = [path for each in zip(*names, strict=True) for path in each][:times]
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        tempfile.NamedTemporaryFile("r", suffix=".jsonl") as report,
+        serving(paths) as url,
+    ):
+        keys = [path.name for path in paths]
+        subprocess.run(
+            [sys.executable, "-m", "benchmarks.function", report.name, _BUCKET, *keys],
+            cwd=_ROOT,
+            env=os.environ
+            | credentials(url)
+            | {
+                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
+                "MALLOC_ARENA_MAX": "2",
+                "TMPDIR": temporary,
+            },
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+        lines = [json.loads(line) for line in report]
+        left = [str(path.name) for path in Path(temporary).rglob("*")]
+    return lines, left
+
+
+def main() -> None:
+    """Soak, say what was found, and fail where something grows or is left over."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
+    parser.add_argument("--times", type=int, default=2000, help="default: %(default)s")
+    arguments = parser.parse_args()
+    lines, left = _soak(arguments.times)
+    quarter = len(lines) // 4
+    quarters = [
+        statistics.median(line["rss_mb"] for line in lines[at : at + quarter])
+        for at in range(0, 4 * quarter, quarter)
+    ]
+    # The first round opens connections and loads decoders.
+    steady = lines[len(_MIXED)]
+    result = {
+        "invocations": len(lines),
+        "dispositions": {
+            name: sum(line["disposition"] == name for line in lines)
+            for name in sorted({line["disposition"] for line in lines})
+        },
+        "rss_mb_median_of_each_quarter": quarters,
+        "peak_mb": lines[-1]["peak_mb"],
+        "threads": [steady["threads"], lines[-1]["threads"]],
+        "descriptors": [steady["descriptors"], lines[-1]["descriptors"]],
+        "temporary_files": left,
+    }
+    print(json.dumps(result, indent=1))
+    _RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    problems = [
+        f"resident memory grew from {quarters[2]} to {quarters[3]} MB"
+        for _ in range(quarters[3] > quarters[2] * _MAX_GROWTH)
+    ]
+    problems += [
+        f"{name} grew from {result[name][0]} to {result[name][1]}"
+        for name in ("threads", "descriptors")
+        if result[name][1] > result[name][0]
+    ]
+    problems += [f"temporary files are left: {left}"] if left else []
+    if problems:
+        sys.exit("; ".join(problems))
+
+
+if __name__ == "__main__":
+    main()
