@@ -14,8 +14,9 @@ _PAGE = """<!doctype html>
 <style>
 body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem; color: #222; background: #f6f6f4 }}
 main {{ display: flex; flex-wrap: wrap; gap: 1.5rem; align-items: end }}
-figure {{ margin: 0; padding: .75rem; background: #fff; box-shadow: 0 1px 3px #0003 }}
-img {{ display: block; max-width: min(100%, 640px); height: auto }}
+figure {{ margin: 0; padding: .75rem; max-width: min(100%, 640px); box-sizing: content-box;
+  background: #fff; box-shadow: 0 1px 3px #0003 }}
+img {{ display: block; max-width: 100%; height: auto }}
 figcaption {{ margin-top: .5rem }}
 </style>
 <h1>{title}</h1>
