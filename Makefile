@@ -99,6 +99,7 @@ bench: $(BENCH) $(READY) ## Measure the pipeline beside its peers; table and plo
 	@if command -v npm >/dev/null; then cd benchmarks && npm ci --silent --no-audit --no-fund; fi
 	@$(PY) -m benchmarks $(PHOTOS) $(if $(RUNS),--runs $(RUNS))
 	@$(PY) -m benchmarks.report
+	@$(PY) -m benchmarks.transfer
 	@$(BENCH) -m benchmarks.plots
 
 .PHONY: bench-function
