@@ -168,6 +168,11 @@ unit contract integration:
 fuzz: $(READY) ## Render mutated photos in processes that may die (MUTANTS=5000).
 	@$(PY) -m tests.fuzz $(if $(MUTANTS),--mutants $(MUTANTS))
 
+.PHONY: simulate
+simulate: $(READY) ## A bad day at random: 10,000 events of 200 photos (EVENTS=, KEYS=, SEED=).
+	@$(PY) -m tests.simulation --events $(or $(EVENTS),10000) --keys $(or $(KEYS),200) \
+	  --seed $(or $(SEED),1)
+
 .PHONY: container
 container: $(READY) engine ## Run the tests of the built image under the emulator.
 	@$(PY) -m pytest tests/container

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from handler.batch import process_items
-from handler.ending import deadline_of
+from handler.batch import PARALLEL, process_items
+from handler.ending import end_on_sigterm, invocation
 from handler.events.objects import ObjectEvent
 from handler.events.shapes import is_http, open_envelope
 from handler.metrics import PhotoLog
@@ -31,6 +31,7 @@ if _settings.log_level != "DEBUG":
 configure_libvips(concurrency=_settings.concurrency)
 _client: Any = make_client()
 _photo_log = PhotoLog(_settings.function)
+end_on_sigterm()
 
 
 def _drop_client() -> None:
@@ -76,9 +77,12 @@ def lambda_handler(event: Mapping[str, Any], context: object) -> Any:  # noqa: A
 
             send(report, trace, daemon)
 
-    requests = Requests(_client, deadline_of(context))
     # In the invocation, not at init: the runtime client may fork after init.
-    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="upload") as executor:
+    with (
+        invocation(context) as deadline,
+        ThreadPoolExecutor(max_workers=2 * PARALLEL, thread_name_prefix="upload") as executor,
+    ):
+        requests = Requests(_client, deadline)
 
         def make(record: ObjectEvent, specs: Sequence[RenditionSpec] | None = None) -> JobReport:
             return process(record, _settings, requests, executor, specs)

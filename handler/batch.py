@@ -1,16 +1,40 @@
 """The items of one event, each worked on; none loses the others."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final
 
-from handler.errors import Disposition, EventError
+from handler.errors import (
+    DestinationAccessDeniedError,
+    DestinationBucketMissingError,
+    DestinationKeyDeniedError,
+    Disposition,
+    EventError,
+)
 from handler.events.envelope import Envelope, Item, ItemReport
 from handler.events.objects import ObjectEvent
 from handler.report import JobReport
+from imaging.errors import OutOfTimeError
 
-__all__ = ["process_items"]
+__all__ = ["PARALLEL", "process_items"]
 
 _log = logging.getLogger(__name__)
+
+
+PARALLEL: Final = 2
+"""Photos under way at once. Only one of them is decoded and encoded (``handler/process.py``), so
+that memory holds the pixels of one; meanwhile the other is looked up, downloaded, or uploaded."""
+
+# Whatever comes next would fail in the same way, and is not tried: the store is left alone.
+_STOPPING: Final = frozenset(
+    {
+        DestinationAccessDeniedError.code,
+        DestinationBucketMissingError.code,
+        DestinationKeyDeniedError.code,
+        OutOfTimeError.code,
+    }
+)
 
 
 def process_items(
@@ -22,39 +46,105 @@ def process_items(
 
     Args:
         envelope: The items.
-        process: Works on one record; never raises an Exception.
-        done: Told of each record as soon as it is over.
+        process: Works on one record; never raises an Exception. *Thread*: any, two at a time.
+        done: Told of each record as soon as it and those before it are over, in this thread.
 
-    An item whose group has failed is not begun: it wants another attempt too, after the one before
-    it.
+    Records of one group, or of one object, are worked on in order. What comes after a failure in
+    its group is not begun: it wants another attempt too, after the one before it. Nor is what comes
+    after the destination refused, or after the time was up.
     """
-    reports = []
-    failed: set[str] = set()
-    for item in envelope.items:
-        records = []
-        for event in item.events:
-            if item.group in failed:
-                record = _not_begun(event)
-            elif isinstance(event, EventError):
-                record = _unreadable(event, item, envelope.unreadable)
+    work = _Work(envelope, process)
+    with ThreadPoolExecutor(max_workers=PARALLEL, thread_name_prefix="photo") as executor:
+        if len(work.chains) < PARALLEL or _has_suspects(envelope):
+            # One photo needs no thread of its own, and one that may end the process must not be
+            # blamed on another.
+            for chain in work.chains:
+                work.follow(chain)
+        else:
+            for chain in work.chains:
+                executor.submit(work.follow, chain)
+        return work.reports(done)
+
+
+def _has_suspects(envelope: Envelope) -> bool:
+    return any(
+        isinstance(event, ObjectEvent) and event.receive_count > 1
+        for item in envelope.items
+        for event in item.events
+    )
+
+
+_Place = tuple[int, int]
+"""The number of an item, and of a record in it."""
+
+
+class _Work:
+    """The records of an event, in chains that do not depend on one another."""
+
+    def __init__(self, envelope: Envelope, process: Callable[[ObjectEvent], JobReport]) -> None:
+        self._envelope = envelope
+        self._process = process
+        self._results: dict[_Place, Future[JobReport]] = {}
+        self._stopped_by: str | None = None
+        chains: dict[object, list[_Place]] = {}
+        for number, item in enumerate(envelope.items):
+            for at, event in enumerate(item.events):
+                self._results[number, at] = Future()
+                name = item.group or (
+                    (number, at) if isinstance(event, EventError) else (event.bucket, event.key)
+                )
+                chains.setdefault(name, []).append((number, at))
+        self.chains = list(chains.values())
+
+    def follow(self, chain: Sequence[_Place]) -> None:
+        """Work on the records of a chain, one after another; never raises."""
+        failed = False
+        for number, at in chain:
+            try:
+                report = self._work_on(number, at, failed=failed)
+            except BaseException as error:  # noqa: BLE001 - raised again where the report is wanted
+                self._results[number, at].set_exception(error)
+                failed = True
             else:
-                record = process(event)
-            done(record)
-            records.append(record)
-        report = ItemReport(item=item, records=tuple(records))
-        if item.group is not None and report.retried:
-            failed.add(item.group)
-        reports.append(report)
-    return tuple(reports)
+                ordered = self._envelope.items[number].group is not None
+                failed = failed or (ordered and report.disposition is Disposition.RETRY)
+                self._results[number, at].set_result(report)
+
+    def _work_on(self, number: int, at: int, *, failed: bool) -> JobReport:
+        item = self._envelope.items[number]
+        event = item.events[at]
+        if failed or self._stopped_by is not None:
+            return _not_begun(event, self._stopped_by)
+        if isinstance(event, EventError):
+            return _unreadable(event, item, self._envelope.unreadable)
+        report = self._process(event)
+        if report.disposition is Disposition.RETRY and report.code in _STOPPING:
+            self._stopped_by = report.code
+        return report
+
+    def reports(self, done: Callable[[JobReport], None]) -> tuple[ItemReport, ...]:
+        """Return all reports, each after it was handed to ``done``."""
+        items = []
+        for number, item in enumerate(self._envelope.items):
+            records = []
+            for at in range(len(item.events)):
+                record = self._results[number, at].result()
+                done(record)
+                records.append(record)
+            items.append(ItemReport(item=item, records=tuple(records)))
+        return tuple(items)
 
 
-def _not_begun(event: ObjectEvent | EventError) -> JobReport:
+def _not_begun(event: ObjectEvent | EventError, stopped_by: str | None) -> JobReport:
+    reason = "an earlier item of its group wants another attempt"
+    if stopped_by is not None:
+        reason = f"an earlier record of the event ended with {stopped_by}"
     return JobReport(
         bucket=getattr(event, "bucket", ""),
         key=getattr(event, "key", ""),
         disposition=Disposition.RETRY,
         code="not-begun",
-        message="Not begun, because an earlier item of its group wants another attempt",
+        message=f"Not begun, because {reason}",
     )
 
 

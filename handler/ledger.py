@@ -1,9 +1,11 @@
 """What the destination holds of one photo: looked up, committed, swept; see docs/failures.md."""
 
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Final
+
+from botocore.exceptions import BotoCoreError
 
 from handler.errors import (
     ConditionFailedError,
@@ -61,7 +63,11 @@ class Ledger:
             self._etag = self.record = None
         else:
             self._etag = answer["ETag"]
-            self.record = record_from_object(answer["Metadata"], answer["Body"].read())
+            try:
+                body = answer["Body"].read()
+            except (BotoCoreError, OSError) as error:
+                raise StorageError(f"Expected to read {self._key} but received {error}") from error
+            self.record = record_from_object(answer["Metadata"], body)
         return self.record
 
     def condition(self, key: str) -> Condition:
@@ -70,6 +76,24 @@ class Ledger:
             return {}
         kept = self.record.kept if self.record is not None and not self.record.deleted else ()
         return condition_over(next((f'"{one.etag}"' for one in kept if one.key == key), None))
+
+    @contextmanager
+    def suspecting(self, name: str) -> Iterator[None]:
+        """Within: the record says that the version called ``name`` is being decoded.
+
+        What ends with an answer takes the mark away; what ends without one leaves it.
+
+        *Cost*: one PutObject, and another where no record of the version follows.
+        """
+        before = self.record
+        # Of a photo without a record this one says that there is nothing yet, of no version.
+        record = before if before is not None else Record(lineage=Lineage())
+        self._put(replace(record, suspect=name))
+        try:
+            yield
+        except Exception:
+            self._put(record)
+            raise
 
     def commit(self, record: Record) -> None:
         """Write ``record``, over whatever is not newer, and remove what it leaves behind.
@@ -112,6 +136,15 @@ class Ledger:
         if record.deleted:
             # Should this end before they are gone, the next attempt finds here what to remove.
             record = replace(record, kept=before.kept if before is not None else ())
+        elif before is not None:
+            # First: once the record is written nothing tells of them any more.
+            left = {one.key for one in before.kept} - {one.key for one in record.kept}
+            self._remove(left, lambda found: not record.lineage.precedes(found))
+        self._put(record, condition)
+
+    def _put(self, record: Record, condition: Condition | None = None) -> None:
+        if condition is None:
+            condition = condition_over(self._etag) if self._settings.conditional_writes else {}
         answer = self._requests.of_destination(
             "put_object",
             **self._where(self._key),
@@ -123,9 +156,6 @@ class Ledger:
             Metadata=record.metadata(),
         )
         self._etag, self.record = answer["ETag"], record
-        if before is not None and not record.deleted:
-            left = {one.key for one in before.kept} - {one.key for one in record.kept}
-            self._remove(left, lambda found: not record.lineage.precedes(found))
 
     def _check_kept(self, record: Record) -> None:
         for one in record.kept:
@@ -142,10 +172,11 @@ class Ledger:
         """Remove what is older than ``record`` and under none of its keys.
 
         An attempt that was ended from outside, or that lost against ``record``, leaves such: every
-        rendition of a deleted photo; otherwise those under other keys, where the format depends on
-        the photo. *Cost*: a HeadObject for each key that could be one, mostly none.
+        rendition of a deleted or rejected photo; otherwise those under other keys, where the format
+        depends on the photo. *Cost*: a HeadObject for each key that could be one, mostly none.
         """
-        keys = candidate_keys(self._event, self._settings, of_any_format=not record.deleted)
+        has_none = record.deleted or record.rejected is not None
+        keys = candidate_keys(self._event, self._settings, of_any_format=not has_none)
         self._remove(keys, lambda found: found.precedes(record.lineage))
 
     def sweep_own(self, lineage: Lineage) -> None:

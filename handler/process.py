@@ -1,10 +1,11 @@
 """One record: what is there -> S3 source -> plan -> renditions -> S3 sinks -> record -> report."""
 
 import logging
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from typing import Any, Final, NamedTuple, NoReturn, assert_never
 
@@ -12,6 +13,7 @@ from handler.errors import (
     Disposition,
     KnownRejectionError,
     NotModifiedError,
+    PoisonPhotoError,
     SourceChangedError,
     StorageError,
     disposition_of,
@@ -20,6 +22,7 @@ from handler.events.objects import Change, ObjectEvent
 from handler.jobs import asked_digest, destination, refused_digest
 from handler.ledger import Ledger
 from handler.lineage import Lineage, lineage_from_event
+from handler.poison import MOST_CRASHES, crashes, name_of, traced
 from handler.progress import Progress, Stage, stages_from_spans
 from handler.record import Kept, Record, Verdict, judge
 from handler.report import JobReport, RenditionReport
@@ -29,6 +32,7 @@ from handler.s3.source import S3Source
 from handler.settings import Settings
 from imaging.bridge import OpenPhoto
 from imaging.errors import RejectedPhotoError, RenditionsError
+from imaging.formats import InputFormat
 from imaging.pipeline import Rendition, render
 from imaging.plan import PlannedRendition, make_plan
 from imaging.reading import read_header
@@ -38,6 +42,11 @@ __all__ = ["process"]
 
 _FOCAL_POINT: Final = "focal-point"
 """The key of the object's user metadata, without S3's prefix."""
+
+# Pixels of one photo at a time, however many are under way: that is what its plan reckons with.
+_pixels = threading.Lock()
+# Those that are read whole for their header hold their bytes from there on.
+_READ_AS_DECODED: Final = frozenset({InputFormat.JPEG, InputFormat.PNG, InputFormat.TIFF})
 
 _log = logging.getLogger(__name__)
 
@@ -181,7 +190,8 @@ class _Photo:
                 self._supersede(source.lineage, record)
             specs = self._settings.config.renditions
             try:
-                stored = self._store(source, specs, looks=self._settings.config.sidecar)
+                with self._watched(source.lineage):
+                    stored = self._store(source, specs, looks=self._settings.config.sidecar)
             except RejectedPhotoError as error:
                 # What was made of the version before it is no picture of this one.
                 ledger.commit(
@@ -197,6 +207,27 @@ class _Photo:
                 Record(lineage=source.lineage, made=asked, kept=stored.kept, about=stored.about)
             )
             return _Outcome(Disposition.WRITTEN, stored.reports)
+
+    @contextmanager
+    def _watched(self, lineage: Lineage) -> Iterator[None]:
+        """Within: should the process end, the attempts after it find out.
+
+        Raises:
+            PoisonPhotoError: It did so twice.
+        """
+        name = name_of(self._event.bucket, self._event.key, lineage)
+        record = self._ledger.record
+        marked = record is not None and record.suspect == name
+        if marked or crashes(name) >= MOST_CRASHES:
+            raise PoisonPhotoError(
+                f"Expected a photo that can be decoded but s3://{self._event.bucket}/"
+                f"{self._event.key} ended the process {MOST_CRASHES} times"
+            )
+        with ExitStack() as stack:
+            if self._event.receive_count > 1:
+                stack.enter_context(self._ledger.suspecting(name))
+            stack.enter_context(traced(name))
+            yield
 
     def make_some(self, specs: Sequence[RenditionSpec]) -> _Outcome:
         """Make ``specs`` of the present version, and add them to the record.
@@ -309,7 +340,9 @@ class _Photo:
 
         try:
             config.limits.check_bytes(source.size)
-            with OpenPhoto(source) as photo:
+            with OpenPhoto(source) as photo, ExitStack() as stack:
+                if photo.format not in _READ_AS_DECODED:
+                    stack.enter_context(_pixels)
                 header = progress.header = read_header(photo)
                 plan = progress.plan = make_plan(
                     header,
@@ -323,6 +356,8 @@ class _Photo:
                 # Every key is checked before the first rendition is stored.
                 for rendition in plan.renditions:
                     destination(self._event, source.lineage, rendition, settings)
+                if photo.format in _READ_AS_DECODED:
+                    stack.enter_context(_pixels)
                 made = list(render(plan, photo, open_sink, self._requests.deadline))
         finally:
             progress.waited_ms = source.waited_s * 1000

@@ -48,6 +48,7 @@ class Record:
         made: :func:`set_digest` of what they were to be; empty where that is not the whole set.
         rejected: The code with which this version was rejected; None where it was not.
         reason: What was said of it then, in ASCII, for as far as it fits.
+        suspect: The name of a version that is being decoded, and may have ended a process before.
         deleted: The photo is gone, and what is older than that must not bring it back.
         kept: The renditions; of a deleted photo, those that were to be removed. In the body, which
             a HeadObject does not show.
@@ -58,6 +59,7 @@ class Record:
     made: str = ""
     rejected: str | None = None
     reason: str = ""
+    suspect: str | None = None
     deleted: bool = False
     kept: tuple[Kept, ...] = ()
     about: Mapping[str, Any] | None = None
@@ -68,6 +70,8 @@ class Record:
         if self.rejected is not None:
             reason = self.reason.encode("ascii", "backslashreplace").decode()
             state |= {"rejected": self.rejected, "reason": reason[:_MAX_REASON]}
+        if self.suspect is not None:
+            state["suspect"] = self.suspect
         return self.lineage.metadata() | state
 
     def body(self) -> bytes:
@@ -90,6 +94,7 @@ def record_from_object(metadata: Mapping[str, str], body: bytes | None) -> Recor
         made=metadata.get("set", ""),
         rejected=metadata.get("rejected"),
         reason=metadata.get("reason", ""),
+        suspect=metadata.get("suspect"),
         deleted=metadata.get("state") == "deleted",
         kept=tuple(Kept(key=key, etag=etag) for key, etag in kept.items()),
         about=document,

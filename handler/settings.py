@@ -29,7 +29,8 @@ class Function:
     Attributes:
         name: ``AWS_LAMBDA_FUNCTION_NAME``.
         version: ``AWS_LAMBDA_FUNCTION_VERSION``.
-        memory_mb: ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE``.
+        memory_mb: ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE``, divided by ``AWS_LAMBDA_MAX_CONCURRENCY``:
+            so many processes share it on Managed Instances.
         initialization: ``AWS_LAMBDA_INITIALIZATION_TYPE``: ``on-demand``,
             ``provisioned-concurrency`` or ``snap-start``.
 
@@ -44,10 +45,12 @@ class Function:
 
 def _function(environ: Mapping[str, str]) -> Function:
     memory = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
+    concurrency = environ.get("AWS_LAMBDA_MAX_CONCURRENCY", "")
+    processes = max(1, int(concurrency)) if concurrency.isdecimal() else 1
     return Function(
         name=environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
         version=environ.get("AWS_LAMBDA_FUNCTION_VERSION", ""),
-        memory_mb=int(memory) if memory.isdecimal() else None,
+        memory_mb=int(memory) // processes if memory.isdecimal() else None,
         initialization=environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", ""),
     )
 

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any, Final
 
+import urllib3.exceptions
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from handler.errors import (
@@ -26,6 +27,8 @@ from imaging.errors import RenditionsError, SourceError
 
 __all__ = ["Requests"]
 
+# The last where an error document breaks off: botocore reads that of a streamed answer unguarded.
+_FAILURES: Final = (ClientError, BotoCoreError, urllib3.exceptions.HTTPError)
 _ATTEMPTS: Final = 4
 _FIRST_PAUSE_S: Final = 0.1
 # What one invocation may try again in all. A store that is down is not helped by more, and Lambda
@@ -74,7 +77,7 @@ class Requests:
         """
         try:
             return self._attempt(operation, arguments)
-        except (ClientError, BotoCoreError) as error:
+        except _FAILURES as error:
             raise _source_failure(error, _place(arguments)) from error
 
     def of_destination(self, operation: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -88,7 +91,7 @@ class Requests:
         """
         try:
             return self._attempt(operation, arguments)
-        except (ClientError, BotoCoreError) as error:
+        except _FAILURES as error:
             raise _destination_failure(error, _place(arguments)) from error
 
     def presigned_url(self, operation: str, *, seconds: int, **arguments: Any) -> str:  # noqa: ANN401
@@ -101,7 +104,7 @@ class Requests:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 answer: dict[str, Any] = call(**arguments)
-            except (ClientError, BotoCoreError) as error:
+            except _FAILURES as error:
                 if attempt == _ATTEMPTS or not _is_transient(error) or not self.may_retry():
                     raise
                 self.pause(attempt)
@@ -131,7 +134,7 @@ def _is_transient(error: Exception) -> bool:
     if isinstance(error, ClientError):
         status, code, _ = _parts(error)
         return status in _TRANSIENT_STATUS or code in _TRANSIENT_CODES
-    return isinstance(error, HTTPClientError)
+    return isinstance(error, HTTPClientError | urllib3.exceptions.HTTPError)
 
 
 def _parts(error: ClientError) -> tuple[int, str, str]:

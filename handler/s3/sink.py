@@ -93,6 +93,7 @@ class S3Sink:
         return self._requests.of_destination(operation, **self._where, **arguments)
 
     def write(self, data: memoryview) -> None:
+        self._requests.deadline.check("store a rendition")
         self._buffer += data
         self._size += len(data)
         while len(self._buffer) > _PART_BYTES:

@@ -1,114 +1,29 @@
 """Events come twice, late and out of order: the destination ends as if they had not."""
 
-import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
 from handler.errors import Disposition
 from handler.events.objects import Change, ObjectEvent
-from handler.process import process
-from handler.report import JobReport
-from handler.s3.client import make_client
-from handler.s3.requests import Requests
-from handler.settings import Settings, read_settings
 from imaging.config import parse_config
+from tests.house import BOTH, CONFIG, KEY, RECORD, House, of, open_house
 from tests.photos import jpeg, png, text
 from tests.servers import (
     INTERNAL_ERROR,
     CallAfter,
     CallBefore,
     Fault,
-    FaultProxy,
     LoseAnswer,
-    MotoServer,
     S3Call,
     open_uploads,
 )
 
-_KEY: Final = "a photo.jpg"
-_RECORD: Final = f"{_KEY}/photo.json"
-_CONFIG: Final = """
-[[renditions]]
-name = "large"
-width = 64
-format = "source"
-
-[[renditions]]
-name = "small"
-width = 16
-"""
 _OLD: Final = jpeg(96, 64)
 _NEW: Final = jpeg(64, 96)
-
-
-class House:
-    """Both buckets, and the function's own code before them, with one photo of one key."""
-
-    def __init__(self, proxy: FaultProxy, settings: Settings, client: Any) -> None:  # noqa: ANN401
-        self.proxy = proxy
-        self.s3 = proxy.client()
-        self.settings = settings
-        self._client = client
-        self._sequence = 0
-
-    def put(self, body: bytes) -> ObjectEvent:
-        """Store the photo, and return the event that tells of it."""
-        answer = self.s3.put_object(Bucket="photos", Key=_KEY, Body=body)
-        return ObjectEvent(
-            bucket="photos",
-            key=_KEY,
-            version_id=answer.get("VersionId"),
-            etag=answer["ETag"].strip('"'),
-            sequencer=self.sequencer(),
-            size=len(body),
-        )
-
-    def delete(self) -> ObjectEvent:
-        """Delete the photo, and return the event that tells of it."""
-        answer = self.s3.delete_object(Bucket="photos", Key=_KEY)
-        return ObjectEvent(
-            bucket="photos",
-            key=_KEY,
-            change=Change.DELETED,
-            version_id=answer.get("VersionId"),
-            sequencer=self.sequencer(),
-        )
-
-    def sequencer(self) -> str:
-        self._sequence += 1
-        return f"{self._sequence:04X}"
-
-    def handle(self, event: ObjectEvent, settings: Settings | None = None) -> JobReport:
-        with ThreadPoolExecutor(max_workers=2) as executor:
-            return process(event, settings or self.settings, Requests(self._client), executor)
-
-    def requests_of(self, event: ObjectEvent, settings: Settings | None = None) -> list[str]:
-        """Handle the event, and return what it asked S3 for."""
-        before = len(self.proxy.requests)
-        self.handle(event, settings)
-        return [f"{call.operation} {call.bucket}" for call in self.proxy.requests[before:]]
-
-    def stored(self) -> dict[str, str]:
-        """Return the ETag of the photo that each rendition is of, by the rendition's key."""
-        listed = self.s3.list_objects_v2(Bucket="renditions").get("Contents", [])
-        return {
-            item["Key"].removeprefix(f"{_KEY}/"): self.s3.head_object(
-                Bucket="renditions", Key=item["Key"]
-            )["Metadata"]["source-etag"]
-            for item in listed
-            if item["Key"] != _RECORD
-        }
-
-    def record(self) -> dict[str, Any]:
-        body = self.s3.get_object(Bucket="renditions", Key=_RECORD)["Body"].read()
-        document: dict[str, Any] = json.loads(body)
-        return document
 
 
 @pytest.fixture(params=["plain", "versioned"])
@@ -116,31 +31,8 @@ def house(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[House]:
     """The two kinds of buckets that photos are kept in."""
-    config = tmp_path / "renditions.toml"
-    config.write_text(_CONFIG)
-    with MotoServer() as moto, FaultProxy(moto.endpoint_url) as proxy:
-        moto.create_buckets("photos", "renditions")
-        if request.param == "versioned":
-            moto.client().put_bucket_versioning(
-                Bucket="photos", VersioningConfiguration={"Status": "Enabled"}
-            )
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.endpoint_url)
-        settings = read_settings(
-            {"DESTINATION_BUCKET": "renditions", "RENDITIONS_CONFIG": str(config)}
-        )
-        with closing(make_client()) as client:
-            yield House(proxy, settings, client)
-
-
-def _of(event: ObjectEvent, *keys: str) -> dict[str, str]:
-    assert event.etag is not None
-    return dict.fromkeys(keys, event.etag)
-
-
-BOTH: Final = ("large.jpg", "small.jpg")
+    with open_house(tmp_path, monkeypatch, versioned=request.param == "versioned") as opened:
+        yield opened
 
 
 def test_a_replay_costs_one_head(house: House) -> None:
@@ -155,7 +47,7 @@ def test_a_job_for_the_present_version_decodes_nothing(house: House) -> None:
     """A job names no version: S3 is asked whether it is another one, and sends no body."""
     event = house.put(_OLD)
     house.handle(event)
-    job = ObjectEvent(bucket="photos", key=_KEY)
+    job = ObjectEvent(bucket="photos", key=KEY)
     assert house.requests_of(job) == ["HeadObject renditions", "GetObject photos"]
     assert house.proxy.requests[-1].status == 304
     assert house.handle(job).disposition is Disposition.UNCHANGED
@@ -165,7 +57,7 @@ def test_another_spec_is_stale(house: House) -> None:
     """A changed set is made anew, over the keys that the record names, without a second try."""
     event = house.put(_OLD)
     house.handle(event)
-    changed = parse_config(_CONFIG.replace("16", "17"), file="changed")
+    changed = parse_config(CONFIG.replace("16", "17"), file="changed")
     settings = replace(house.settings, config=changed)
     assert house.requests_of(event, settings) == [
         "HeadObject renditions",
@@ -180,9 +72,9 @@ def test_a_rendition_that_is_no_longer_asked_for_goes(house: House) -> None:
     """Once the set without it is made."""
     event = house.put(_OLD)
     house.handle(event)
-    config = parse_config(_CONFIG.split("\n\n")[0], file="changed")
+    config = parse_config(CONFIG.split("\n\n")[0], file="changed")
     house.handle(event, replace(house.settings, config=config))
-    assert house.stored() == _of(event, "large.jpg")
+    assert house.stored() == of(event, "large.jpg")
 
 
 def test_a_replaced_photo_leaves_nothing_of_the_old_one(house: House) -> None:
@@ -190,8 +82,8 @@ def test_a_replaced_photo_leaves_nothing_of_the_old_one(house: House) -> None:
     house.handle(house.put(_OLD))
     newer = house.put(png(96, 64))
     house.handle(newer)
-    assert house.stored() == _of(newer, "large.png", "small.jpg")
-    assert set(house.record()["kept"]) == {f"{_KEY}/large.png", f"{_KEY}/small.jpg"}
+    assert house.stored() == of(newer, "large.png", "small.jpg")
+    assert set(house.record()["kept"]) == {f"{KEY}/large.png", f"{KEY}/small.jpg"}
 
 
 def test_a_late_event_changes_nothing(house: House) -> None:
@@ -200,7 +92,7 @@ def test_a_late_event_changes_nothing(house: House) -> None:
     newer = house.put(_NEW)
     house.handle(newer)
     assert house.handle(older).disposition is Disposition.SUPERSEDED
-    assert house.stored() == _of(newer, *BOTH)
+    assert house.stored() == of(newer, *BOTH)
 
 
 def test_the_same_bytes_put_again_are_another_version(house: House) -> None:
@@ -210,7 +102,7 @@ def test_the_same_bytes_put_again_are_another_version(house: House) -> None:
     again = house.put(_OLD)
     house.handle(again)
     assert house.handle(deleted).disposition in {Disposition.SUPERSEDED, Disposition.UNCHANGED}
-    assert house.stored() == _of(again, *BOTH)
+    assert house.stored() == of(again, *BOTH)
 
 
 def test_a_deleted_photo_takes_its_renditions_with_it(house: House) -> None:
@@ -239,7 +131,7 @@ def test_a_photo_may_come_back(house: House) -> None:
     house.handle(house.delete())
     again = house.put(_NEW)
     assert house.handle(again).disposition is Disposition.WRITTEN
-    assert house.stored() == _of(again, *BOTH)
+    assert house.stored() == of(again, *BOTH)
 
 
 def test_a_deleted_version_is_not_the_photo(house: House) -> None:
@@ -250,11 +142,11 @@ def test_a_deleted_version_is_not_the_photo(house: House) -> None:
     house.handle(newer)
     if newer.version_id is None:
         pytest.skip("a bucket without versions has none to delete")
-    house.s3.delete_object(Bucket="photos", Key=_KEY, VersionId=newer.version_id)
+    house.s3.delete_object(Bucket="photos", Key=KEY, VersionId=newer.version_id)
     event = replace(newer, change=Change.DELETED, etag=None, sequencer=house.sequencer())
     assert house.handle(event).disposition is Disposition.WRITTEN
-    assert house.stored() == _of(older, *BOTH)
-    house.s3.delete_object(Bucket="photos", Key=_KEY, VersionId=str(older.version_id))
+    assert house.stored() == of(older, *BOTH)
+    house.s3.delete_object(Bucket="photos", Key=KEY, VersionId=str(older.version_id))
     event = replace(older, change=Change.DELETED, etag=None, sequencer=house.sequencer())
     assert house.handle(event).disposition is Disposition.REMOVED
     assert house.stored() == {}
@@ -280,13 +172,13 @@ def test_the_newer_of_two_at_once_wins(house: House) -> None:
     reports = []
     fault = Fault(
         operation="PutObject",
-        key=f"{_KEY}/small.jpg",
+        key=f"{KEY}/small.jpg",
         action=CallBefore(function=lambda _: reports.append(house.handle(newer))),
     )
     house.proxy.add(fault)
     assert house.handle(older).disposition is Disposition.SUPERSEDED
     assert [report.disposition for report in reports] == [Disposition.WRITTEN]
-    assert house.stored() == _of(newer, *BOTH)
+    assert house.stored() == of(newer, *BOTH)
     assert house.handle(newer).disposition is Disposition.UNCHANGED
 
 
@@ -299,7 +191,7 @@ def test_a_photo_deleted_while_it_is_made_leaves_nothing(house: House) -> None:
         reports.append(house.handle(house.delete()))
 
     house.proxy.add(
-        Fault(operation="PutObject", key=_RECORD, action=CallBefore(function=delete)),
+        Fault(operation="PutObject", key=RECORD, action=CallBefore(function=delete)),
     )
     assert house.handle(event).disposition is Disposition.SUPERSEDED
     assert [report.disposition for report in reports] == [Disposition.REMOVED]
@@ -316,12 +208,12 @@ def test_a_rendition_that_a_deletion_took_is_made_again(house: House) -> None:
 
     def take(_: S3Call) -> None:
         house.handle(deleted)
-        house.s3.delete_object(Bucket="renditions", Key=f"{_KEY}/small.jpg")
+        house.s3.delete_object(Bucket="renditions", Key=f"{KEY}/small.jpg")
 
-    house.proxy.add(Fault(operation="PutObject", key=_RECORD, action=CallBefore(function=take)))
+    house.proxy.add(Fault(operation="PutObject", key=RECORD, action=CallBefore(function=take)))
     assert house.handle(newer).disposition is Disposition.RETRY
     assert house.handle(newer).disposition is Disposition.WRITTEN
-    assert house.stored() == _of(newer, *BOTH)
+    assert house.stored() == of(newer, *BOTH)
 
 
 @pytest.mark.parametrize("key", ["small.jpg", "photo.json"])
@@ -329,12 +221,12 @@ def test_a_write_whose_answer_is_lost_counts(house: House, key: str) -> None:
     """S3 stored it and said 500: the next try finds its own object, and that is enough."""
     event = house.put(_OLD)
     fault = Fault(
-        operation="PutObject", key=f"{_KEY}/{key}", action=LoseAnswer(instead=INTERNAL_ERROR)
+        operation="PutObject", key=f"{KEY}/{key}", action=LoseAnswer(instead=INTERNAL_ERROR)
     )
     house.proxy.add(fault)
     assert house.handle(event).disposition is Disposition.WRITTEN
     assert house.proxy.unused == ()
-    assert house.stored() == _of(event, *BOTH)
+    assert house.stored() == of(event, *BOTH)
     assert house.handle(event).disposition is Disposition.UNCHANGED
 
 
@@ -343,9 +235,6 @@ def test_an_attempt_that_ends_anywhere_is_made_up_for(house: House, nth: int) ->
     """Whatever the first attempt had asked S3 for when it ended, the second one finishes."""
     event = house.put(png(96, 64))
     requests = []
-
-    class Killed(BaseException):
-        pass
 
     def kill(call: S3Call) -> None:
         requests.append(call)
@@ -357,7 +246,7 @@ def test_an_attempt_that_ends_anywhere_is_made_up_for(house: House, nth: int) ->
     house.handle(event)
     house.proxy.clear()
     assert house.handle(event).disposition in {Disposition.WRITTEN, Disposition.UNCHANGED}
-    assert house.stored() == _of(event, "large.png", "small.jpg")
+    assert house.stored() == of(event, "large.png", "small.jpg")
 
 
 def test_a_store_without_conditions_is_asked_for_none(house: House) -> None:

@@ -1,0 +1,148 @@
+"""Both buckets and the function's own code before them, for one photo: what its tests share."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from handler.events.objects import Change, ObjectEvent
+from handler.process import process
+from handler.s3.client import make_client
+from handler.s3.requests import Requests
+from handler.settings import read_settings
+from imaging.deadline import NEVER, Deadline
+from tests.servers import FaultProxy, MotoServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pytest
+
+    from handler.report import JobReport
+    from handler.settings import Settings
+
+KEY: Final = "a photo.jpg"
+RECORD: Final = f"{KEY}/photo.json"
+BOTH: Final = ("large.jpg", "small.jpg")
+CONFIG: Final = """
+[[renditions]]
+name = "large"
+width = 64
+format = "source"
+
+[[renditions]]
+name = "small"
+width = 16
+"""
+
+
+class House:
+    """The place of one photo."""
+
+    def __init__(
+        self,
+        proxy: FaultProxy,
+        moto: MotoServer,
+        settings: Settings,
+        client: Any,  # noqa: ANN401 - botocore's
+    ) -> None:
+        self.proxy = proxy
+        self.s3 = moto.client()
+        self.settings = settings
+        self._client = client
+        self._sequence = 0
+
+    def put(self, body: bytes) -> ObjectEvent:
+        """Store the photo, and return the event that tells of it."""
+        answer = self.s3.put_object(Bucket="photos", Key=KEY, Body=body)
+        return ObjectEvent(
+            bucket="photos",
+            key=KEY,
+            version_id=answer.get("VersionId"),
+            etag=answer["ETag"].strip('"'),
+            sequencer=self.sequencer(),
+            size=len(body),
+        )
+
+    def delete(self) -> ObjectEvent:
+        """Delete the photo, and return the event that tells of it."""
+        answer = self.s3.delete_object(Bucket="photos", Key=KEY)
+        return ObjectEvent(
+            bucket="photos",
+            key=KEY,
+            change=Change.DELETED,
+            version_id=answer.get("VersionId"),
+            sequencer=self.sequencer(),
+        )
+
+    def sequencer(self) -> str:
+        """Return the next one."""
+        self._sequence += 1
+        return f"{self._sequence:04X}"
+
+    def handle(
+        self, event: ObjectEvent, settings: Settings | None = None, deadline: Deadline = NEVER
+    ) -> JobReport:
+        """Handle the event as an invocation does."""
+        requests = Requests(self._client, deadline)
+        with ThreadPoolExecutor(max_workers=2) as executor:
+            return process(event, settings or self.settings, requests, executor)
+
+    def requests_of(self, event: ObjectEvent, settings: Settings | None = None) -> list[str]:
+        """Handle the event, and return what it asked S3 for."""
+        before = len(self.proxy.requests)
+        self.handle(event, settings)
+        return [f"{call.operation} {call.bucket}" for call in self.proxy.requests[before:]]
+
+    def stored(self) -> dict[str, str]:
+        """Return the ETag of the photo that each rendition is of, by the rendition's key."""
+        listed = self.s3.list_objects_v2(Bucket="renditions").get("Contents", [])
+        return {
+            item["Key"].removeprefix(f"{KEY}/"): self.s3.head_object(
+                Bucket="renditions", Key=item["Key"]
+            )["Metadata"]["source-etag"]
+            for item in listed
+            if item["Key"] != RECORD
+        }
+
+    def record(self) -> dict[str, Any]:
+        """Return the record's body."""
+        body = self.s3.get_object(Bucket="renditions", Key=RECORD)["Body"].read()
+        document: dict[str, Any] = json.loads(body)
+        return document
+
+
+def of(event: ObjectEvent, *keys: str) -> dict[str, str]:
+    """Return what :meth:`House.stored` gives for renditions of the event's version."""
+    assert event.etag is not None
+    return dict.fromkeys(keys, event.etag)
+
+
+@contextmanager
+def open_house(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, *, versioned: bool = False
+) -> Iterator[House]:
+    """Open one; its S3 is gone afterwards."""
+    config = folder / "renditions.toml"
+    config.write_text(CONFIG)
+    with MotoServer() as moto, FaultProxy(moto.endpoint_url) as proxy:
+        moto.create_buckets("photos", "renditions")
+        if versioned:
+            moto.client().put_bucket_versioning(
+                Bucket="photos", VersioningConfiguration={"Status": "Enabled"}
+            )
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.endpoint_url)
+        settings = read_settings(
+            {"DESTINATION_BUCKET": "renditions", "RENDITIONS_CONFIG": str(config)}
+        )
+        client = make_client()
+        try:
+            yield House(proxy, moto, settings, client)
+        finally:
+            client.close()

@@ -1,0 +1,237 @@
+"""Processes that end: by SIGKILL, by SIGTERM, by a photo; and photos that share a batch."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote_plus
+
+import pytest
+
+import handler.process
+from handler.batch import process_items
+from handler.errors import Disposition
+from handler.events.envelope import Envelope, Item
+from handler.events.objects import ObjectEvent
+from imaging.pipeline import Rendition, render
+from tests.house import BOTH, KEY, RECORD, House, of, open_house
+from tests.photos import jpeg, png
+from tests.servers import ACCESS_DENIED, CallBefore, Fault, S3Call, open_uploads
+
+_ROOT: Final = Path(__file__).parents[2]
+_MAIN: Final = """
+import json, sys
+from handler.app import lambda_handler
+print(json.dumps(lambda_handler(json.load(sys.stdin), None)))
+"""
+_PHOTO: Final = jpeg(96, 64)
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    """A house whose processes have a /tmp of their own."""
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setenv("DESTINATION_BUCKET", "renditions")
+    monkeypatch.setenv("RENDITIONS_CONFIG", str(tmp_path / "renditions.toml"))
+    with open_house(tmp_path, monkeypatch) as opened:
+        yield opened
+
+
+def _body(event: ObjectEvent) -> str:
+    s3_object = {"key": quote_plus(event.key), "eTag": event.etag, "sequencer": event.sequencer}
+    where = {"bucket": {"name": event.bucket}, "object": s3_object}
+    record = {"eventVersion": "2.1", "eventName": "ObjectCreated:Put", "s3": where}
+    return json.dumps({"Records": [record]})
+
+
+def _message(event: ObjectEvent, receive_count: int) -> dict[str, Any]:
+    attributes = {"ApproximateReceiveCount": str(receive_count)}
+    message = {"messageId": "m", "eventSource": "aws:sqs", "attributes": attributes}
+    return {"Records": [message | {"body": _body(event)}]}
+
+
+class Function:
+    """A process of the function, which handles one event."""
+
+    def __init__(self) -> None:
+        self.process: subprocess.Popen[str] | None = None
+
+    def handle(self, event: dict[str, Any]) -> tuple[int, str]:
+        """Return its exit status, negative for a signal, and what it printed."""
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", _MAIN],
+            cwd=_ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        output, _ = self.process.communicate(json.dumps(event), timeout=120)
+        return self.process.returncode, output
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        assert self.process is not None
+        os.kill(self.process.pid, number)
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3, 4, 5])
+def test_killed_at_any_request_and_delivered_again(house: House, nth: int) -> None:
+    """SIGKILL before a new photo's nth request: the next delivery leaves what one would have."""
+    event = house.put(_PHOTO)
+    function = Function()
+    kill = CallBefore(function=lambda _: function.signal(signal.SIGKILL))
+    house.proxy.add(Fault(nth=nth, action=kill))
+    assert function.handle(_message(event, 1))[0] == -signal.SIGKILL
+    assert function.handle(_message(event, 2))[0] == 0
+    assert house.stored() == of(event, *BOTH)
+    assert set(house.record()["kept"]) == {f"{KEY}/{key}" for key in BOTH}
+    assert house.handle(event).disposition is Disposition.UNCHANGED
+
+
+def test_killed_while_a_photo_is_removed_and_delivered_again(house: House) -> None:
+    """The deletion stands in the record already; the next delivery removes what is left."""
+    house.handle(house.put(_PHOTO))
+    event = house.delete()
+    house.proxy.add(Fault(operation="DeleteObject", nth=2, action=ACCESS_DENIED, times=None))
+    assert house.handle(event).disposition is Disposition.RETRY
+    assert len(house.stored()) == 1
+    house.proxy.clear()
+    assert house.handle(event).disposition is Disposition.REMOVED
+    assert house.stored() == {}
+
+
+@pytest.mark.parametrize("same_tmp", [True, False], ids=["same-environment", "new-environments"])
+def test_a_photo_that_ends_the_process_twice_is_refused(
+    house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, same_tmp: bool
+) -> None:
+    """The third time nothing is decoded; it is rejected for good, and the next replay is a HEAD."""
+    event = house.put(_PHOTO)
+    function = Function()
+    kill = CallBefore(function=lambda _: function.signal(signal.SIGKILL))
+    # Within the time in which the photo is traced: its first rendition is on its way.
+    house.proxy.add(
+        Fault(
+            operation="PutObject",
+            when=lambda call: call.key.endswith(".jpg"),
+            action=kill,
+            times=None,
+        )
+    )
+    for count in (1, 2):
+        if not same_tmp:
+            new = tmp_path / f"tmp-{count}"
+            new.mkdir()
+            monkeypatch.setenv("TMPDIR", str(new))
+        assert function.handle(_message(event, count))[0] == -signal.SIGKILL
+    before = len(house.proxy.requests)
+    status, output = function.handle(_message(event, 3))
+    assert status == 0
+    assert '"poison"' in output
+    stored = [call for call in house.proxy.requests[before:] if call.method == "PUT"]
+    assert [call.key for call in stored] == [RECORD]
+    house.proxy.clear()
+    report = house.handle(event)
+    assert (report.disposition, report.code) == (Disposition.REJECTED, "poison")
+    assert len(house.proxy.requests) == 1
+
+
+def test_a_photo_that_merely_failed_is_no_suspect(house: House) -> None:
+    """A second delivery costs a mark; an answer takes it away, and the third makes the photo."""
+    event = replace(house.put(_PHOTO), receive_count=2)
+    house.proxy.add(Fault(operation="PutObject", key=f"{KEY}/small.jpg", action=ACCESS_DENIED))
+    assert house.handle(event).disposition is Disposition.RETRY
+    third = replace(event, receive_count=3)
+    assert house.handle(third).disposition is Disposition.WRITTEN
+    assert house.stored() == of(event, *BOTH)
+
+
+def test_sigterm_stops_the_work_and_leaves_no_upload_open(house: House, tmp_path: Path) -> None:
+    """While a rendition goes up in parts: they are aborted, and the event wants another attempt."""
+    (tmp_path / "renditions.toml").write_text('[[renditions]]\nname = "all"\nformat = "png"\n')
+    event = house.put(jpeg(3600, 2400, quality=98))
+    function = Function()
+    house.proxy.add(
+        Fault(
+            operation="CreateMultipartUpload",
+            action=CallBefore(function=lambda _: function.signal(signal.SIGTERM)),
+        )
+    )
+    status, output = function.handle(json.loads(_body(event)))
+    assert house.proxy.unused == ()
+    assert status == 1
+    assert "out-of-time" in output
+    assert house.stored() == {}
+    assert open_uploads(house.s3, "renditions") == []
+
+
+def _envelope(*events: ObjectEvent) -> Envelope:
+    return Envelope(
+        items=tuple(Item(id=event.key, events=(event,)) for event in events),
+        unreadable=Disposition.REJECTED,
+        answer=lambda reports: reports,
+    )
+
+
+def test_photos_of_a_batch_overlap(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the first is uploaded the second is read; their pixels are never there together."""
+    keys = ("1.png", "2.png", "3.png")
+    for key in keys:
+        house.s3.put_object(Bucket="photos", Key=key, Body=png(96, 64))
+    second_read, at_once, most = threading.Event(), [0], [0]
+    seen = []
+
+    def wait_for_the_second(_: S3Call) -> None:
+        seen.append(second_read.wait(20))
+
+    house.proxy.add(
+        Fault(
+            operation="GetObject",
+            key="2.png",
+            action=CallBefore(function=lambda _: second_read.set()),
+        ),
+        Fault(
+            operation="PutObject",
+            key="1.png/photo.json",
+            action=CallBefore(function=wait_for_the_second),
+        ),
+    )
+
+    def counted(*arguments: Any, **options: Any) -> Iterator[Rendition]:  # noqa: ANN401 - render's
+        at_once[0] += 1
+        most[0] = max(most[0], at_once[0])
+        try:
+            yield from render(*arguments, **options)
+        finally:
+            at_once[0] -= 1
+
+    monkeypatch.setattr(handler.process, "render", counted)
+    told: list[str] = []
+    reports = process_items(
+        _envelope(*(ObjectEvent(bucket="photos", key=key) for key in keys)),
+        house.handle,
+        lambda report: told.append(report.key),
+    )
+    assert [one.records[0].disposition for one in reports] == ["written"] * 3
+    assert tuple(told) == keys
+    assert seen == [True]
+    assert most == [1]
+
+
+def test_a_destination_that_refuses_is_left_alone(house: House) -> None:
+    """What was not begun when it refused comes again, and asks it nothing."""
+    events = [ObjectEvent(bucket="photos", key=f"{number}.jpg") for number in range(8)]
+    house.proxy.add(Fault(bucket="renditions", action=ACCESS_DENIED, times=None))
+    reports = process_items(_envelope(*events), house.handle, lambda _: None)
+    codes = [one.records[0].code for one in reports]
+    assert set(codes) == {"destination-access-denied", "not-begun"}
+    assert codes.count("destination-access-denied") <= 2
+    assert len(house.proxy.requests) <= 2
