@@ -1,4 +1,4 @@
-"""One S3 for all contract tests, over HTTP."""
+"""One S3 for each file of contract tests, over HTTP."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 from tests.servers import MotoServer
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def s3() -> Iterator[MotoServer]:
     """An S3 with the bucket ``photos``."""
     with MotoServer() as server:
