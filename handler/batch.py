@@ -54,15 +54,15 @@ def process_items(
     after the destination refused, or after the time was up.
     """
     work = _Work(envelope, process)
+    if len(work.chains) < PARALLEL or _has_suspects(envelope):
+        # One photo needs no thread of its own, and one that may end the process must not be blamed
+        # on another.
+        for chain in work.chains:
+            work.follow(chain)
+        return work.reports(done)
     with ThreadPoolExecutor(max_workers=PARALLEL, thread_name_prefix="photo") as executor:
-        if len(work.chains) < PARALLEL or _has_suspects(envelope):
-            # One photo needs no thread of its own, and one that may end the process must not be
-            # blamed on another.
-            for chain in work.chains:
-                work.follow(chain)
-        else:
-            for chain in work.chains:
-                executor.submit(work.follow, chain)
+        for chain in work.chains:
+            executor.submit(work.follow, chain)
         return work.reports(done)
 
 
