@@ -48,7 +48,7 @@ def test_linear_light_holds_the_photo_whole_and_nothing_else_does() -> None:
     plan = rendered(data, linear).plan
     assert (plan.base, plan.load.shrink) == ((800, 640), 1)
     plan = rendered(data, RenditionSpec(name="a", width=100)).plan
-    assert (plan.base, plan.load.shrink) == ((100, 80), 8)
+    assert (plan.base, plan.load.shrink) == ((100, 80), 4)
 
 
 def test_a_photo_in_linear_light_is_the_same_photo() -> None:
