@@ -72,6 +72,7 @@ _ENCODER_BYTES_PER_PIXEL: Final = {
     OutputFormat.PNG: 0.0,
     OutputFormat.WEBP: 6.0,
     OutputFormat.AVIF: 22.0,
+    OutputFormat.GIF: 16.0,
 }
 
 _WEBP_ALPHA_BYTES_PER_PIXEL: Final = 20.0
@@ -86,6 +87,7 @@ _ENCODED_BYTES_PER_PIXEL: Final = {
     OutputFormat.PNG: 2.5,
     OutputFormat.WEBP: 0.4,
     OutputFormat.AVIF: 0.3,
+    OutputFormat.GIF: 0.7,
 }
 
 _UPLOAD_COPIES: Final = 2
