@@ -48,7 +48,8 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
 def _body(event: ObjectEvent) -> str:
     s3_object = {"key": quote_plus(event.key), "eTag": event.etag, "sequencer": event.sequencer}
     where = {"bucket": {"name": event.bucket}, "object": s3_object}
-    record = {"eventVersion": "2.1", "eventName": "ObjectCreated:Put", "s3": where}
+    name = "ObjectCreated:Put" if event.is_created else "ObjectRemoved:Delete"
+    record = {"eventVersion": "2.1", "eventName": name, "s3": where}
     return json.dumps({"Records": [record]})
 
 
@@ -97,7 +98,25 @@ def test_killed_at_any_request_and_delivered_again(house: House, nth: int) -> No
     assert house.handle(event).disposition is Disposition.UNCHANGED
 
 
-def test_killed_while_a_photo_is_removed_and_delivered_again(house: House) -> None:
+@pytest.mark.parametrize("nth", range(1, 8))
+def test_killed_while_a_photo_is_removed_and_delivered_again(house: House, nth: int) -> None:
+    """SIGKILL before a deletion's nth request: the next delivery removes what is left, for good."""
+    created = house.put(_PHOTO)
+    house.handle(created)
+    event = house.delete()
+    house.proxy.clear()
+    function = Function()
+    kill = CallBefore(function=lambda _: function.signal(signal.SIGKILL))
+    house.proxy.add(Fault(nth=nth, action=kill))
+    assert function.handle(_message(event, 1))[0] == -signal.SIGKILL
+    assert house.proxy.unused == ()
+    assert function.handle(_message(event, 2))[0] == 0
+    assert house.stored() == {}
+    assert house.handle(created).disposition is Disposition.SUPERSEDED
+    assert house.stored() == {}
+
+
+def test_a_removal_that_fails_half_way_is_taken_up_again(house: House) -> None:
     """The deletion stands in the record already; the next delivery removes what is left."""
     house.handle(house.put(_PHOTO))
     event = house.delete()
