@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scripts import deploy, smoke
+from tests import photos
 from tests.container.stack import Ministack, emulated_image
 from tests.stack import Stack, template_with
 
@@ -161,19 +162,28 @@ def test_a_poison_message_ends_in_the_failure_queue(
     """What fails each time is tried five times, and then kept in the failure queue, whole."""
     made = deployed("queue")
     sqs = aws.client("sqs")
-    # Six minutes between two tries are for production.
-    sqs.set_queue_attributes(QueueUrl=made["QueueUrl"], Attributes={"VisibilityTimeout": "1"})
+    _retry_at_once(aws, made)
     sqs.send_message(QueueUrl=made["QueueUrl"], MessageBody="no event of any kind")
 
-    deadline = time.monotonic() + POISON_S
-    while not _waiting(aws, made["FailureQueueUrl"]):
-        assert time.monotonic() < deadline, "the message is not in the failure queue"
-        time.sleep(1)
+    assert _failed(aws, made) == "no event of any kind"
+    assert _waiting(aws, made["QueueUrl"]) == 0
 
-    (message,) = sqs.receive_message(
-        QueueUrl=made["FailureQueueUrl"], AttributeNames=["ApproximateReceiveCount"]
-    )["Messages"]
-    assert message["Body"] == "no event of any kind"
+
+def test_a_photo_that_cannot_be_stored_ends_in_the_failure_queue(
+    aws: boto3.Session, deployed: Callable[[str], dict[str, str]]
+) -> None:
+    """Its event is tried five times and kept: once the cause is mended, it can be sent again."""
+    made = deployed("rule-and-queue")
+    s3 = aws.client("s3")
+    for item in s3.list_objects_v2(Bucket=made["DestinationBucket"]).get("Contents", []):
+        s3.delete_object(Bucket=made["DestinationBucket"], Key=item["Key"])
+    s3.delete_bucket(Bucket=made["DestinationBucket"])
+    _retry_at_once(aws, made)
+    s3.put_object(Bucket=made["SourceBucket"], Key="in/poison.jpg", Body=photos.jpeg(320, 240))
+
+    event = json.loads(_failed(aws, made))
+
+    assert event["detail"]["object"]["key"] == "in/poison.jpg"
     assert _waiting(aws, made["QueueUrl"]) == 0
 
 
@@ -192,6 +202,23 @@ def test_destroying_leaves_the_buckets(
     assert made["DestinationBucket"] in capsys.readouterr().out
     assert deploy.find_stack(aws.client("cloudformation"), "rule") is None
     assert s3.get_object(Bucket=made["DestinationBucket"], Key="out/kept")["Body"].read() == b"kept"
+
+
+def _retry_at_once(aws: boto3.Session, made: dict[str, str]) -> None:
+    """Leave one second between two tries; minutes are for production."""
+    aws.client("sqs").set_queue_attributes(
+        QueueUrl=made["QueueUrl"], Attributes={"VisibilityTimeout": "1"}
+    )
+
+
+def _failed(aws: boto3.Session, made: dict[str, str]) -> str:
+    """Wait for the one message in the failure queue, and return what it says."""
+    deadline = time.monotonic() + POISON_S
+    while not _waiting(aws, made["FailureQueueUrl"]):
+        assert time.monotonic() < deadline, "no message is in the failure queue"
+        time.sleep(1)
+    (message,) = aws.client("sqs").receive_message(QueueUrl=made["FailureQueueUrl"])["Messages"]
+    return str(message["Body"])
 
 
 def _waiting(aws: boto3.Session, url: str) -> int:
