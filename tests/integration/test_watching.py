@@ -92,7 +92,7 @@ def test_a_line_for_each_record(
     ]
     assert [line["ColdStarts"] for line in lines] == [1, 0, 0, 0]
     assert {line["requestId"] for line in lines} == {"r-1"}
-    assert lines[0]["plan"].startswith("base 2048x1365: ")
+    assert lines[0]["plan"].startswith("base 2048x1365, ")
     assert "large 1280x853 jpeg" in lines[0]["plan"]
     assert (lines[0]["loader"], lines[0]["width"]) == ("jpegload_source", 2400)
     assert lines[0]["RenditionBytes"] == sum(made["bytes"] for made in lines[0]["renditions"])
