@@ -14,6 +14,7 @@ from imaging.formats import InputFormat, OutputFormat
 from imaging.header import ImageHeader
 
 if TYPE_CHECKING:
+    from imaging.geometry import Placement
     from imaging.plan import Load, PlannedRendition, RenditionPlan
 
 __all__ = ["estimate_peak"]
@@ -156,14 +157,17 @@ def _codec(header: ImageHeader, load: "Load") -> float:
     return held
 
 
-def _strips(header: ImageHeader, load: "Load", columns: int) -> float:
-    """Return what libvips works in, from the decoder to an image of ``columns``."""
+def _strips(header: ImageHeader, load: "Load", columns: int, narrowest: int) -> float:
+    """Return what libvips works in, from the decoder to an image of ``columns``.
+
+    Alpha costs more wherever there is a resize: here, or from here to ``narrowest`` columns.
+    """
     width, _ = _decoded(header, load)
     sample = _sample_bytes(header)
     factor = min(max(1.0, width / columns), _MAX_STRIP_FACTOR)
     lines = _STRIP_LINES + _STRIP_LINES_PER_FACTOR * factor
     strips = width * header.bands * sample * lines
-    if header.has_alpha and width != columns:
+    if header.has_alpha and width != narrowest:
         strips *= _PREMULTIPLIED
     if header.format is InputFormat.TIFF and header.tile is None:
         strips *= _TIFF_STRIPS
@@ -220,6 +224,12 @@ def _encoding(rendition: "PlannedRendition", bands: int) -> float:
     return held + min(_UPLOAD_COPIES * encoded, _UPLOAD_BYTES)
 
 
+def _stored_width(plan: "RenditionPlan", placement: "Placement") -> int:
+    """Return the columns of a rendition as they lie in the file, before it is turned upright."""
+    sideways = plan.header.upright[0] != plan.header.width
+    return placement.height if sideways else placement.width
+
+
 def _passes(plan: "RenditionPlan") -> Sequence[tuple["Load", int]]:
     """Return how each pass over the photo decodes it, and how wide what it makes is, as stored."""
     own = [
@@ -237,8 +247,10 @@ def estimate_peak(plan: "RenditionPlan") -> int:
     """Return the most bytes that a process will hold that renders ``plan`` as its first photo."""
     header = plan.header
     bands = _bands(header)
+    narrowest = min(_stored_width(plan, one.placement) for one in plan.renditions)
     decoding = max(
-        _codec(header, load) + _strips(header, load, columns) for load, columns in _passes(plan)
+        _codec(header, load) + _strips(header, load, columns, min(columns, narrowest))
+        for load, columns in _passes(plan)
     )
     if any(rendition.keeps_gain_map for rendition in plan.renditions):
         decoding += _GAIN_MAP_FILES * header.size
