@@ -70,6 +70,8 @@ def create_job(
         manifest.seek(0)
         key = f"{_PREFIX}/{name}/manifest.csv"
         s3.upload_fileobj(manifest, place.bucket, key)
+    # "aws", and in China or for the government another one: as where the function is.
+    partition = place.function.split(":")[1]
     etag = s3.head_object(Bucket=place.bucket, Key=key)["ETag"]
     answer = control.create_job(
         AccountId=place.account,
@@ -82,10 +84,10 @@ def create_job(
         },
         Manifest={
             "Spec": {"Format": "S3BatchOperations_CSV_20180820", "Fields": ["Bucket", "Key"]},
-            "Location": {"ObjectArn": f"arn:aws:s3:::{place.bucket}/{key}", "ETag": etag},
+            "Location": {"ObjectArn": f"arn:{partition}:s3:::{place.bucket}/{key}", "ETag": etag},
         },
         Report={
-            "Bucket": f"arn:aws:s3:::{place.bucket}",
+            "Bucket": f"arn:{partition}:s3:::{place.bucket}",
             "Prefix": f"{_PREFIX}/{name}",
             "Format": "Report_CSV_20180820",
             "Enabled": True,

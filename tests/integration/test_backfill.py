@@ -245,10 +245,11 @@ def test_what_a_queue_refuses_is_reported() -> None:
     ]
 
 
+# China's partition: whatever names a resource has to name it as well.
 _PLACE: Final = BatchPlace(
     account="123456789012",
-    function="arn:aws:lambda:us-east-1:123456789012:function:renditions:live",
-    role="arn:aws:iam::123456789012:role/backfill",
+    function="arn:aws-cn:lambda:cn-north-1:123456789012:function:renditions:live",
+    role="arn:aws-cn:iam::123456789012:role/backfill",
     bucket=_RENDITIONS,
 )
 
@@ -281,8 +282,23 @@ def test_a_batch_job_from_manifest_to_end(tmp_path: Path) -> None:
                         "InvocationSchemaVersion": "2.0",
                     }
                 },
-                "Manifest": ANY,
-                "Report": ANY,
+                "Manifest": {
+                    "Spec": {
+                        "Format": "S3BatchOperations_CSV_20180820",
+                        "Fields": ["Bucket", "Key"],
+                    },
+                    "Location": {
+                        "ObjectArn": f"arn:aws-cn:s3:::{_RENDITIONS}/backfill/n-1/manifest.csv",
+                        "ETag": ANY,
+                    },
+                },
+                "Report": {
+                    "Bucket": f"arn:aws-cn:s3:::{_RENDITIONS}",
+                    "Prefix": "backfill/n-1",
+                    "Format": "Report_CSV_20180820",
+                    "Enabled": True,
+                    "ReportScope": "FailedTasksOnly",
+                },
                 "Priority": 10,
                 "RoleArn": _PLACE.role,
             },

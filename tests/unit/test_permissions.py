@@ -1,18 +1,15 @@
-"""The function's role: what the code asks of AWS is allowed, and nothing that it never asks."""
+"""The function's role: what the code asks of AWS is allowed, and nothing that it never asks.
+
+tests/integration/test_permissions.py has S3's part of it enforced, by bucket and prefix.
+"""
 
 from __future__ import annotations
 
-import ast
-from pathlib import Path
 from typing import Final
 
-import botocore.session
-from botocore import xform_name
-
 from handler.aws.operations import OPERATIONS
+from tests.called import called_operations
 from tests.stack import Stack
-
-_HANDLER: Final = Path(__file__).parents[2] / "handler"
 
 # Which permission an operation wants. GetObject also wants ListBucket, for S3 says 403 of what is
 # not there to who may not list; and multipart uploads are PutObject's but for giving them up.
@@ -76,35 +73,11 @@ def _statements() -> dict[str, tuple[set[str], set[str]]]:
     }
 
 
-def _called() -> set[str]:
-    """Return the operations of AWS that the function's code names, as methods or in text."""
-    session = botocore.session.Session()
-    methods = {
-        xform_name(operation): operation
-        for service in OPERATIONS
-        for operation in session.get_service_model(service).operation_names
-    }
-    return {
-        methods[name]
-        for file in _HANDLER.rglob("*.py")
-        if file.parent.name not in {"backfill", "aws"}
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        for name in [
-            node.attr
-            if isinstance(node, ast.Attribute)
-            else node.value
-            if isinstance(node, ast.Constant)
-            else None
-        ]
-        if isinstance(name, str) and name in methods
-    }
-
-
 def test_every_call_is_allowed() -> None:
     """For each operation that the code names, the role has what it wants."""
     allowed = {action for actions, _ in _statements().values() for action in actions}
 
-    called = _called()
+    called = called_operations()
 
     assert {"GetObject", "PutObject", "UploadPart"} <= called
     unknown = called - _NEEDS.keys()
