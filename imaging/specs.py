@@ -254,8 +254,21 @@ class RenditionSpec:
         return default if self.quality is None else self.quality
 
     def only(self, output: OutputFormat) -> "RenditionSpec":
-        """Return the spec of ``output`` alone, which looks the same as among other formats."""
-        return replace(self, formats=(output,), quality=self.quality_of(output))
+        """Return the spec of ``output`` alone, which looks the same as among other formats.
+
+        What it asks of other formats is left out.
+        """
+        jpeg = output is OutputFormat.JPEG
+        return replace(
+            self,
+            formats=(output,),
+            quality=self.quality_of(output),
+            max_bytes=self.max_bytes if DEFAULT_QUALITY[output] else None,
+            animated=self.animated and output.can_move,
+            progressive=self.progressive and jpeg,
+            colour=Colour.SRGB if output is OutputFormat.GIF else self.colour,
+            hdr=None if self.hdr is Hdr.KEEP and not jpeg else self.hdr,
+        )
 
     def digest(self, output: OutputFormat) -> str:
         """Return 16 hexadecimal digits that change whenever ``output`` would look different.

@@ -123,3 +123,23 @@ def test_a_further_format_makes_no_rendition_stale() -> None:
     two = RenditionSpec(name="a", width=100, formats=(png, jpeg), quality={jpeg: 85})
     assert one.digest(jpeg) == two.digest(jpeg) != two.digest(png)
     assert one.digest(jpeg) != RenditionSpec(name="a", width=100, quality=84).digest(jpeg)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        'format = "source"\nmax_bytes = 100000',
+        'format = ["avif", "webp", "jpeg"]\nprogressive = true',
+        'format = "source"\nprogressive = true',
+        'format = ["webp", "jpeg"]\nanimated = true',
+        'format = ["webp", "jpeg"]\nhdr = "keep"',
+        'format = "source"\ncolour = "display-p3"',
+    ],
+)
+def test_what_is_asked_of_some_formats_leaves_the_others_valid(asked: str) -> None:
+    """A photo may become any format that the file names, each with a digest of its own."""
+    text = f'[[renditions]]\nname = "a"\n{asked}'
+    (spec,) = parse_config(text, file="mine.toml").renditions
+    outputs = list(OutputFormat) if None in spec.formats else [o for o in spec.formats if o]
+    assert [spec.only(output).formats for output in outputs] == [(output,) for output in outputs]
+    assert len({spec.digest(output) for output in outputs}) == len(outputs)
