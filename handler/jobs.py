@@ -97,7 +97,7 @@ def asked_digest(settings: Settings) -> str:
 def refused_digest(settings: Settings) -> str:
     """Return the digest under which a photo is rejected; it changes with what is accepted."""
     config = settings.config
-    accepted = (config.limits, config.truncated, settings.memory_bytes)
+    accepted = (config.limits, config.truncated, settings.memory)
     return set_digest(asked_digest(settings), repr(accepted))
 
 

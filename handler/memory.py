@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-__all__ = ["memory_bytes"]
+from imaging.limits import Memory
+
+__all__ = ["read_memory"]
 
 # The limit of the group that the process runs in, as a container sees it: version 2, version 1.
 # Source: https://docs.kernel.org/admin-guide/cgroup-v2.html and cgroup-v1/memory.html
@@ -17,7 +19,7 @@ _NO_LIMIT: Final = 1 << 60
 """Version 1 writes the largest multiple of a page where there is no limit, version 2 ``max``."""
 
 
-def memory_bytes(environ: Mapping[str, str], root: Path = Path("/")) -> int | None:
+def read_memory(environ: Mapping[str, str], root: Path = Path("/")) -> Memory | None:
     """Return what one photo at a time may take with all that the process holds; None for no limit.
 
     ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE`` is shared by the ``AWS_LAMBDA_MAX_CONCURRENCY`` processes
@@ -29,13 +31,14 @@ def memory_bytes(environ: Mapping[str, str], root: Path = Path("/")) -> int | No
     """
     size = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
     if size.isdecimal() and int(size):
-        processes = environ.get("AWS_LAMBDA_MAX_CONCURRENCY", "")
-        return (int(size) << 20) // max(1, int(processes) if processes.isdecimal() else 1)
+        sharing = environ.get("AWS_LAMBDA_MAX_CONCURRENCY", "")
+        processes = max(1, int(sharing) if sharing.isdecimal() else 1)
+        return Memory(bytes=(int(size) << 20) // processes, processes=processes)
     for path in _LIMITS:
         try:
             text = (root / path).read_text("ascii").strip()
         except OSError:
             continue
         if text.isdecimal() and int(text) < _NO_LIMIT:
-            return int(text)
+            return Memory(bytes=int(text))
     return None

@@ -351,7 +351,7 @@ class _Photo:
                     focal_point=source.metadata.get(_FOCAL_POINT),
                     truncated=config.truncated,
                     looks=looks,
-                    memory_bytes=self._settings.memory_bytes,
+                    memory=self._settings.memory,
                 )
                 # Every key is checked before the first rendition is stored.
                 for rendition in plan.renditions:

@@ -9,9 +9,9 @@ from typing import Final, Literal, cast
 
 from handler.errors import SettingsError
 from handler.keys import KeyTemplate
-from handler.memory import memory_bytes
+from handler.memory import read_memory
 from imaging.config import Config, load_config
-from imaging.limits import Limits
+from imaging.limits import Limits, Memory
 
 __all__ = ["CompletionTarget", "Function", "JobAttributes", "Settings", "read_settings"]
 
@@ -105,7 +105,7 @@ class Settings:
         log_level: ``LOG_LEVEL``.
         concurrency: libvips threads: one per vCPU that ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE`` buys.
         function: What Lambda says of the function itself.
-        memory_bytes: What the process may hold while it makes one photo; None for no limit.
+        memory: What the process may hold while it makes one photo; None for no limit.
     """
 
     destination_bucket: str
@@ -122,7 +122,7 @@ class Settings:
     log_level: str
     concurrency: int
     function: Function
-    memory_bytes: int | None
+    memory: Memory | None
 
 
 def _limits(environ: Mapping[str, str], limits: Limits) -> Limits:
@@ -250,6 +250,6 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         config=replace(config, limits=_limits(environ, config.limits)),
         log_level=level,
         concurrency=max(1, vcpus),
-        memory_bytes=memory_bytes(environ),
+        memory=read_memory(environ),
         function=function,
     )

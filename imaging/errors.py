@@ -104,16 +104,18 @@ class NeedsMoreMemoryError(RejectedPhotoError):
     Args:
         estimate: The most bytes that the process would hold.
         available: What it may hold.
+        processes: How many share the function's memory evenly.
     """
 
     code = "needs-more-memory"
 
-    def __init__(self, *, estimate: int, available: int) -> None:
+    def __init__(self, *, estimate: int, available: int, processes: int) -> None:
         # Lambda sells it by the megabyte; a multiple of 64 leaves room for what nobody foresaw.
-        would_do = -(-estimate // (64 << 20)) * 64
+        would_do = -(-estimate // (64 << 20)) * 64 * processes
         super().__init__(
             f"Expected a photo that needs at most {available >> 20} MB but this one needs "
             f"{-(-estimate >> 20)} MB: {would_do} MB would do"
+            + (f", which {processes} processes share" if processes > 1 else "")
         )
         self.estimate = estimate
         self.available = available

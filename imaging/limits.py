@@ -7,13 +7,26 @@ from imaging.errors import OverLimitError
 from imaging.formats import InputFormat
 from imaging.header import ImageHeader
 
-__all__ = ["Limits"]
+__all__ = ["Limits", "Memory"]
 
 _HEIC_DECODED_BYTES: Final = 4 << 30
 """What libheif 1.23 allocates at most for one file, in one piece and in all: its security limits
 ``max_memory_block_size`` and ``max_total_memory``."""
 
 _CODEC_PLANES: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What there is for one photo at a time, with all that the process holds beside it.
+
+    Attributes:
+        bytes: Of this process.
+        processes: How many share the function's memory evenly.
+    """
+
+    bytes: int
+    processes: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from imaging.geometry import (
     scaled,
 )
 from imaging.header import ImageHeader
-from imaging.limits import Limits
+from imaging.limits import Limits, Memory
 from imaging.memory import estimate_peak
 from imaging.specs import HDR_SIDE, Colour, Fit, Hdr, Position, RenditionSpec, Truncated
 
@@ -344,7 +344,7 @@ def make_plan(
     focal_point: str | None = None,
     truncated: Truncated = Truncated.REFUSE,
     looks: bool = False,
-    memory_bytes: int | None = None,
+    memory: Memory | None = None,
 ) -> RenditionPlan:
     """Return how ``specs`` are made of a photo with ``header``; nothing is decoded.
 
@@ -356,11 +356,11 @@ def make_plan(
             ``focal-point``. A text that names no point is a warning, and the centre is kept.
         truncated: What becomes of a JPEG that breaks off.
         looks: Whether what the photo looks like is wanted too.
-        memory_bytes: What the process may hold; None for no limit.
+        memory: What the process may hold; None for no limit.
 
     Raises:
         OverLimitError: The header exceeds one of ``limits``.
-        NeedsMoreMemoryError: The plan would take more than ``memory_bytes``.
+        NeedsMoreMemoryError: The plan would take more than ``memory``.
     """
     outputs = {spec.name: _outputs(spec, header) for spec in specs}
     frames = {
@@ -438,6 +438,8 @@ def make_plan(
         looks_of=smallest if looks else None,
     )
     plan = replace(plan, peak_bytes=estimate_peak(plan))
-    if memory_bytes is not None and plan.peak_bytes > memory_bytes:
-        raise NeedsMoreMemoryError(estimate=plan.peak_bytes, available=memory_bytes)
+    if memory is not None and plan.peak_bytes > memory.bytes:
+        raise NeedsMoreMemoryError(
+            estimate=plan.peak_bytes, available=memory.bytes, processes=memory.processes
+        )
     return plan

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyvips
 
+from imaging.bridge import OpenPhoto
+from imaging.config import load_config
+from imaging.local import FileSource
+from imaging.plan import make_plan
+from imaging.reading import read_header
 from tests import photos
 from tests.container.emulator import s3_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from mypy_boto3_s3 import S3Client
 
@@ -71,6 +76,39 @@ def test_200_megapixels_go_through_256_mb(
     assert function.memory_kills() == 0
     # It peaks at 115 MB; the whole photo in memory would come on top.
     assert function.peak_rss() < 160_000_000
+
+
+def test_a_photo_is_made_in_the_memory_that_it_is_said_to_need_and_refused_in_less(
+    start_function: Callable[..., FunctionContainer],
+    s3: S3Client,
+    buckets: tuple[str, str],
+    tmp_path: Path,
+) -> None:
+    """A megabyte decides: the function is never killed, and a refusal names what would do."""
+    source, destination = buckets
+    path = tmp_path / "scans.jpg"
+    photos.write_jpeg(path, 6000, 4000, progressive=True, subsample="off")
+    config = load_config(Path(__file__).parents[2] / "renditions.toml")
+    with OpenPhoto(FileSource(path)) as photo:
+        plan = make_plan(read_header(photo), config.renditions, config.limits)
+    enough_mb = -(-plan.peak_bytes >> 20)
+    s3.upload_file(str(path), source, "scans.jpg")
+    event = s3_event(source, ["scans.jpg"], s3)
+
+    function = start_function(memory_mb=enough_mb - 1)
+    [refused] = function.invoke(event).body["records"]
+
+    assert (refused["disposition"], refused["code"]) == ("rejected", "needs-more-memory")
+    assert f"at most {enough_mb - 1} MB but this one needs {enough_mb} MB" in refused["message"]
+    assert function.memory_kills() == 0
+    assert not stored(s3, destination)
+
+    function = start_function(memory_mb=enough_mb)
+    [made] = function.invoke(event).body["records"]
+
+    assert made["disposition"] == "written"
+    assert function.memory_kills() == 0
+    assert function.peak_rss() <= plan.peak_bytes
 
 
 def test_bad_records_do_not_lose_the_others(

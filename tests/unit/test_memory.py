@@ -6,11 +6,12 @@ from typing import Any, Final
 
 import pytest
 
+from handler.memory import read_memory
 from imaging.config import parse_config
 from imaging.errors import NeedsMoreMemoryError
 from imaging.formats import InputFormat
 from imaging.header import ImageHeader, Level
-from imaging.limits import Limits
+from imaging.limits import Limits, Memory
 from imaging.plan import RenditionPlan, make_plan
 from imaging.specs import RenditionSpec
 
@@ -73,6 +74,11 @@ def header(width: int, height: int, *, interlaced: bool = False) -> ImageHeader:
     )
 
 
+def would_do_mb(error: NeedsMoreMemoryError) -> int:
+    """Return the megabytes that the error says would do."""
+    return int(str(error).rpartition(": ")[2].split()[0])
+
+
 THUMBNAIL = RenditionSpec(name="thumbnail", width=320, height=320)
 
 
@@ -80,17 +86,30 @@ def test_what_does_not_fit_is_refused_with_what_would_do() -> None:
     """The error names what is there, what the photo takes, and a memory size that would do."""
     progressive = header(12000, 9000, interlaced=True)
     with pytest.raises(NeedsMoreMemoryError, match="at most 256 MB") as caught:
-        make_plan(progressive, [THUMBNAIL], Limits(), memory_bytes=256 * _MB)
+        make_plan(progressive, [THUMBNAIL], Limits(), memory=Memory(bytes=256 * _MB))
     error = caught.value
     assert (error.code, error.retryable) == ("needs-more-memory", False)
     assert error.estimate > error.available == 256 * _MB
-    would_do = int(str(error).rpartition(": ")[2].split()[0])
-    plan = make_plan(progressive, [THUMBNAIL], Limits(), memory_bytes=would_do * _MB)
+    assert f"needs {-(-error.estimate // _MB)} MB" in str(error)
+    plan = make_plan(
+        progressive, [THUMBNAIL], Limits(), memory=Memory(bytes=would_do_mb(error) * _MB)
+    )
     assert plan.peak_bytes == error.estimate
+
+
+def test_where_processes_share_the_whole_function_is_named() -> None:
+    """Who runs eight of them sets the memory of all: a size of which an eighth will do."""
+    progressive = header(12000, 9000, interlaced=True)
+    shared = {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "2048", "AWS_LAMBDA_MAX_CONCURRENCY": "8"}
+    with pytest.raises(NeedsMoreMemoryError, match=r"at most 256 MB.* 8 processes") as caught:
+        make_plan(progressive, [THUMBNAIL], Limits(), memory=read_memory(shared))
+    enough = shared | {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(would_do_mb(caught.value))}
+    plan = make_plan(progressive, [THUMBNAIL], Limits(), memory=read_memory(enough))
+    assert plan.peak_bytes == caught.value.estimate
 
 
 def test_the_same_photo_in_one_scan_fits() -> None:
     """A baseline JPEG of 200 megapixels is made within 256 MB; it is the scans that cost."""
-    plan = make_plan(header(16320, 12240), [THUMBNAIL], Limits(), memory_bytes=256 * _MB)
+    plan = make_plan(header(16320, 12240), [THUMBNAIL], Limits(), memory=Memory(bytes=256 * _MB))
     assert plan.as_dict()["peak_bytes"] == plan.peak_bytes < 140 * _MB
     assert f"{plan.peak_bytes >> 20} MB" in plan.summary()
