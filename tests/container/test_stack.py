@@ -9,12 +9,19 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
+import pyvips
+import requests
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 
 from scripts import deploy, smoke
 from tests import photos
+from tests.container.emulator import REGION
 from tests.container.stack import Ministack, emulated_image
 from tests.stack import Stack, template_with
 
@@ -25,8 +32,8 @@ if TYPE_CHECKING:
 
 # How a photo's event reaches the function.
 WAYS = {
-    "queue": {"Trigger": "sqs"},
-    "notification": {"Trigger": "direct"},
+    "queue": {"Trigger": "sqs", "Http": "cloudfront"},
+    "notification": {"Trigger": "direct", "Http": "iam"},
     "rule-and-queue": {"Trigger": "sqs", "CreateSourceBucket": "false"},
     "rule": {"Trigger": "direct", "CreateSourceBucket": "false"},
 }
@@ -138,22 +145,37 @@ def test_smoke_notices_a_function_that_writes_nothing(
 ) -> None:
     """Without its notification the bucket's photo has no renditions, and `make smoke` says so."""
     made = deployed("notification")
-    s3 = aws.client("s3")
-    found = s3.get_bucket_notification_configuration(Bucket=made["SourceBucket"])
-    lambdas = found["LambdaFunctionConfigurations"]
-    s3.put_bucket_notification_configuration(
-        Bucket=made["SourceBucket"], NotificationConfiguration={}
-    )
-    try:
+
+    with _no_events(aws, made):
         status = smoke.main(["notification", "--timeout", "3"])
-    finally:
-        s3.put_bucket_notification_configuration(
-            Bucket=made["SourceBucket"],
-            NotificationConfiguration={"LambdaFunctionConfigurations": lambdas},
-        )
 
     assert status == 1
     assert "within 3 s" in capsys.readouterr().err
+
+
+def test_a_rendition_on_demand(
+    aws: boto3.Session, deployed: Callable[[str], dict[str, str]]
+) -> None:
+    """Through the Function URL, to who signs: made where it is missing, then known by its ETag."""
+    made = deployed("notification")
+    s3 = aws.client("s3")
+    with _no_events(aws, made):
+        s3.put_object(
+            Bucket=made["SourceBucket"], Key="in/asked/for.jpg", Body=photos.jpeg(640, 480)
+        )
+
+    unsigned = _ask(aws, made, "/small/in/asked/for.jpg", sign=False)
+    answer = _ask(aws, made, "/small/in/asked/for.jpg")
+    again = _ask(aws, made, "/small/in/asked/for.jpg", if_none_match=answer.headers["ETag"])
+    unknown = _ask(aws, made, "/enormous/in/asked/for.jpg")
+
+    assert unsigned.status_code == 403
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/jpeg")
+    assert pyvips.Image.new_from_buffer(answer.content, "").width == 320
+    stored = s3.get_object(Bucket=made["DestinationBucket"], Key="out/in/asked/for.jpg/small.jpg")
+    assert answer.content == stored["Body"].read()
+    assert (again.status_code, again.content) == (304, b"")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown-rendition")
 
 
 def test_a_poison_message_ends_in_the_failure_queue(
@@ -202,6 +224,42 @@ def test_destroying_leaves_the_buckets(
     assert made["DestinationBucket"] in capsys.readouterr().out
     assert deploy.find_stack(aws.client("cloudformation"), "rule") is None
     assert s3.get_object(Bucket=made["DestinationBucket"], Key="out/kept")["Body"].read() == b"kept"
+
+
+@contextmanager
+def _no_events(aws: boto3.Session, made: dict[str, str]) -> Iterator[None]:
+    """Within: the source bucket tells the function nothing."""
+    s3, bucket = aws.client("s3"), made["SourceBucket"]
+    found = s3.get_bucket_notification_configuration(Bucket=bucket)
+    lambdas = found["LambdaFunctionConfigurations"]
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
+    try:
+        yield
+    finally:
+        s3.put_bucket_notification_configuration(
+            Bucket=bucket, NotificationConfiguration={"LambdaFunctionConfigurations": lambdas}
+        )
+
+
+def _ask(
+    aws: boto3.Session,
+    made: dict[str, str],
+    path: str,
+    *,
+    sign: bool = True,
+    if_none_match: str = "",
+) -> requests.Response:
+    """Send a GET to the stack's Function URL, which the emulator has below its own address."""
+    host = urlsplit(made["FunctionUrl"]).netloc
+    endpoint: str = aws.client("s3").meta.endpoint_url
+    request = AWSRequest("GET", f"https://{host}{path}", headers={"if-none-match": if_none_match})
+    credentials = aws.get_credentials()
+    assert credentials is not None
+    if sign:
+        SigV4Auth(credentials, "lambda", REGION).add_auth(request)
+    return requests.get(
+        f"{endpoint}{path}", headers={**dict(request.headers.items()), "Host": host}, timeout=60
+    )
 
 
 def _retry_at_once(aws: boto3.Session, made: dict[str, str]) -> None:
