@@ -105,6 +105,7 @@ bench: $(BENCH) $(READY) ## Measure the pipeline beside its peers; table and plo
 .PHONY: bench-function
 bench-function: $(READY) $(RIE) image ## Measure bucket to bucket, in the container, beside the usual way.
 	@$(PY) -m benchmarks.bucket_to_bucket $(if $(RUNS),--runs $(RUNS))
+	@$(PY) -m scripts.cost --write
 
 .PHONY: soak
 soak: $(READY) ## Invoke the function 2,000 times in one process, and see that it stays lean.

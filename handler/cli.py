@@ -39,18 +39,36 @@ def _parser() -> argparse.ArgumentParser:
     rendering.add_argument(
         "paths", nargs="+", type=Path, metavar="PATH", help="a photo or a folder"
     )
-    rendering.add_argument("--out", required=True, type=Path, metavar="DIR")
+    rendering.add_argument(
+        "--out",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="a folder for each photo is made here",
+    )
     rendering.add_argument("--report", type=Path, metavar="FILE.jsonl", help="one line per photo")
     planning = commands.add_parser("plan", help="print what would happen; decodes nothing")
-    planning.add_argument("path", type=Path, metavar="PATH")
+    planning.add_argument("path", type=Path, metavar="PATH", help="a photo")
     filling = commands.add_parser(
-        "backfill", help="make the renditions of the photos that are in a bucket already"
+        "backfill",
+        help="make the renditions of the photos that are in a bucket already",
+        description="Make the renditions of the photos that are in a bucket already. Counts, "
+        "estimates, asks, and works; after Ctrl-C the same command goes on. Without --stack it "
+        "reads the function's environment variables, DESTINATION_BUCKET above all.",
     )
     add_arguments(filling)
     for command in (rendering, planning):
-        command.add_argument("--config", type=Path, default=_DEFAULT_CONFIG, metavar="FILE")
         command.add_argument(
-            "--focal-point", metavar="X,Y", help="for renditions with that position"
+            "--config",
+            type=Path,
+            default=_DEFAULT_CONFIG,
+            metavar="FILE",
+            help="which renditions; default: renditions.toml beside the code",
+        )
+        command.add_argument(
+            "--focal-point",
+            metavar="X,Y",
+            help="0.5,0.5 is the middle; for renditions with that position",
         )
     return parser
 

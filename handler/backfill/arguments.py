@@ -9,27 +9,83 @@ __all__ = ["add_arguments"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("bucket", metavar="BUCKET")
-    parser.add_argument("--prefix", default="", help="only keys that begin with it")
-    parser.add_argument(
+    parser.add_argument("bucket", metavar="BUCKET", help="where the photos are")
+    which = parser.add_argument_group("which photos")
+    which.add_argument(
+        "--prefix", help="only keys that begin with it; default: the stack's SourcePrefix, or all"
+    )
+    which.add_argument(
         "--only-stale",
         action="store_true",
-        help="leave out photos whose renditions are there; a request for each",
+        help="leave out photos whose renditions are there; costs a request for each",
     )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="count, estimate, and change nothing"
+    how = parser.add_argument_group("how")
+    how.add_argument("--dry-run", action="store_true", help="count, estimate, and change nothing")
+    how.add_argument(
+        "--via",
+        choices=("local", "sqs", "batch"),
+        default="local",
+        help="local: processes of this machine, the default; sqs: the function's queue; batch: an "
+        "S3 Batch Operations job",
     )
-    parser.add_argument("--via", choices=("local", "sqs", "batch"), default="local")
-    parser.add_argument("--stack", help="take what follows, and the settings, from this stack")
-    parser.add_argument("--queue-url", metavar="URL", help="for --via sqs")
-    parser.add_argument("--function-arn", metavar="ARN", help="for --via batch")
-    parser.add_argument("--role-arn", metavar="ARN", help="for --via batch: what S3 acts as")
-    parser.add_argument("--manifest-bucket", metavar="BUCKET", help="for --via batch")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, metavar="N")
-    parser.add_argument("--sample", type=int, default=20, metavar="N", help="photos to estimate by")
-    parser.add_argument("--at-once", type=int, default=100, metavar="N", help="to estimate by")
-    parser.add_argument("--memory", type=int, default=1769, metavar="MB", help="to estimate by")
-    parser.add_argument("--arm", action="store_true", help="estimate by the price of arm64")
-    parser.add_argument("--state", type=Path, metavar="FILE", help="default: by bucket and prefix")
-    parser.add_argument("--restart", action="store_true", help="forget an earlier run's state")
-    parser.add_argument("--yes", action="store_true", help="begin without asking")
+    how.add_argument(
+        "--stack",
+        metavar="NAME",
+        help="a deployed stack, whose outputs stand for the options below and for "
+        "DESTINATION_BUCKET, DESTINATION_KEY_TEMPLATE and SOURCE_PREFIX of the environment",
+    )
+    how.add_argument("--queue-url", metavar="URL", help="for --via sqs: the function's queue")
+    how.add_argument("--function-arn", metavar="ARN", help="for --via batch: of an alias, best")
+    how.add_argument("--role-arn", metavar="ARN", help="for --via batch: the role that S3 takes on")
+    how.add_argument(
+        "--manifest-bucket",
+        metavar="BUCKET",
+        help="for --via batch: manifest and report go below its backfill/",
+    )
+    how.add_argument(
+        "--processes",
+        type=_count,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="for --via local; default: %(default)s, this machine's processors",
+    )
+    how.add_argument("--yes", action="store_true", help="begin without asking")
+    how.add_argument(
+        "--state",
+        type=Path,
+        metavar="FILE",
+        help="where it is kept how far this came; default: backfill-*.json in the current folder, "
+        "by bucket, prefix and way",
+    )
+    how.add_argument("--restart", action="store_true", help="forget how far an earlier run came")
+    guess = parser.add_argument_group("what the estimate reckons with")
+    guess.add_argument(
+        "--sample",
+        type=_count,
+        default=20,
+        metavar="N",
+        help="photos that are rendered here for it; default: %(default)s",
+    )
+    guess.add_argument(
+        "--at-once",
+        type=_count,
+        default=100,
+        metavar="N",
+        help="invocations at a time; default: %(default)s",
+    )
+    guess.add_argument(
+        "--memory",
+        type=_count,
+        default=1769,
+        metavar="MB",
+        help="the function's; default: %(default)s",
+    )
+    guess.add_argument("--arm", action="store_true", help="the price of arm64")
+
+
+def _count(text: str) -> int:
+    """Return a number of at least one; argparse says of which argument it is none."""
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more but received {text!r}")
+    return number

@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from handler.backfill.batch import BatchPlace, create_job, follow_job
 from handler.backfill.estimate import Sample, Survey, estimate, measure, survey
@@ -51,16 +53,22 @@ def backfill(arguments: argparse.Namespace) -> int:
     """
     import boto3  # For its endpoints, profiles and other services; the function has no use for it.
 
-    session = boto3.Session()
-    outputs = _outputs(session, arguments.stack) if arguments.stack else {}
-    given = {_VARIABLES[name]: value for name, value in outputs.items() if name in _VARIABLES}
-    settings = read_settings({**os.environ, **given})
-    command = _Command(arguments, settings, outputs, session)
-    with Stop() as stop:
-        try:
+    try:
+        session = boto3.Session()
+        outputs = _outputs(session, arguments.stack) if arguments.stack else {}
+        given = {_VARIABLES[name]: value for name, value in outputs.items() if name in _VARIABLES}
+        settings = read_settings({**os.environ, **given})
+        command = _Command(arguments, settings, outputs, session)
+        with Stop() as stop:
             return command.run(stop)
-        except InterruptedError:
-            return _INTERRUPTED
+    except InterruptedError:
+        return _INTERRUPTED
+    except (ClientError, BotoCoreError) as error:
+        # No such bucket or stack, no right to it, no credentials: AWS's own words say which, but
+        # not of what.
+        of = f"s3://{arguments.bucket}" + (f", stack {arguments.stack}" if arguments.stack else "")
+        print(f"backfill of {of}: {error}", file=sys.stderr)
+        return 1
 
 
 def _outputs(session: Any, stack: str) -> dict[str, str]:  # noqa: ANN401 - boto3's
@@ -83,9 +91,19 @@ class _Command:
         self._outputs = outputs
         self._session = session
         self._s3 = session.client("s3")
+        photos = outputs.get("SourceBucket", arguments.bucket)
+        if photos != arguments.bucket:
+            raise ConfigError(
+                f"BUCKET: expected the source of --stack {arguments.stack}, {photos!r}, "
+                f"but received {arguments.bucket!r}"
+            )
+        # The function of a stack may read nothing beside its prefix.
+        self._prefix = (
+            outputs.get("SourcePrefix", "") if arguments.prefix is None else arguments.prefix
+        )
         self._job = {
             "bucket": arguments.bucket,
-            "prefix": arguments.prefix,
+            "prefix": self._prefix,
             "destination": settings.destination_bucket,
             "keys": settings.key_template.text,
             "via": arguments.via,
@@ -115,7 +133,7 @@ class _Command:
 
     def _listed(self, after: str) -> Iterator[Photo]:
         bucket = self._arguments.bucket
-        photos = list_photos(self._s3, bucket, self._arguments.prefix, after)
+        photos = list_photos(self._s3, bucket, self._prefix, after)
         if not self._arguments.only_stale:
             return photos
         from handler.backfill.stale import only_stale
@@ -235,10 +253,15 @@ class _Command:
 
     def _by_batch(self) -> Work:
         function = self._value("--function-arn", "FunctionAlias")
+        found = re.fullmatch(r"arn:[^:]+:lambda:[^:]+:(\d{12}):function:\S+", function)
+        if found is None:
+            raise ConfigError(
+                f"--function-arn: expected a function's ARN but received {function!r}"
+            )
         return partial(
             self._through_batch,
             BatchPlace(
-                account=function.split(":")[4],
+                account=found[1],
                 function=function,
                 role=self._value("--role-arn", "BackfillRoleArn"),
                 bucket=self._value("--manifest-bucket", "DestinationBucket"),

@@ -9,7 +9,7 @@ _MILLION = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
-    """Dollars in us-east-1 without the free tier; long unchanged, and not looked up for a release.
+    """Dollars in us-east-1 without the free tier, from memory in November 2026, not looked up.
 
     Source: https://aws.amazon.com/lambda/pricing/, https://aws.amazon.com/s3/pricing/,
     https://aws.amazon.com/sqs/pricing/, https://aws.amazon.com/cloudwatch/pricing/

@@ -1,8 +1,9 @@
 """deploy/template.yaml itself, deployed to an emulator: what it makes works together.
 
-The emulator knows no CodeDeploy, so the gradual deployment is left out; CloudFront is there, and
-passes no request on. Its transform of SAM templates does not see the parameters, so they are
-applied here before it, by the same library that AWS and it use.
+The emulator knows no CodeDeploy, so the gradual deployment is left out. Its CloudFront signs
+nothing, so that the function's URL refuses what it passes on. Its transform of SAM templates does
+not see the parameters, so they are applied here before it, by the same library that AWS and it
+use.
 """
 
 from __future__ import annotations

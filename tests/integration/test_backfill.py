@@ -348,3 +348,71 @@ def test_a_batch_job_from_manifest_to_end(tmp_path: Path) -> None:
     assert end is not None
     assert (end.status, end.counts["failed"]) == ("Complete", 1)
     assert shown == [1, 2]
+
+
+def _make_stack(name: str, **outputs: str) -> None:
+    """Have CloudFormation know a stack with these outputs."""
+    template = {
+        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+        "Outputs": {key: {"Value": value} for key, value in outputs.items()},
+    }
+    client = boto3.client("cloudformation")
+    client.create_stack(StackName=name, TemplateBody=json.dumps(template))
+    client.close()
+
+
+def test_a_stack_says_what_its_function_reads(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its prefix bounds the photos: the function may not read any other; its keys are used."""
+    monkeypatch.delenv("DESTINATION_BUCKET")
+    with MotoServer() as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.endpoint_url)
+        server.create_buckets(_PHOTOS, _RENDITIONS)
+        for key in ("in/a.jpg", "elsewhere/b.jpg"):
+            server.client().put_object(Bucket=_PHOTOS, Key=key, Body=jpeg(64, 48))
+        _make_stack(
+            "live",
+            SourceBucket=_PHOTOS,
+            SourcePrefix="in/",
+            DestinationBucket=_RENDITIONS,
+            KeyTemplate="out/{key}/{name}.{ext}",
+        )
+
+        assert cli.main(["backfill", _PHOTOS, "--stack", "live", "--yes"]) == 0
+        listed = server.client().list_objects_v2(Bucket=_RENDITIONS)["Contents"]
+        other = cli.main(["backfill", "others", "--stack", "live"])
+
+    assert {one["Key"] for one in listed} == {"out/in/a.jpg/tiny.jpg", "out/in/a.jpg/photo.json"}
+    assert other == 2
+    assert f"'{_PHOTOS}', but received 'others'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["nowhere"], 1, "backfill of s3://nowhere: An error occurred (NoSuchBucket)"),
+        ([_PHOTOS, "--stack", "gone"], 1, f"backfill of s3://{_PHOTOS}, stack gone: "),
+        ([_PHOTOS, "--via", "sqs"], 2, "--queue-url: expected it, or --stack"),
+        ([_PHOTOS, "--via", "batch", "--function-arn", "f"], 2, "function's ARN but received 'f'"),
+    ],
+    ids=["bucket", "stack", "queue", "function"],
+)
+def test_what_is_wrong_is_said(
+    arguments: list[str],
+    status: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    """In one line, before anything is counted; nothing is left behind."""
+    with MotoServer() as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.endpoint_url)
+        server.create_buckets(_PHOTOS, _RENDITIONS)
+
+        assert cli.main(["backfill", *arguments]) == status
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+    assert [path.name for path in tmp_path.iterdir()] == ["renditions.toml"]
