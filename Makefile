@@ -24,6 +24,11 @@ SAM := .cache/sam/bin/sam
 MINISTACK := .cache/ministack/bin/ministack
 PIP_AUDIT := .cache/audit/bin/pip-audit
 
+# What `make lock-base` has pinned, if it has; Dockerfile names the tag.
+BASE_LOCK := requirements/base.lock
+BASE ?= $(file <$(BASE_LOCK))
+BASE_TAG ?= debian:trixie-slim
+
 export DOCKER IMAGE RIE MINISTACK
 export RENDITIONS_IMAGE := $(IMAGE)
 
@@ -64,6 +69,13 @@ lock: $(READY) ## Renew the locks from pyproject.toml.
 	$(LOCK) --python-version 3.11 requirements/deploy.in --output-file requirements/deploy.lock
 	$(LOCK) --python-version 3.11 requirements/stack.in --output-file requirements/stack.lock
 	$(LOCK) --python-version 3.11 requirements/audit.in --output-file requirements/audit.lock
+
+.PHONY: lock-base
+lock-base: ## Pin the image's base by the digest that BASE_TAG has today, in requirements/base.lock.
+	@$(DOCKER) pull --quiet $(BASE_TAG) >/dev/null
+	@$(DOCKER) image inspect --format '{{index .RepoDigests 0}}' $(BASE_TAG) >$(BASE_LOCK).new
+	@mv $(BASE_LOCK).new $(BASE_LOCK)
+	@cat $(BASE_LOCK)
 
 .PHONY: clean
 clean: ## Remove everything that make made here.

@@ -13,17 +13,26 @@ _PAGE = """<!doctype html>
 <title>Renditions of {title}</title>
 <style>
 body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem; color: #222; background: #f6f6f4 }}
-main {{ display: flex; flex-wrap: wrap; gap: 1.5rem; align-items: end }}
-figure {{ margin: 0; padding: .75rem; max-width: min(100%, 640px); box-sizing: content-box;
+main {{ display: grid; grid-template-columns: minmax(0, 2fr) minmax(0, 3fr); gap: 1.5rem;
+  align-items: start }}
+section {{ display: flex; flex-wrap: wrap; gap: 1.5rem; align-items: end }}
+figure {{ margin: 0; padding: .75rem; max-width: 100%; box-sizing: border-box;
   background: #fff; box-shadow: 0 1px 3px #0003 }}
+main > figure {{ position: sticky; top: 1.5rem }}
 img {{ display: block; max-width: 100%; height: auto }}
 figcaption {{ margin-top: .5rem }}
+@media (max-width: 60rem) {{
+  main {{ grid-template-columns: minmax(0, 1fr) }}
+  main > figure {{ position: static }}
+}}
 </style>
 <h1>{title}</h1>
 <p>{summary}</p>
 <main>
 {original}
+<section>
 {figures}
+</section>
 </main>
 </html>
 """

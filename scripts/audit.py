@@ -1,7 +1,8 @@
 """Asks for known vulnerabilities of what the image's lock names.
 
-`python -m scripts.audit PIP_AUDIT LOCK`: ends with 1 if there is one. pip-audit by itself reports
-that it found none where it could look nothing up; this says that nothing was audited.
+`python -m scripts.audit PIP_AUDIT LOCK`: ends with 1 if there is one, with 2 if pip-audit itself
+fails. Where the advisories cannot be reached it ends with 0, and says that nothing was audited;
+pip-audit would report that it found none.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import Any
+from typing import Any, Final
+
+_UNREACHED: Final = "requests.exceptions."
+"""Of pip-audit's traceback where there is no network at all."""
 
 
 def verdict(report: dict[str, Any] | None) -> tuple[int, list[str]]:
@@ -44,7 +48,9 @@ def main(arguments: list[str]) -> int:
     try:
         report = json.loads(answer.stdout)
     except ValueError:
-        # No network at all: pip-audit ends with a traceback.
+        if _UNREACHED not in answer.stderr:
+            print(answer.stderr, file=sys.stderr)
+            return 2
         report = None
     status, lines = verdict(report)
     print("\n".join(lines))

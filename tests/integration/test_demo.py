@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium")
 _TELL = """<script>addEventListener("load", () => {
   document.title = JSON.stringify([...document.images].map(
-    one => [one.alt, one.naturalWidth, one.getBoundingClientRect().width]));
+    one => [one.alt, one.naturalWidth, one.getBoundingClientRect()]));
 })</script>"""
 
 
@@ -73,5 +73,7 @@ def test_a_browser_shows_every_picture(sheet: Path, tmp_path: Path) -> None:
     assert [(alt, width) for alt, width, _ in images if width == 0] == []
     assert {alt: width for alt, width, _ in images}["the original"] == 3000
     assert len(images) == 6
-    assert all(shown > 0 for *_, shown in images)
+    (_, _, original), *renditions = images
+    assert all(place["width"] > 0 for *_, place in images)
+    assert all(place["left"] > original["right"] for *_, place in renditions), "not beside it"
     assert pyvips.Image.new_from_file(str(picture)).deviate() > 10

@@ -1,10 +1,12 @@
 """`make audit`: what pip-audit's report means."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scripts.audit import verdict
+from scripts.audit import main, verdict
 
 _CLEAN = {"name": "boto3", "version": "1.0", "vulns": []}
 _SKIPPED = {"name": "pyvips", "skip_reason": "not found"}
@@ -35,3 +37,32 @@ def test_verdict(dependencies: list[dict[str, Any]], status: int, says: str) -> 
 def test_no_report() -> None:
     """Where pip-audit gave up, nothing was audited."""
     assert verdict(None) == (0, ["NOT audited: the advisories cannot be reached from here"])
+
+
+@pytest.mark.parametrize(
+    ("printed", "complained", "status"),
+    [
+        (json.dumps({"dependencies": [_CLEAN]}), "No known vulnerabilities found", 0),
+        (json.dumps({"dependencies": [_VULNERABLE]}), "Found 1 known vulnerability", 1),
+        ("", "requests.exceptions.ConnectionError: Max retries exceeded", 0),
+        ("", "ERROR:pip_audit._cli:invalid requirements input: image.lock", 2),
+    ],
+    ids=["clean", "vulnerable", "offline", "broken"],
+)
+def test_status(
+    printed: str,
+    complained: str,
+    status: int,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """No network is no failure, and says so; a pip-audit that cannot do its work is one."""
+    program = tmp_path / "pip-audit"
+    program.write_text(f"#!/bin/sh\necho '{complained}' >&2\necho '{printed}'\nexit 1\n")
+    program.chmod(0o755)
+
+    assert main([str(program), "image.lock"]) == status
+
+    said = capsys.readouterr()
+    assert ("NOT audited" in said.out) is (complained.startswith("requests"))
+    assert (complained in said.err) is (status == 2)
