@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from handler.settings import read_settings
 from scripts.deploy import DeployError, parse_parameters
 from tests.stack import TEMPLATE, Stack, template_with
 
@@ -119,6 +120,39 @@ def test_keys_of_ones_own() -> None:
         ("kms:Decrypt", keys["DestinationKmsKeyArn"]),
         ("kms:GenerateDataKey", keys["DestinationKmsKeyArn"]),
     }
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {
+            "SourcePrefix": "in/",
+            "DestinationPrefix": "out/",
+            "RejectedPrefix": "refused/",
+            "CompletionTopicArn": "arn:aws:sns:us-east-1:000000000000:done",
+            "UrlSigningKeys": "00112233445566778899aabbccddeeff",
+            "CacheControl": "no-store",
+            "MaxPixels": "1000000",
+        },
+    ],
+    ids=["defaults", "all"],
+)
+def test_the_function_takes_what_it_is_given(parameters: dict[str, str]) -> None:
+    """Its environment is one that the function starts with; each parameter arrives."""
+    given = stack(**parameters).resources["Function"]["Properties"]["Environment"]["Variables"]
+
+    settings = read_settings(given)
+
+    assert settings.destination_bucket == "renditions"
+    assert settings.source_bucket == "photos"
+    assert settings.source_prefix == parameters.get("SourcePrefix", "")
+    assert settings.key_template.prefix == parameters.get("DestinationPrefix", "")
+    assert settings.rejected_prefix == parameters.get("RejectedPrefix")
+    assert (settings.completion_target is not None) is bool(parameters)
+    assert len(settings.url_signing_keys) == bool(parameters)
+    assert settings.cache_control == parameters.get("CacheControl", "public, max-age=86400")
+    assert (settings.config.limits.max_pixels == 1_000_000) is bool(parameters)
 
 
 @pytest.mark.parametrize("trigger", ["direct", "sqs"])
