@@ -388,12 +388,17 @@ class S3Source:
         assert self._blocks is not None  # noqa: S101 - as above
         forward = number == self._next_block
         self._window = min(self._window * 2, _MAX_WINDOW) if forward else 1
-        start = number * _BLOCK_BYTES
+        start, stop = number * _BLOCK_BYTES, (number + 1) * _BLOCK_BYTES
+        # What is here already is where the reader came from: behind a level's tiles lies the
+        # directory that it was found by, and behind that the next level, which nobody wants.
+        furthest = start + self._window * _BLOCK_BYTES
+        while stop < furthest and stop // _BLOCK_BYTES not in self._blocks:
+            stop += _BLOCK_BYTES
         with self._waiting():
-            data = self._body.range(start, min(start + self._window * _BLOCK_BYTES, self.size))
+            data = self._body.range(start, min(stop, self.size))
         for at in range(0, len(data), _BLOCK_BYTES):
             self._blocks[number + at // _BLOCK_BYTES] = data[at : at + _BLOCK_BYTES]
-        self._next_block = number + self._window
+        self._next_block = stop // _BLOCK_BYTES
         while len(self._blocks) > _CACHED_BLOCKS:
             self._blocks.popitem(last=False)
 

@@ -16,8 +16,8 @@ from tests.servers import FaultProxy, MotoServer
 
 
 @pytest.mark.parametrize("layout", ["pages", "subifds"])
-def test_a_pyramid_costs_a_tenth_of_its_bytes_at_most(tmp_path: Path, layout: str) -> None:
-    """A 100-megapixel tiled pyramid yields its renditions from under 10 % of its bytes."""
+def test_a_pyramid_costs_a_twentieth_of_its_bytes_at_most(tmp_path: Path, layout: str) -> None:
+    """A 100-megapixel tiled pyramid yields its renditions from at most 5 % of its bytes."""
     photo = pyramid_tiff(tmp_path / "pyramid.tif", megapixels=100, layout=layout)  # type: ignore[arg-type]
     configure_libvips()
     with MotoServer() as store, FaultProxy(store.endpoint_url) as proxy:
@@ -33,4 +33,4 @@ def test_a_pyramid_costs_a_tenth_of_its_bytes_at_most(tmp_path: Path, layout: st
         fetched = proxy.bytes_sent(bucket="photos", key="pyramid.tif")
     assert report.disposition is Disposition.WRITTEN, report.message
     assert len(report.renditions) == 5
-    assert fetched < 0.10 * photo.stat().st_size
+    assert fetched <= 0.05 * photo.stat().st_size, fetched / photo.stat().st_size
