@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from benchmarks.contenders import Contender
 
-__all__ = ["Figures", "measure", "measure_warm", "median"]
+__all__ = ["Figures", "measure", "measure_repeated", "measure_warm", "median"]
 
 _SPAWN: Final = Path(__file__).parent / "spawn.py"
 _WARM_UP: Final = 2
@@ -63,11 +63,18 @@ def measure(contender: Contender, photo: Path, out: Path | None = None) -> Figur
         return _run(contender, photo, out or Path(folder), 1)[0]
 
 
+def measure_repeated(
+    contender: Contender, photo: Path, times: int
+) -> tuple[Figures, list[Figures]]:
+    """Return what one process took as a whole, and each of its ``times`` repetitions."""
+    with tempfile.TemporaryDirectory() as folder:
+        process, output = _run(contender, photo, Path(folder), times)
+    return process, [Figures(**json.loads(line)) for line in output.splitlines()]
+
+
 def measure_warm(contender: Contender, photo: Path, times: int) -> list[Figures]:
     """Return ``times`` repetitions in one process, after two that warm it up."""
-    with tempfile.TemporaryDirectory() as folder:
-        _, output = _run(contender, photo, Path(folder), times + _WARM_UP)
-    return [Figures(**json.loads(line)) for line in output.splitlines()[_WARM_UP:]]
+    return measure_repeated(contender, photo, times + _WARM_UP)[1][_WARM_UP:]
 
 
 def median(figures: Sequence[dict[str, Any]], name: str) -> float:
