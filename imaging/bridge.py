@@ -37,7 +37,10 @@ _LOADERS: Final = {
 
 # These loaders jump about in the file. The others read from start to end, and are given no seek
 # handler: libvips then keeps the header for a second look by itself, and asks for no SEEK_END.
-_SEEKING: Final = frozenset({InputFormat.TIFF, InputFormat.AVIF})
+_SEEKING: Final = frozenset({InputFormat.TIFF})
+
+# Their decoders, which are not libvips' own, take a file as one.
+_WHOLE: Final = frozenset({InputFormat.AVIF, InputFormat.HEIC})
 
 _CHUNK_BYTES: Final = 64 << 10
 
@@ -169,7 +172,7 @@ class OpenPhoto:
         """
         loader = _LOADERS[self.format]
         with self.decoding():
-            if self._encoded is None and self.format is not InputFormat.HEIC:
+            if self._encoded is None and self.format not in _WHOLE:
                 image = pyvips.Operation.call(f"{loader}_source", self._source, **options)
             else:
                 image = pyvips.Operation.call(f"{loader}_buffer", self.encoded(), **options)
@@ -178,14 +181,14 @@ class OpenPhoto:
         return image
 
     def read_at(self, offset: int, length: int) -> bytes:
-        """Return up to ``length`` bytes from ``offset``; of formats that jump about, or HEIC.
+        """Return up to ``length`` bytes from ``offset``; of a TIFF, an AVIF or a HEIC.
 
         libvips finds its place again: it does not notice.
 
         Raises:
             SourceError: The bytes cannot be read.
         """
-        if self.format is InputFormat.HEIC:
+        if self.format in _WHOLE:
             return self.encoded()[offset : offset + length]
         place = self._position
         self._position = self._bytes.seek(offset)
@@ -202,7 +205,7 @@ class OpenPhoto:
         return bytes(self._header)
 
     def encoded(self) -> bytes:
-        """Return all the bytes of a HEIC, or of a JPEG of which the header alone was read.
+        """Return all the bytes of an AVIF or HEIC, or of a JPEG of which the header alone was read.
 
         For a decoder that cannot take them as they come; what is loaded later is loaded from them.
 

@@ -86,11 +86,18 @@ def _pixels(
     *Order*: the resize comes first, so that colour and orientation touch the few pixels that stay.
     """
     image = photo.load(**_load_options(photo.format, load, fail_on))
-    if photo.format is InputFormat.HEIC:
-        # Nobody waits for libheif who never sees a HEIC.
-        from imaging.decoders import heic
+    match photo.format:
+        # Nobody waits for a decoder who never sees such a photo.
+        case InputFormat.HEIC:
+            from imaging.decoders import heic
 
-        image = heic.decode(photo.encoded(), image)
+            image = heic.decode(photo.encoded(), image)
+        case InputFormat.AVIF:
+            from imaging.decoders import avif
+
+            image = avif.decode(photo.encoded(), image)
+        case _:
+            pass
     with photo.decoding():
         if load.shrink > 1:
             image = steps.fill_out(image, header, load.shrink)

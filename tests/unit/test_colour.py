@@ -278,7 +278,7 @@ def cicp_avif(values: Values, primaries: int, transfer: int) -> bytes:
 
 def held_by(data: bytes) -> Values:
     """Return what an AVIF holds, before anything is made of the numbers that tag it."""
-    return colours_of(pyvips.Image.heifload_buffer(data))
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), np.uint8)[0, _SIDE // 2 :: _SIDE]
 
 
 @pytest.mark.parametrize("transfer", [13, 1, 2], ids=["srgb", "bt709", "unspecified"])
