@@ -285,8 +285,9 @@ A licence of a copyright is none of a patent. HEIC photos are HEVC, which is cov
 many holders, in pools (Access Advance, Via LA) and outside them. libde265, which decodes HEIC here,
 brings no licence for those patents. Whether you need one depends on where and for whom you decode;
 ask somebody who may answer that. Nothing here encodes HEVC. A function that must not touch it can
-leave HEIC out: without pi-heif such photos are refused. AVIF (AV1), which dav1d and libaom decode, comes with the
-[Alliance for Open Media's patent licence](https://aomedia.org/license/patent-license/).
+leave HEIC out: without pi-heif such photos are refused. AVIF is AV1, for which there is the
+[Alliance for Open Media's patent
+licence](https://aomedia.org/license/patent-license/).
 """
 
 
