@@ -103,8 +103,11 @@ class _Container:
             data=json.dumps({"Records": [record]}).encode(),
         )
         started = time.perf_counter()
-        with urllib.request.urlopen(request, timeout=900) as answer:  # noqa: S310 - as above
-            body = json.loads(answer.read())
+        try:
+            with urllib.request.urlopen(request, timeout=900) as answer:  # noqa: S310 - as above
+                body = json.loads(answer.read())
+        except OSError as error:
+            raise RuntimeError(f"{error}; killed for memory: {self.oom_kills()}") from error
         elapsed_ms = (time.perf_counter() - started) * 1000
         records = body.get("records", [])
         if "errorType" in body or any(one["disposition"] != "written" for one in records):
@@ -117,6 +120,15 @@ class _Container:
             with contextlib.suppress(subprocess.CalledProcessError):
                 return int(_docker("exec", self._id, "cat", f"/sys/fs/cgroup/{name}")) / (1 << 20)
         raise RuntimeError("expected a control group that knows its peak")
+
+    def oom_kills(self) -> int:
+        """Return how many processes the kernel killed for want of memory."""
+        for name in ("memory.events", "memory/memory.oom_control"):
+            with contextlib.suppress(subprocess.CalledProcessError):
+                listing = _docker("exec", self._id, "cat", f"/sys/fs/cgroup/{name}")
+                counts = dict(row.split() for row in listing.splitlines())
+                return int(counts["oom_kill"])
+        raise RuntimeError("expected a control group that counts whom the kernel killed")
 
     def resident_peak_mb(self) -> float:
         """Return the most that the function's process held."""

@@ -148,32 +148,38 @@ CONTENDERS: Final = (
 )
 
 
+_DECODERS: Final = {
+    "jpg": ("djpeg", "apt-get install libjpeg-turbo-progs"),
+    "webp": ("dwebp", "apt-get install webp"),
+    "avif": ("avifdec", "apt-get install libavif-bin"),
+}
+
+
 def floor_of(photo: BenchPhoto, pixels: Path) -> Contender | None:
     """Return what the codecs alone need for ``photo``; None where no such program is known.
 
     Args:
-        photo: JPEG or HEIC.
+        photo: JPEG, WebP, AVIF or HEIC.
         pixels: The folder where the renditions' pixels lie ready as PPM.
     """
     ready = {"FLOOR_PIXELS": str(pixels)}
-    turbo = ("djpeg", "apt-get install libjpeg-turbo-progs")
     if photo.extension == "heic":
         return Contender(
             name=FLOOR,
             command=_python("floor_heic"),
-            needs=turbo,
+            needs=_DECODERS["jpg"],
             resizes=False,
             stays=False,
             environment=ready,
         )
-    if photo.extension != "jpg":
+    if photo.extension not in _DECODERS:
         return None
     longest = max(photo.width, photo.height)
     shrink = next(factor for factor in (8, 4, 2, 1) if longest // factor >= RENDITIONS["xlarge"])
     return Contender(
         name=FLOOR,
         command=("sh", str(_WAYS / "floor.sh")),
-        needs=turbo,
+        needs=_DECODERS[photo.extension],
         resizes=False,
         stays=False,
         environment=ready | {"FLOOR_SCALE": f"1/{shrink}"},
