@@ -175,7 +175,7 @@ unit contract integration:
 # It takes longer than any test may.
 .PHONY: backfill-trial
 backfill-trial: $(READY) ## Interrupt a backfill of 100,000 photos twice (BACKFILL_KEYS=n for another number).
-	@BACKFILL_KEYS='$(or $(BACKFILL_KEYS),100000)' $(PY) -m pytest -o faulthandler_timeout=0 \
+	@BACKFILL_KEYS='$(or $(BACKFILL_KEYS),100000)' $(PY) -m pytest -s -o faulthandler_timeout=0 \
 	  -k interrupted_twice tests/integration/test_backfill.py
 
 .PHONY: fuzz

@@ -106,9 +106,17 @@ def test_interrupted_twice_each_photo_is_made_once(tmp_path: Path, environ: dict
         outputs.append(process.communicate(timeout=60 + count / 10)[0])
         assert process.returncode == 0, outputs
 
-        assert set(stored().values()) == {1}
+        # On a busy machine an answer may not come in time; the request is then made again, and told
+        # that the object is there. Twice the store must never have taken one.
+        again = {key for key, times in stored().items() if times > 1}
+        repeated = [one for one in proxy.matching(operation="PutObject") if one.key in again]
+        assert {one.if_none_match for one in repeated} <= {"*"}
+        taken = Counter(one.key for one in repeated if one.status == 200)
+        assert all(times == 1 for times in taken.values()), repeated
+        print(f"{len(again)} of {count:,} requests were made again")  # noqa: T201 - for the trial
         assert len(stored()) == count
-        assert f"written {count:,}" in outputs[-1]
+        # Each photo's outcome, once; one that was worked on again would be unchanged.
+        assert re.search(rf"written {count:,}\b(?!.*unchanged)", outputs[-1])
         assert "Going on after" in outputs[1]
         process = _command("--processes", "2", environ=environ | endpoint)
         assert "All was done before" in process.communicate(timeout=60)[0]
