@@ -235,10 +235,16 @@ class _Photo:
         The record does not become that of a whole set by it.
         """
         self._progress.enter(Stage.FETCH)
+        refused = refused_digest(self._settings)
         record = self._ledger.read()
         with closing(S3Source(self._requests, self._event)) as source:
-            if record is not None and source.lineage.precedes(record.lineage):
-                self._supersede(source.lineage, record)
+            if record is not None:
+                if source.lineage.precedes(record.lineage):
+                    self._supersede(source.lineage, record)
+                same = source.lineage.is_version(record.lineage)
+                if same and record.rejected is not None and record.made == refused:
+                    # Who asks again and again must not have it decoded again and again.
+                    raise KnownRejectionError(record.rejected, record.reason)
             stored = self._store(source, specs, looks=False)
             kept, made, about = stored.kept, "", None
             if record is not None and not record.deleted:

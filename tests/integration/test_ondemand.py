@@ -15,7 +15,7 @@ import pyvips
 from handler.events.http import http_answer
 from handler.ondemand.respond import MAX_BODY_BYTES
 from handler.ondemand.signing import signature
-from tests.photos import jpeg, png, text
+from tests.photos import jpeg, png, text, truncated
 from tests.servers import ACCESS_DENIED, Fault, FaultProxy
 
 Start = Callable[..., Any]
@@ -286,6 +286,22 @@ def test_a_refusal_says_why_in_json(
     _put(store, "notes.jpg", text())
     assert _code(start(**settings)(_request(path), None)) == (status, code)
     assert _stored(store) == set()
+
+
+def test_what_an_event_found_corrupt_is_not_decoded_for_who_asks(
+    store: FaultProxy, start: Start, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record knows; another version of the photo is looked at anew."""
+    _put(store, "a.jpg", truncated(jpeg(400, 300), 0.5))
+    handler = start(**settings)
+    assert handler({"bucket": "photos", "key": "a.jpg"}, None)["records"][0]["code"] == "truncated"
+    decodes: list[None] = []
+    monkeypatch.setattr("imaging.pipeline.OpenPhoto.load", lambda *_, **__: decodes.append(None))
+    assert _code(handler(_request("/one/a.jpg"), None)) == (422, "truncated")
+    assert not decodes
+    monkeypatch.undo()
+    _put(store, "a.jpg", jpeg(400, 300))
+    assert _image(handler(_request("/one/a.jpg"), None)).width == 120
 
 
 def test_trouble_is_answered_with_a_time_to_come_back(
