@@ -52,7 +52,7 @@ COPY --from=dependencies /build/models /var/task/handler/aws/
 # made under a strict umask would otherwise break it.
 RUN --mount=type=bind,from=dependencies,source=/usr/local/lib/python3.13,target=/usr/local/lib/python3.13 \
     cd /var/runtime \
-    && python3 -ISB -X no_debug_ranges bundle.py bundle \
+    && python3 -ISB -X no_debug_ranges bundle.py bundle blocks \
     && python3 -c 'import py_compile; py_compile.compile("start.py", "start.pyc", doraise=True)' \
     && rm bundle.py start.py \
     && python3 -m compileall -q --invalidation-mode unchecked-hash /var/task \

@@ -1,49 +1,123 @@
 """Build step of the image: the modules that init imports, compiled into one file.
 
-    python3 -ISB -X no_debug_ranges bundle.py FILE
+    python3 -ISB -X no_debug_ranges bundle.py BUNDLE BLOCKS
 
-It has the image's own interpreter import what init imports, and stores each module's code. The
-docstrings of others' modules are left out; ours stay: dataclasses make one where there is none.
+It has the image's own interpreter import what init imports, and stores each module's code, and what
+those modules compile while they are imported. The docstrings of others' modules are left out; ours
+stay: dataclasses make one where there is none. BLOCKS becomes the list of what the start and a
+first JPEG touch of the image's libraries.
 """
 
 import ast
-import json
 import marshal
+import os
 import subprocess
 import sys
-import zlib
 from pathlib import Path
 from types import CodeType
+from typing import Any
+
+Module = tuple[str, str | None, CodeType | None]
+Source = tuple[str, str]
+Pattern = tuple[str | bytes, int]
+Range = tuple[int, int]
 
 FOLDERS = ("/var/task", "/usr/local/lib/python3.13/dist-packages")
 OURS = ("handler", "imaging")
 LAZY = (
     "ast",
     "botocore.monitoring",
+    "botocore.retries.adaptive",
+    "botocore.retryhandler",
+    "botocore.translate",
+    "botocore.vendored.six",
     "botocore.waiter",
     "bz2",
     "configparser",
+    "dateutil.relativedelta",
     "email.header",
+    "jmespath.parser",
     "lzma",
     "mimetypes",
+    "textwrap",
     "tokenize",
 )
 """What init imports and does not use. Only a module that its importers name as a whole can wait."""
+_SETTINGS = {
+    "AWS_ACCESS_KEY_ID": "build",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_SECRET_ACCESS_KEY": "build",
+    "DESTINATION_BUCKET": "renditions",
+    "LC_ALL": "C",
+}
 _IMPORT = """\
-import sys, zlib
+import builtins, marshal, sys, _sre
 own = set(sys.modules)
+sources, patterns = set(), {}
+
+def recorded(run, mode):
+    def record(source, *spaces):
+        if isinstance(source, str):
+            sources.add((source, mode))
+        return run(source, *spaces)
+    return record
+
+def compile_recorded(source, file, mode, *options, compile=compile, **named):
+    if isinstance(source, str):
+        sources.add((source, mode))
+    return compile(source, file, mode, *options, **named)
+
+def record_pattern(pattern, flags, words, *groups, compile=_sre.compile):
+    asked = sys._getframe(1).f_locals["flags"]
+    # Plain numbers: marshal takes no subclass of them.
+    patterns[pattern, int(asked)] = pattern, int(flags), [int(word) for word in words], *groups
+    return compile(pattern, flags, words, *groups)
+
+builtins.exec, builtins.eval = recorded(exec, "exec"), recorded(eval, "eval")
+builtins.compile = compile_recorded
+_sre.compile = record_pattern
 from importlib.machinery import ModuleSpec, SourceFileLoader
-sys.path[:0] = {folders!r}
-import os
-os.environ |= dict(DESTINATION_BUCKET="renditions", AWS_DEFAULT_REGION="us-east-1")
+sys.path[:0] = sys.argv[1:]
 import awslambdaric.__main__, awslambdaric.bootstrap, handler.app
-import json
-print(json.dumps([
-    [name, module.__spec__.origin, *[*getattr(module, "__path__", []), None][:1]]
+modules = [
+    (name, module.__spec__.origin, *[*getattr(module, "__path__", []), None][:1])
     for name, module in sys.modules.items()
     if name not in own and getattr(module, "__spec__", None)
-]))
+]
+marshal.dump((modules, sorted(sources), patterns), sys.stdout.buffer)
 """
+_TOUCH = """\
+import marshal, sys
+def mapped():
+    lines = (line.split(maxsplit=5) for line in open("/proc/self/maps"))
+    return [
+        (path[0].strip(), *(int(address, 16) for address in addresses.split("-")), int(offset, 16))
+        for addresses, _, offset, _, _, *path in lines
+        if path and ".so" in path[0]
+    ]
+own = {path for path, *_ in mapped()}
+sys.path[:0] = [".", *sys.argv[2:]]
+import start
+with open(sys.argv[1], "rb") as file:
+    sys.meta_path.insert(0, start.Bundle(*marshal.load(file), last="handler.app"))
+import awslambdaric.__main__, awslambdaric.bootstrap, handler.app
+from handler.settings import read_settings
+from imaging.warming import warm_up
+config = read_settings().config
+warm_up(config.renditions, config.limits, (".jpg",))
+touched = {}
+with open("/proc/self/pagemap", "rb", 0) as pages:
+    for path, start, end, offset in mapped():
+        if path not in own:
+            pages.seek(start // PAGE * 8)
+            entries = memoryview(pages.read((end - start) // PAGE * 8)).cast("Q")
+            present = [offset // PAGE + page for page, entry in enumerate(entries) if entry >> 62]
+            touched.setdefault(path, []).extend(present)
+marshal.dump(touched, sys.stdout.buffer)
+"""
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_NEAR = 32
+"""Pages between two touched ones that are fetched with them: one request, not two."""
 
 
 def _drop_docstrings(tree: ast.Module) -> None:
@@ -63,20 +137,60 @@ def compile_module(name: str, file: str) -> CodeType:
     return compile(tree, file, "exec", dont_inherit=True)
 
 
-def bundle() -> dict[str, tuple[str, str | None, CodeType | None]]:
-    """Return what init imports from source: each module's file, folder if a package, and code."""
-    line = [sys.executable, "-ISB", "-c", _IMPORT.format(folders=FOLDERS)]
-    imported = json.loads(subprocess.run(line, check=True, stdout=subprocess.PIPE).stdout)
-    return {
+def ranges(pages: list[int], size: int) -> list[Range]:
+    """Return offset and length of each run of pages of ``size``, those with small gaps made one."""
+    runs: list[tuple[int, int]] = []
+    for page in sorted(pages):
+        if runs and page - runs[-1][1] <= _NEAR:
+            runs[-1] = runs[-1][0], page
+        else:
+            runs.append((page, page))
+    return [(first * size, (last + 1 - first) * size) for first, last in runs]
+
+
+def _run(program: str, *arguments: str) -> Any:  # noqa: ANN401 - what the program dumps
+    line = [sys.executable, "-ISB", "-c", program.replace("PAGE", str(_PAGE)), *arguments]
+    dumped = subprocess.run(line, check=True, env=_SETTINGS, stdout=subprocess.PIPE).stdout
+    return marshal.loads(dumped)  # noqa: S302 - our own program's
+
+
+def bundle() -> tuple[dict[str, Module], dict[Source, CodeType], dict[Pattern, tuple[Any, ...]]]:
+    """Return what init imports from source, and what its modules compile while they are imported.
+
+    That is each module's file, folder if a package, and code; the code of each piece of source that
+    named tuples, dataclasses and annotations in quotes are made of; and what becomes of a regular
+    expression.
+    """
+    imported, sources, patterns = _run(_IMPORT, *FOLDERS)
+    modules = {
         name: (file, folder, None if name in LAZY else compile_module(name, file))
         for name, file, folder in imported
         if file and file.endswith(".py")
     }
+    codes = {
+        (source, mode): compile(source, "<string>", mode, dont_inherit=True)
+        for source, mode in sources
+    }
+    return modules, codes, patterns
+
+
+def blocks(bundle_file: str) -> list[tuple[str, list[Range]]]:
+    """Return what the start and a first JPEG touch of each library that init loads.
+
+    Of libvips, which has codecs of a dozen formats, only that; others are small, or OpenSSL, of
+    which the first connection needs more than init does: a length of 0 is all of it.
+    """
+    return [
+        (path, ranges(pages, _PAGE) if "libvips-" in path else [(0, 0)])
+        for path, pages in _run(_TOUCH, bundle_file, *FOLDERS).items()
+    ]
 
 
 def main() -> None:
-    """Store the bundle in the file that the command line names."""
-    Path(sys.argv[1]).write_bytes(zlib.compress(marshal.dumps(bundle()), 9))
+    """Store the bundle and the blocks in the files that the command line names."""
+    bundle_file, blocks_file = sys.argv[1:]
+    Path(bundle_file).write_bytes(marshal.dumps(bundle()))
+    Path(blocks_file).write_bytes(marshal.dumps(blocks(bundle_file)))
 
 
 if __name__ == "__main__":

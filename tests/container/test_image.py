@@ -164,6 +164,48 @@ def test_init_imports_none_of_what_the_first_jpeg_can_do_without(image: str) -> 
     assert imported & WAITING == set()
 
 
+def test_init_compiles_nothing(start_function: Callable[..., FunctionContainer]) -> None:
+    """No source and no pattern is compiled until the handler is loaded: the build has done it.
+
+    But for a line of six, which runs it by a name of its own.
+    """
+    program = (
+        "import marshal, sys\n"
+        "sys.path.insert(0, '/var/runtime')\n"
+        "import start\n"
+        "sys.path[:0] = start.FOLDERS\n"
+        "compiled = []\n"
+        "sys.addaudithook(lambda name, args: compiled.append(args) if name == 'compile' else 0)\n"
+        "stored = marshal.load(open('/var/runtime/bundle', 'rb'))\n"
+        "sys.meta_path.insert(0, start.Bundle(*stored, last='handler.app'))\n"
+        "import re\n"
+        "parse = re._parser.parse\n"
+        "re._parser.parse = lambda *what: compiled.append([repr(what).encode()]) or parse(*what)\n"
+        "import handler.app\n"
+        "print([what for what in compiled if b'def raise_from' not in what[0]])\n"
+    )
+
+    assert start_function().run("python3", "-ISB", "-c", program) == "[]\n"
+
+
+def test_the_blocks_are_of_libraries_in_the_image(
+    start_function: Callable[..., FunctionContainer],
+) -> None:
+    """What is read ahead exists, and of libvips it is less than half: the rest waits for a need."""
+    program = (
+        "import json, marshal, os\n"
+        "blocks = marshal.load(open('/var/runtime/blocks', 'rb'))\n"
+        "print(json.dumps([[path, os.path.getsize(path), of] for path, of in blocks]))\n"
+    )
+
+    listed = json.loads(start_function().run("python3", "-ISB", "-c", program))
+
+    ((size, ranges),) = [(size, ranges) for path, size, ranges in listed if "/libvips-" in path]
+    assert 0 < sum(length for _, length in ranges) < size / 2
+    assert all(0 <= offset < size and length > 0 for offset, length in ranges)
+    assert any("libcrypto" in path for path, _, _ in listed)
+
+
 def test_the_models_are_those_of_the_locked_botocore(
     start_function: Callable[..., FunctionContainer],
 ) -> None:

@@ -3,17 +3,19 @@
 import ast
 import gc
 import importlib
+import posix
+import re
 import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from types import CodeType
-from typing import Final
+from types import CodeType, ModuleType
+from typing import Any, Final
 
 import pytest
 
-from image.bundle import compile_module
-from image.start import Bundle
+from image.bundle import compile_module, ranges
+from image.start import Bundle, read_ahead
 
 _ROOT: Final = Path(__file__).parents[2]
 _PACKAGES: Final = Path(importlib.import_module("botocore").__file__ or "").parents[1]
@@ -48,7 +50,7 @@ def bundle(
     modules: dict[str, tuple[str, str | None, CodeType | None]], monkeypatch: pytest.MonkeyPatch
 ) -> Bundle:
     """The bundle, before Python's own finders."""
-    made = Bundle(modules, last="bundled_there")
+    made = Bundle(modules, {}, {}, last="bundled_there")
     monkeypatch.setattr(sys, "meta_path", [made, *sys.meta_path])
     return made
 
@@ -95,6 +97,110 @@ def test_the_collector_is_on_again_when_the_handler_is_loaded() -> None:
     finally:
         gc.enable()
         gc.unfreeze()
+
+
+def _loaded_anew(
+    name: str,
+    codes: dict[tuple[str, str], CodeType],
+    patterns: dict[tuple[str | bytes, int], tuple[Any, ...]],
+) -> ModuleType:
+    """Return a copy of a module of the standard library, loaded from a bundle; ours stays."""
+    file = importlib.import_module(name).__file__ or ""
+    bundle = Bundle({name: (file, None, compile_module(name, file))}, codes, patterns, last="")
+    spec = bundle.find_spec(name)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    bundle.exec_module(module)
+    return module
+
+
+def test_a_named_tuple_is_made_of_what_the_build_compiled() -> None:
+    """Source that the build knows is not compiled again: here, what it knows is another tuple."""
+    source = "lambda _cls, one, two: _tuple_new(_cls, (one, two))"
+    turned = compile(source.replace("(one, two)", "(two, one)"), "<string>", "eval")
+
+    made = _loaded_anew("collections", {(source, "eval"): turned}, {})
+
+    assert made.namedtuple("Known", ["one", "two"])(1, 2) == (2, 1)
+    assert made.namedtuple("Unknown", ["one"])(1) == (1,)
+
+
+def test_a_dataclass_is_made_of_what_the_build_compiled() -> None:
+    """The source of a class's methods is looked up; of a class unknown to the build, compiled."""
+    found: dict[tuple[str, str], CodeType] = {}
+
+    class Looked(dict[tuple[str, str], CodeType]):
+        def get(self, source: Any, default: Any = None) -> Any:  # noqa: ANN401 - as a dict has it
+            found[source] = compile(source[0], "<string>", source[1])
+            return super().get(source, default)
+
+    for codes in (Looked(), found):
+
+        class Point:
+            x: int
+
+        made = _loaded_anew("dataclasses", codes, {}).dataclass(frozen=True)(Point)
+        assert made(3) == made(3)
+        assert made(3).x == 3
+    assert any("__init__" in source for source, _ in found)
+
+
+def test_an_annotation_in_quotes_is_what_the_build_compiled() -> None:
+    """What it knows of ``int`` here is ``str``; what it does not know is what it says."""
+    known = {("int", "eval"): compile("str", "<string>", "eval")}
+
+    refer = _loaded_anew("typing", known, {}).ForwardRef
+
+    assert eval(refer("int").__forward_code__) is str  # noqa: S307 - the code above
+    assert eval(refer("bytes").__forward_code__) is bytes  # noqa: S307 - the code above
+
+
+def test_a_pattern_is_what_the_build_compiled() -> None:
+    """A pattern and flags that the build knows are not parsed: here, what it knows is another."""
+    words: list[tuple[Any, ...]] = []
+    module = _loaded_anew("re._compiler", {}, {})
+    sre = vars(module)["_sre"]
+
+    class Recorder:
+        @staticmethod
+        def compile(*made: Any) -> object:  # noqa: ANN401 - as `_sre` has it
+            words.append(made)
+            return sre.compile(*made)
+
+    vars(module)["_sre"] = Recorder
+    module.compile("(?P<other>b+)", 0)
+
+    known = _loaded_anew("re._compiler", {}, {("a+", re.IGNORECASE.value): words[0]})
+
+    assert known.compile("a+", re.IGNORECASE).match("bb")["other"] == "bb"
+    assert known.compile("a+", 0).match("aa")
+    assert known.compile(b"a+", re.IGNORECASE).match(b"AA")
+
+
+def test_pages_near_each_other_are_fetched_together() -> None:
+    """Few long ranges: a gap of 32 pages costs less than another request to the disk."""
+    assert ranges([3, 2, 2, 30, 100], 4096) == [(2 * 4096, 29 * 4096), (100 * 4096, 4096)]
+    assert ranges([], 4096) == []
+
+
+def test_the_blocks_are_fetched_and_the_files_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each range is asked for once, of a file that does not stay open."""
+    asked: list[tuple[int, ...]] = []
+    monkeypatch.setattr(posix, "posix_fadvise", lambda *call: asked.append(call))
+    library = tmp_path / "library.so"
+    library.write_bytes(b"code")
+
+    read_ahead([(str(library), [(0, 4096), (8192, 4096)])])
+
+    ((file, *first), (_, *second)) = asked
+    assert (first, second) == (
+        [0, 4096, posix.POSIX_FADV_WILLNEED],
+        [8192, 4096, posix.POSIX_FADV_WILLNEED],
+    )
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        posix.fstat(file)
 
 
 @pytest.mark.parametrize(("name", "expected"), [("others", None), ("handler.ours", "Doc.")])
