@@ -1,6 +1,5 @@
 """The trimmed models against botocore's own, and the list that they are made from."""
 
-import ast
 import json
 import marshal
 import subprocess
@@ -13,7 +12,6 @@ from xml.sax.saxutils import escape
 
 import botocore
 import pytest
-from botocore import xform_name
 from botocore.config import Config
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
@@ -21,6 +19,7 @@ from handler.aws.clients import UntrimmedOperationError, create_client
 from handler.aws.loader import ModelLoader, UntrimmedServiceError, read_models
 from handler.aws.operations import OPERATIONS
 from handler.aws.trim import main, trim_models
+from tests.called import called_operations
 from tests.exchange import (
     NOW,
     WHOLE,
@@ -177,17 +176,16 @@ def test_each_error_becomes_the_class_that_the_whole_client_has(service: str) ->
         )
 
 
-@pytest.mark.parametrize("operation", ["list_objects_v2", "list_parts"])
-def test_pages_are_turned_as_the_whole_client_turns_them(operation: str) -> None:
-    """An operation that answers in pages keeps its paginator."""
-    name = {"list_objects_v2": "ListObjectsV2", "list_parts": "ListParts"}[operation]
+def test_an_operation_in_pages_keeps_its_paginator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None in the list answers in pages; one that does would be turned as the whole client does."""
+    monkeypatch.setattr("handler.aws.trim.OPERATIONS", {"s3": ("GetObject", "ListObjectsV2")})
 
-    client = trimmed_client("s3")
+    loader = ModelLoader(trim_models())
 
-    pages = ModelLoader(read_models()).load_service_model("s3", "paginators-1")["pagination"]
+    pages = loader.load_service_model("s3", "paginators-1")["pagination"]
     whole = WHOLE.load_service_model("s3", "paginators-1")["pagination"]
-    assert client.can_paginate(operation)
-    assert pages[name] == whole[name]
+    assert pages == {"ListObjectsV2": whole["ListObjectsV2"]}
+    assert not trimmed_client("s3").can_paginate("get_object")
 
 
 def test_an_operation_left_out_says_how_to_add_it() -> None:
@@ -240,29 +238,11 @@ def test_models_of_another_botocore_are_refused(tmp_path: Path, change: dict[str
         read_models(file)
 
 
-def _called() -> Iterator[tuple[str, str]]:
-    """Yield each name in the function's code that is a method of a service's client, and where."""
-    methods = {
-        xform_name(operation): operation
-        for service in OPERATIONS
-        for operation in WHOLE.load_service_model(service, "service-2")["operations"]
-    }
-    for file in (_ROOT / "handler").rglob("*.py"):
-        if file.parent.name == "backfill":
-            # Of the command line, which has all of botocore.
-            continue
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            match node:
-                case ast.Attribute(attr=name) | ast.Constant(value=str(name)) if name in methods:
-                    yield methods[name], f"{file.relative_to(_ROOT)}:{node.lineno}"
-
-
-def test_the_list_holds_what_the_code_calls() -> None:
-    """Every operation that appears in the code, as a method or by its name, is in the list."""
+def test_the_list_holds_what_is_called_and_nothing_else() -> None:
+    """Each operation that the code names is in the list, and each in the list is called."""
     listed = {operation for operations in OPERATIONS.values() for operation in operations}
 
-    assert {name: where for name, where in _called() if name not in listed} == {}
-    assert {"GetObject", "PutObject", "UploadPart"} <= {name for name, _ in _called()}
+    assert listed == called_operations("s3", "sqs", "sns", "events") | _BY_BOTOCORE
 
 
 def test_a_client_is_made_without_botocores_data(tmp_path: Path) -> None:
