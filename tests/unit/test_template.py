@@ -221,6 +221,27 @@ def test_every_alarm_that_wakes_somebody_names_the_runbook() -> None:
         assert bool(alarm.get("AlarmActions")) is (name != "NewVersionErrorAlarm"), name
 
 
+def test_what_batch_operations_acts_as() -> None:
+    """It may invoke this function, and read and write what a backfill keeps beside renditions."""
+    key = "arn:aws:kms:us-east-1:000000000000:key/d"
+    made = stack(Backfill="true", DestinationKmsKeyArn=key).resources
+    role = made["BackfillRole"]["Properties"]
+    alias = made["QueueMapping"]["Properties"]["FunctionName"]
+
+    assert {
+        (action, one["Resource"])
+        for one in statements(role["Policies"][0]["PolicyDocument"])
+        for action in one["Action"]
+    } == {
+        ("lambda:InvokeFunction", alias),
+        ("s3:GetObject", "arn:aws:s3:::renditions/backfill/*"),
+        ("s3:PutObject", "arn:aws:s3:::renditions/backfill/*"),
+        ("kms:Decrypt", key),
+        ("kms:GenerateDataKey", key),
+    }
+    assert "BackfillRole" not in stack().resources
+
+
 def test_the_template_fits_a_request() -> None:
     """CloudFormation takes 51,200 bytes in a request; a longer template would need a bucket."""
     assert TEMPLATE.stat().st_size <= 51_200
