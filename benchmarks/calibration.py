@@ -3,6 +3,9 @@
 Each case is one photo and one ``renditions.toml`` in a process of its own, the real handler against
 an S3. It writes ``results/memory.json``, which the tests hold the estimate against, and fails where
 the estimate is below the peak, or too far above it.
+
+The cases are chosen, one for each thing that costs memory; with ``--random`` they are drawn, photos
+and plans of every kind (``benchmarks/drawn.py``), and kept under their seed.
 """
 
 import argparse
@@ -16,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.drawn import draw
 from benchmarks.photos import FOLDER, PHOTOS
 from benchmarks.s3 import credentials, serving
 from imaging.bridge import OpenPhoto
@@ -124,20 +128,44 @@ _MORE: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
+    """One photo and one ``renditions.toml``, by their names; drawn with ``seed``, or chosen."""
+
     path: Path
+    photo: str
     specs: str
+    toml: str
+    seed: int | None = None
+
+    @property
+    def key(self) -> tuple[int | None, str, str]:
+        return self.seed, self.photo, self.specs
 
 
-def _cases() -> list[_Case]:
+def _chosen() -> list[_Case]:
     paths = [photo.make() for photo in PHOTOS]
     for name, make in _MADE.items():
         path = FOLDER / name
         if not path.exists():
             path.write_bytes(make())
         paths.append(path)
-    cases = [_Case(path=path, specs="five") for path in paths]
+    asked = [(path, "five") for path in paths]
     for name, *more in _MORE:
-        cases += [_Case(path=FOLDER / name, specs=specs) for specs in more]
+        asked += [(FOLDER / name, specs) for specs in more]
+    return [
+        _Case(path=path, photo=path.name, specs=specs, toml=_SPECS[specs]) for path, specs in asked
+    ]
+
+
+def _drawn(seed: int, count: int) -> list[_Case]:
+    folder = FOLDER / "drawn"
+    folder.mkdir(parents=True, exist_ok=True)
+    cases = []
+    for number, drawn in enumerate(draw(seed, count)):
+        path = folder / f"{seed}-{number:03}.{drawn.extension}"
+        if not path.exists():
+            path.write_bytes(drawn.make())
+        specs = f"drawn-{number:03}"
+        cases.append(_Case(path=path, photo=drawn.photo, specs=specs, toml=drawn.toml, seed=seed))
     return cases
 
 
@@ -146,10 +174,11 @@ def _peak_mb(case: _Case, url: str) -> float:
         tempfile.NamedTemporaryFile("w+", suffix=".toml") as toml,
         tempfile.NamedTemporaryFile("r", suffix=".json") as report,
     ):
-        toml.write(_SPECS[case.specs])
+        toml.write(case.toml)
         toml.flush()
+        bucket, key = case.path.parent.name, case.path.name
         subprocess.run(
-            [sys.executable, "-m", "benchmarks.function", report.name, FOLDER.name, case.path.name],
+            [sys.executable, "-m", "benchmarks.function", report.name, bucket, key],
             env=os.environ
             | credentials(url)
             | {
@@ -174,9 +203,15 @@ def _header(case: _Case) -> dict[str, Any]:
 
 
 def _estimate_mb(case: _Case) -> float:
-    specs = parse_config(_SPECS[case.specs], file=case.specs).renditions
+    config = parse_config(case.toml, file=case.specs)
     with OpenPhoto(FileSource(case.path)) as photo:
-        plan = make_plan(read_header(photo), specs, Limits())
+        plan = make_plan(
+            read_header(photo),
+            config.renditions,
+            Limits(),
+            truncated=config.truncated,
+            looks=config.sidecar,
+        )
     return plan.peak_bytes / (1 << 20)
 
 
@@ -185,38 +220,42 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.calibration", description=__doc__)
     parser.add_argument("photos", nargs="*", help="beginnings of names, such as png; default: all")
     parser.add_argument("--missing", action="store_true", help="only what was never measured")
+    parser.add_argument("--random", type=int, metavar="N", help="draw N cases instead")
+    parser.add_argument("--seed", type=int, default=1, help="to draw with; default: %(default)s")
     arguments = parser.parse_args()
     configure_libvips()
     known = json.loads(_RESULTS.read_text("utf-8")) if _RESULTS.exists() else []
-    results = {(one["photo"], one["specs"]): one for one in known}
+    results = {(one["seed"], one["photo"], one["specs"]): one for one in known}
+    drawn = arguments.random is not None
     cases = [
         case
-        for case in _cases()
-        if not arguments.photos or case.path.name.startswith(tuple(arguments.photos))
-        if not arguments.missing or (case.path.name, case.specs) not in results
+        for case in (_drawn(arguments.seed, arguments.random) if drawn else _chosen())
+        if not arguments.photos or case.photo.startswith(tuple(arguments.photos))
+        if not arguments.missing or case.key not in results
     ]
-    off = 0
+    low = high = 0
     with serving([case.path for case in cases]) as url:
         for case in cases:
-            results[case.path.name, case.specs] = {
-                "photo": case.path.name,
+            results[case.key] = {
+                "photo": case.photo,
                 "specs": case.specs,
-                "toml": _SPECS[case.specs],
+                "seed": case.seed,
+                "toml": case.toml,
                 "header": _header(case),
                 "peak_mb": (peak_mb := _peak_mb(case, url)),
             }
             estimate_mb = _estimate_mb(case)
-            apart = not peak_mb <= estimate_mb <= max(peak_mb * 1.3, peak_mb + 24)
-            off += apart
+            low += (is_low := estimate_mb < peak_mb)
+            high += (is_high := estimate_mb > max(peak_mb * 1.3, peak_mb + 24))
             print(
-                f"{case.path.name:26} {case.specs:12} peak {peak_mb:6.1f} MB, "
-                f"estimate {estimate_mb:6.1f} MB{', WRONG' if apart else ''}",
+                f"{case.photo:26} {case.specs:12} peak {peak_mb:6.1f} MB, "
+                f"estimate {estimate_mb:6.1f} MB{', LOW' * is_low}{', HIGH' * is_high}",
                 flush=True,
             )
-            text = json.dumps(list(results.values()), indent=1)
-            _RESULTS.write_text(text + "\n", encoding="utf-8")
-    if off:
-        sys.exit(f"{off} of {len(cases)} estimates are below the peak, or too far above it")
+            lines = ",\n".join(json.dumps(result) for result in results.values())
+            _RESULTS.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    if low or high:
+        sys.exit(f"of {len(cases)} estimates {low} are below the peak, {high} too far above it")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,14 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-__all__ = ["COPYRIGHT_FIELDS", "SAFE_FIELDS", "ExifFields", "read_exif", "write_exif"]
+__all__ = [
+    "COPYRIGHT_FIELDS",
+    "SAFE_FIELDS",
+    "ExifFields",
+    "read_exif",
+    "read_strip_rows",
+    "write_exif",
+]
 
 ExifFields = Mapping[str, str | tuple[int, ...]]
 """EXIF's name of a field -> its text, its integer, or the two integers of its fraction."""
@@ -63,6 +70,9 @@ _CAMERA: Final = {
     0xA434: ("LensModel", _TEXT),
 }
 
+_ROWS_PER_STRIP: Final = "RowsPerStrip"
+_STRIPS: Final = {0x0116: (_ROWS_PER_STRIP, _SHORT)}
+
 COPYRIGHT_FIELDS: Final = frozenset({"Copyright", "Artist"})
 """Whose photo it is."""
 
@@ -79,16 +89,35 @@ def read_exif(read_at: ReadAt) -> ExifFields:
         read_at: Returns up to so many bytes from an offset into the TIFF structure; fewer where
             it ends.
     """
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(read_at(0, 4))
-    if order is None:
-        return {}
     fields: dict[str, str | tuple[int, ...]] = {}
-    pointer = _integers(read_at(4, 4), order + "I")
-    if pointer:
-        camera = _read_directory(read_at, order, pointer[0], _FIRST, fields)
+    first = _first_directory(read_at)
+    if first is not None:
+        order, at = first
+        camera = _read_directory(read_at, order, at, _FIRST, fields)
         if camera is not None:
             _read_directory(read_at, order, camera, _CAMERA, fields)
     return fields
+
+
+def read_strip_rows(read_at: ReadAt) -> int | None:
+    """Return how many rows each strip of a TIFF has; None where its first directory does not say.
+
+    Args:
+        read_at: As for :func:`read_exif`.
+    """
+    fields: dict[str, str | tuple[int, ...]] = {}
+    first = _first_directory(read_at)
+    if first is not None:
+        _read_directory(read_at, *first, _STRIPS, fields)
+    rows = fields.get(_ROWS_PER_STRIP)
+    return rows[0] if isinstance(rows, tuple) and rows else None
+
+
+def _first_directory(read_at: ReadAt) -> tuple[str, int] | None:
+    """Return the byte order, and where the first directory is; None where it is no classic TIFF."""
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(read_at(0, 4))
+    pointer = _integers(read_at(4, 4), order + "I") if order else ()
+    return (order, pointer[0]) if order and pointer else None
 
 
 def _read_directory(

@@ -56,6 +56,7 @@ class ImageHeader:
         levels: Smaller copies in the file, largest first.
         chroma: JPEG: how its chroma is sampled, such as ``4:2:0``; empty for other formats.
         tile: TIFF: width and height of its tiles; None for strips.
+        strip_rows: TIFF: rows of a strip, as far as it says; None for other formats, and tiles.
         lossless: WebP: whether its pixels are, as far as the first kilobyte tells.
     """
 
@@ -78,6 +79,7 @@ class ImageHeader:
     cicp: Cicp | None = None
     chroma: str = ""
     tile: tuple[int, int] | None = None
+    strip_rows: int | None = None
     lossless: bool = False
     has_gain_map: bool = False
 

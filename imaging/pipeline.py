@@ -174,18 +174,18 @@ def _decode(plan: RenditionPlan, base: tuple[int, int], photo: OpenPhoto, watch:
     """
     size = base[::-1] if is_sideways(plan.header.orientation) else base
     gain_maps, warnings = _read_gain_map(plan, photo)
+    bases: dict[Colour, pyvips.Image] = {}
     try:
         # The level that accepts what merely warns: phones write such.
         bases = _decode_stored(plan, size, photo, watch, fail_on="truncated")
     except TruncatedPhotoError:
         if not plan.renders_truncated:
             raise
+    if not bases:
+        # Not while the error is handled: it holds the first decode and its memory.
         photo.rewind()
         bases = _decode_stored(plan, size, photo, watch, fail_on="none")
-        warnings = (
-            *warnings,
-            _half_there(next(iter(bases.values()))),
-        )
+        warnings = (*warnings, _half_there(next(iter(bases.values()))))
     if plan.header.orientation > 1:
         bases = {colour: steps.upright(base).copy_memory() for colour, base in bases.items()}
     return _Base(pictures=bases, gain_maps=gain_maps, warnings=warnings)

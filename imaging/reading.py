@@ -7,7 +7,7 @@ import pyvips
 from imaging.bridge import OpenPhoto
 from imaging.cicp import read_cicp
 from imaging.errors import CorruptPhotoError
-from imaging.exif import ExifFields, read_exif
+from imaging.exif import ExifFields, read_exif, read_strip_rows
 from imaging.formats import InputFormat
 from imaging.header import ImageHeader, Level
 from imaging.jpeg import declares_gain_map
@@ -122,6 +122,9 @@ def read_header(photo: OpenPhoto) -> ImageHeader:
             (_number(image, "tile-width", 0), _number(image, "tile-height", 0))
             if tiff and image.get_typeof("tile-width")
             else None
+        ),
+        strip_rows=(
+            read_strip_rows(photo.read_at) if tiff and not image.get_typeof("tile-width") else None
         ),
         lossless=b"VP8L" in photo.head,
     )

@@ -18,7 +18,7 @@ Orientation = Literal[1, 2, 3, 4, 5, 6, 7, 8]
 Subsample = Literal["on", "off"]
 Profile = Literal["srgb", "display-p3", "cmyk"]
 TiffPixels = Literal["srgb", "rgb16", "grey", "cmyk", "lab", "labs", "float"]
-TiffLayout = Literal["strips", "tiles", "pages", "subifds"]
+TiffLayout = Literal["strips", "one strip", "tiles", "pages", "subifds"]
 
 _KEEP_NOTHING: Final = pyvips.enums.ForeignKeep.NONE
 _KEEP_PROFILE: Final = pyvips.enums.ForeignKeep.ICC
@@ -320,7 +320,7 @@ def tiff(
     *,
     pixels: TiffPixels = "srgb",
     layout: TiffLayout = "strips",
-    compression: Literal["none", "jpeg", "deflate", "lzw"] = "lzw",
+    compression: Literal["none", "jpeg", "deflate", "lzw", "packbits"] = "lzw",
     alpha: bool = False,
     pages: int = 1,
     orientation: Orientation | None = None,
@@ -332,8 +332,8 @@ def tiff(
         height: Height in pixels.
         pixels: Colour space and bit depth; "labs" is Lab in 16-bit integers, "float" linear light
             (scRGB), "cmyk" carries its profile.
-        layout: "strips"; "tiles" of 256 x 256; those with a pyramid in further "pages" or
-            in "subifds" of the first.
+        layout: "strips" of 256 rows, or "one strip" of all; "tiles" of 256 x 256; those with a
+            pyramid in further "pages" or in "subifds" of the first.
         compression: "jpeg" for 8-bit pixels only.
         alpha: With the hole of `with_alpha`; for "srgb", "rgb16" and "grey".
         pages: Pages of a document; the scene is the first, the others are darker.
@@ -347,9 +347,10 @@ def tiff(
     return image.tiffsave_buffer(
         compression=compression,
         Q=90,
-        tile=layout != "strips",
+        tile=layout not in {"strips", "one strip"},
         tile_width=256,
-        tile_height=256,
+        # Of strips, the rows.
+        tile_height=image.height if layout == "one strip" else 256,
         pyramid=layout in {"pages", "subifds"},
         subifd=layout == "subifds",
         page_height=image.height // pages,
@@ -438,6 +439,7 @@ def heic(  # noqa: PLR0913 - as for `jpeg`
     height: int,
     *,
     bits: Literal[8, 10] = 8,
+    alpha: bool = False,
     tile: int | None = None,
     orientation: Orientation | None = None,
     icc: Profile | None = "display-p3",
@@ -454,6 +456,7 @@ def heic(  # noqa: PLR0913 - as for `jpeg`
         width: Width of the upright scene.
         height: Height of the upright scene.
         bits: Bits of each sample.
+        alpha: With the hole of `with_alpha`.
         tile: Side of the tiles of a grid (an iPhone's is 512); None for a single image.
         orientation: Written as `irot` and `imir` and, as iPhones do, in the EXIF too: it must be
             applied once.
@@ -470,8 +473,10 @@ def heic(  # noqa: PLR0913 - as for `jpeg`
         image = with_profile(image, icc)
     if exif_data is None:
         exif_data = exif(orientation=orientation or 1)
+    if alpha:
+        image = with_alpha(image)
     wide = bits > 8
-    mode = "RGB;16" if wide else "RGB"
+    mode = ("RGBA" if alpha else "RGB") + (";16" if wide else "")
     file = pillow_heif.HeifFile()  # type: ignore[no-untyped-call]
     for seed in range(2, others + 2):
         other = scene(320, 240, seed=seed)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imaging.bridge import OpenPhoto
-from imaging.exif import SAFE_FIELDS, read_exif, write_exif
+from imaging.exif import SAFE_FIELDS, read_exif, read_strip_rows, write_exif
 from imaging.formats import InputFormat, OutputFormat
 from imaging.limits import Limits
 from imaging.local import MemorySink, MemorySource
@@ -31,6 +31,7 @@ from tests.photos import (
     tiff,
     with_exif,
 )
+from tests.photos.files import TiffLayout
 
 FORMATS: list[PhotoFormat] = [name for name in PHOTO_FORMATS if name in list(InputFormat)]
 CARRIES_EXIF = [name for name in FORMATS if name != "gif"]
@@ -211,3 +212,20 @@ def test_a_value_of_another_type_than_its_field_has_is_not_taken() -> None:
     data = with_exif(jpeg(16, 16), exif(camera={0x8827: "secret", 0x829D: [28]}))
     with OpenPhoto(MemorySource(data)) as photo:
         assert read_header(photo).exif == {}
+
+
+@pytest.mark.parametrize(("layout", "rows"), [("strips", 256), ("one strip", 300), ("tiles", None)])
+def test_a_tiff_s_header_says_how_many_rows_a_strip_has(
+    layout: TiffLayout, rows: int | None
+) -> None:
+    """A strip is held whole while it is decoded: it counts for the memory that a photo takes."""
+    with OpenPhoto(MemorySource(tiff(400, 300, layout=layout))) as photo:
+        assert read_header(photo).strip_rows == rows
+
+
+@given(st.binary(max_size=64))
+def test_a_broken_directory_says_nothing_of_strips(rubbish: bytes) -> None:
+    """Whatever stands there, it is a number or none, and never an error."""
+    block = b"II*\0" + rubbish
+    rows = read_strip_rows(lambda at, length: block[at : at + length])
+    assert rows is None or rows >= 0
