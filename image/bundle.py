@@ -105,14 +105,16 @@ from handler.settings import read_settings
 from imaging.warming import warm_up
 config = read_settings().config
 warm_up(config.renditions, config.limits, (".jpg",))
-touched = {}
-with open("/proc/self/pagemap", "rb", 0) as pages:
-    for path, start, end, offset in mapped():
-        if path not in own:
+loaded = [of for of in mapped() if of[0] not in own]
+touched = {path: [] for path, *_ in loaded}
+try:
+    with open("/proc/self/pagemap", "rb", 0) as pages:
+        for path, start, end, offset in loaded:
             pages.seek(start // PAGE * 8)
             entries = memoryview(pages.read((end - start) // PAGE * 8)).cast("Q")
-            present = [offset // PAGE + page for page, entry in enumerate(entries) if entry >> 62]
-            touched.setdefault(path, []).extend(present)
+            touched[path] += [offset // PAGE + i for i, entry in enumerate(entries) if entry >> 62]
+except OSError as error:
+    print(f"libvips will be read whole at start: {error}", file=sys.stderr)
 marshal.dump(touched, sys.stdout.buffer)
 """
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -178,10 +180,11 @@ def blocks(bundle_file: str) -> list[tuple[str, list[Range]]]:
     """Return what the start and a first JPEG touch of each library that init loads.
 
     Of libvips, which has codecs of a dozen formats, only that; others are small, or OpenSSL, of
-    which the first connection needs more than init does: a length of 0 is all of it.
+    which the first connection needs more than init does: a length of 0 is all of it. So is libvips
+    where the build cannot see its own pages, as in some sandboxes and under emulation.
     """
     return [
-        (path, ranges(pages, _PAGE) if "libvips-" in path else [(0, 0)])
+        (path, ("libvips-" in path and ranges(pages, _PAGE)) or [(0, 0)])
         for path, pages in _run(_TOUCH, bundle_file, *FOLDERS).items()
     ]
 
