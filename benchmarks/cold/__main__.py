@@ -89,7 +89,8 @@ def _measure(photo: Path, endpoint: str, runs: int) -> dict[str, Any]:
     ):
         took = start(contender, environment, event, cpus=cpus, cold=cold)
         made = client.list_objects_v2(Bucket="renditions").get("Contents", [])
-        if len(made) != _RENDITIONS:
+        # Beside them, this project keeps a record of each photo.
+        if sum(item["Key"].endswith(".jpg") for item in made) != _RENDITIONS:
             raise RuntimeError(f"{contender.name}: expected five renditions but received {made}")
         for item in made:
             client.delete_object(Bucket="renditions", Key=item["Key"])
