@@ -22,8 +22,8 @@ some, as an execution environment sees it. The bench asserts that all renditions
 dimensions, are within 27 dB of a reference made the long way, and take about the same bytes.
 
 The photos are synthesised with the detail of real ones (`tests/photos/landscape.py` says how that
-was checked); bytes a pixel are beside each. The floor is what the codecs alone need:
-libjpeg-turbo's `djpeg -scale` (for HEIC, libheif) and `cjpeg` of five pictures that lie ready.
+was checked); bytes a pixel are beside each. The floor is what the codecs alone need: `djpeg -scale`,
+`dwebp`, `avifdec` with dav1d or libheif, and `cjpeg` of five pictures that lie ready.
 """
 
 
@@ -44,12 +44,16 @@ def _row(one: dict[str, Any], ours: dict[str, Any]) -> str:
     if not one["process"]:
         return f"| {one['name']} | does not read it | | | | |"
     cpu, memory = median(one["process"], "cpu_ms"), median(one["process"], "rss_mb")
-    warm = f"{median(one['warm'], 'cpu_ms'):,.0f}" if one["warm"] else ""
+    warm, ratio_warm = "", "-"
+    if one["warm"]:
+        warm = f"{median(one['warm'], 'cpu_ms'):,.0f}"
+        ratio_warm = f"{median(ours['warm'], 'cpu_ms') / median(one['warm'], 'cpu_ms'):.2f}"
     ratio = median(ours["process"], "cpu_ms") / cpu
     lean = median(ours["process"], "rss_mb") / memory
     return (
         f"| {one['name']} | {_spread(one['process'], 'cpu_ms')} | {warm} "
-        f"| {median(one['process'], 'wall_ms'):,.0f} | {memory:,.0f} | {ratio:.2f}, {lean:.2f} |"
+        f"| {median(one['process'], 'wall_ms'):,.0f} | {memory:,.0f} "
+        f"| {ratio:.2f}, {ratio_warm}, {lean:.2f} |"
     )
 
 
@@ -65,7 +69,7 @@ def _section(result: dict[str, Any]) -> str:
         [
             f"## {result['photo']}: {size}, {result['bytes_per_pixel']:.2f} bytes a pixel",
             "",
-            "| how | CPU ms | warm CPU ms | wall ms | peak RSS MB | ours / it: CPU, RSS |",
+            "| how | CPU ms | warm CPU ms | wall ms | peak RSS MB | ours / it: CPU, warm CPU, RSS |",
             "|---|---|---|---|---|---|",
             *(_row(one, ours) for one in result["contenders"]),
             "",
