@@ -22,7 +22,7 @@ some, as an execution environment sees it. The bench asserts that all renditions
 dimensions, are within 27 dB of a reference made the long way, and take about the same bytes.
 
 The photos are synthesised with the detail of real ones (`tests/photos/landscape.py` says how that
-was checked); bytes a pixel are beside each. The floor is what the codecs alone need: `djpeg -scale`,
+was checked); bytes a pixel are beside each. The floor is what the codecs need: `djpeg -scale`,
 `dwebp`, `avifdec` with dav1d or libheif, and `cjpeg` of five pictures that lie ready.
 """
 
@@ -69,7 +69,7 @@ def _section(result: dict[str, Any]) -> str:
         [
             f"## {result['photo']}: {size}, {result['bytes_per_pixel']:.2f} bytes a pixel",
             "",
-            "| how | CPU ms | warm CPU ms | wall ms | peak RSS MB | ours / it: CPU, warm CPU, RSS |",
+            "| how | CPU ms | warm CPU ms | wall ms | peak RSS MB | ours / it: CPU, warm, RSS |",
             "|---|---|---|---|---|---|",
             *(_row(one, ours) for one in result["contenders"]),
             "",
