@@ -96,6 +96,7 @@ _MADE: Final[dict[str, Callable[[], bytes]]] = {
     "avif-1.avif": lambda: photos.avif(1200, 900),
     "avif-6.avif": lambda: photos.avif(3000, 2000),
     "avif-alpha-3.avif": lambda: photos.avif(2000, 1500, alpha=True),
+    "avif-444-12.avif": lambda: photos.avif(4000, 3000, subsample="off"),
     "avif-10-3.avif": lambda: photos.avif(2000, 1500, bits=10),
     "heic-1.heic": lambda: photos.heic(1200, 900),
     "heic-3.heic": lambda: photos.heic(2000, 1500),

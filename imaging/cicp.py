@@ -1,6 +1,6 @@
-"""Reads the CICP tag of an AVIF or HEIC: colour by numbers, where there is no ICC profile.
+"""Reads what libvips does not tell of an AVIF or HEIC: colour by numbers, and chroma's sampling.
 
-libvips tells of ICC profiles only. The boxes are those of ISO/IEC 14496-12 and 23008-12, the
+The boxes are those of ISO/IEC 14496-12 and 23008-12, the
 numbers those of ITU-T H.273.
 """
 
@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["Cicp", "read_cicp"]
+__all__ = ["Cicp", "read_chroma", "read_cicp"]
 
 # A photo's boxes; what is longer holds no photo of a camera.
 _MAX_META_BYTES: Final = 4 << 20
+
+_CHROMA: Final = {3: "4:2:0", 2: "4:2:2", 0: "4:4:4"}
+"""By the bits that say whether it is halved along x, and along y."""
 
 Box = tuple[bytes, bytes]
 
@@ -37,17 +40,38 @@ def read_cicp(read: Callable[[int, int], bytes]) -> Cicp | None:
         read: Returns up to so many bytes (second) from an offset (first).
     """
     try:
-        meta = dict(_boxes(_meta(read)[4:]))
-        properties = dict(_boxes(meta[b"iprp"]))
-        held = list(_boxes(properties[b"ipco"]))
-        for index in _associated(properties[b"ipma"], _primary(meta[b"pitm"])):
-            kind, payload = held[index - 1]
+        for kind, payload in _properties(read):
             if kind == b"colr" and payload[:4] == b"nclx":
                 primaries, transfer = struct.unpack_from(">HH", payload, 4)
                 return Cicp(primaries=primaries, transfer=transfer)
     except (IndexError, KeyError, struct.error):
         pass
     return None
+
+
+def read_chroma(read: Callable[[int, int], bytes]) -> str:
+    """Return how an AVIF's primary picture samples its chroma, such as ``4:2:0``.
+
+    Empty where it does not say so, as a picture that is put together from others, or is no AVIF.
+
+    Source: AV1 Codec ISO Media File Format Binding, 2.3.3: the third byte of ``av1C``.
+    """
+    try:
+        for kind, payload in _properties(read):
+            if kind == b"av1C":
+                return _CHROMA.get(payload[2] >> 2 & 3, "")
+    except (IndexError, KeyError, struct.error):
+        pass
+    return ""
+
+
+def _properties(read: Callable[[int, int], bytes]) -> Iterator[Box]:
+    """Yield the properties of the primary picture."""
+    meta = dict(_boxes(_meta(read)[4:]))
+    properties = dict(_boxes(meta[b"iprp"]))
+    held = list(_boxes(properties[b"ipco"]))
+    for index in _associated(properties[b"ipma"], _primary(meta[b"pitm"])):
+        yield held[index - 1]
 
 
 def _meta(read: Callable[[int, int], bytes]) -> bytes:

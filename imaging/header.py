@@ -54,7 +54,7 @@ class ImageHeader:
         size: Encoded bytes.
         exif: The EXIF fields that are known here.
         levels: Smaller copies in the file, largest first.
-        chroma: JPEG: how its chroma is sampled, such as ``4:2:0``; empty for other formats.
+        chroma: JPEG, AVIF: how chroma is sampled, such as ``4:2:0``; empty where nothing says so.
         tile: TIFF: width and height of its tiles; None for strips.
         strip_rows: TIFF: rows of a strip, as far as it says; None for other formats, and tiles.
         lossless: WebP: whether its pixels are, as far as the first kilobyte tells.

@@ -76,7 +76,10 @@ _INTERLACED: Final = 1.46
 """Of the whole picture's bytes: an interlaced PNG is decoded to memory, and read from there."""
 
 _AVIF_BYTES_PER_PIXEL: Final = 14.6
-_DAV1D_BYTES_PER_PIXEL: Final = 4.0
+_DAV1D_BYTES_PER_PIXEL: Final = 2.5
+_PLANES: Final = {"4:2:0": 1.5, "4:2:2": 2.0}
+"""Bytes a pixel of light and colour, beside the samples that are made of them; else three."""
+
 _HEIC_BYTES: Final = 4 * _MB
 _HEIC_BYTES_PER_PIXEL: Final = 0.6
 """Beside the samples."""
@@ -211,7 +214,8 @@ def _codec(header: ImageHeader, load: "Load") -> float:
             held = tables + header.size + pixels * _GIF_BYTES_PER_PIXEL
         case InputFormat.AVIF if header.band_format == "uchar" and header.bands >= 3:  # noqa: PLR2004 - RGB
             # By dav1d.
-            held = header.size + samples + pixels * _DAV1D_BYTES_PER_PIXEL
+            planes = _PLANES.get(header.chroma, _FULL) + _DAV1D_BYTES_PER_PIXEL
+            held = header.size + samples + pixels * planes
         case InputFormat.AVIF:
             held = header.size + pixels * _AVIF_BYTES_PER_PIXEL
         case InputFormat.HEIC:

@@ -5,7 +5,7 @@ from typing import Final
 import pyvips
 
 from imaging.bridge import OpenPhoto
-from imaging.cicp import read_cicp
+from imaging.cicp import read_chroma, read_cicp
 from imaging.errors import CorruptPhotoError
 from imaging.exif import ExifFields, read_exif, read_strip_rows
 from imaging.formats import InputFormat
@@ -80,6 +80,13 @@ def _levels(photo: OpenPhoto, image: pyvips.Image, n_pages: int) -> tuple[Level,
     return tuple(levels)
 
 
+def _chroma(photo: OpenPhoto, image: pyvips.Image) -> str:
+    if photo.format is InputFormat.AVIF:
+        return read_chroma(photo.read_at)
+    known = image.get_typeof("jpeg-chroma-subsample")
+    return str(image.get("jpeg-chroma-subsample")) if known else ""
+
+
 def read_header(photo: OpenPhoto) -> ImageHeader:
     """Return what the header of ``photo`` says.
 
@@ -113,11 +120,7 @@ def read_header(photo: OpenPhoto) -> ImageHeader:
         size=photo.size,
         exif=_exif(photo, image),
         levels=_levels(photo, image, n_pages) if tiff else (),
-        chroma=(
-            str(image.get("jpeg-chroma-subsample"))
-            if image.get_typeof("jpeg-chroma-subsample")
-            else ""
-        ),
+        chroma=_chroma(photo, image),
         tile=(
             (_number(image, "tile-width", 0), _number(image, "tile-height", 0))
             if tiff and image.get_typeof("tile-width")

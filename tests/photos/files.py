@@ -410,6 +410,7 @@ def avif(
     bits: Literal[8, 10, 12] = 8,
     alpha: bool = False,
     lossless: bool = False,
+    subsample: Literal["auto", "on", "off"] = "auto",
     icc: Profile | None = None,
     orientation: Orientation | None = None,
 ) -> bytes:
@@ -430,6 +431,7 @@ def avif(
         bitdepth=bits,
         lossless=lossless,
         effort=0,
+        subsample_mode=subsample,
         keep=_KEEP_PROFILE if orientation is None else _KEEP_ORIENTATION,
     )
 

@@ -114,6 +114,8 @@ def test_every_subsampling_is_decoded_by_dav1d(subsampling: str) -> None:
     plain = by_libvips(data)
     image = decoder.decode(data, plain)
     assert image is not plain
+    with OpenPhoto(MemorySource(data)) as photo:
+        assert read_header(photo).chroma == subsampling
     assert (image.bands, image.format, image.interpretation) == (3, "uchar", "srgb")
     assert psnr(image, plain) >= 38
 
