@@ -22,6 +22,7 @@ from handler.events.objects import Change, ObjectEvent
 from handler.jobs import asked_digest, destination, refused_digest
 from handler.ledger import Ledger
 from handler.lineage import Lineage, lineage_from_event
+from handler.memory import make_room
 from handler.poison import MOST_CRASHES, crashes, name_of, traced
 from handler.progress import Progress, Stage, stages_from_spans
 from handler.record import Kept, Record, Verdict, judge
@@ -357,13 +358,14 @@ class _Photo:
                     focal_point=source.metadata.get(_FOCAL_POINT),
                     truncated=config.truncated,
                     looks=looks,
-                    memory=self._settings.memory,
+                    memory=settings.memory,
                 )
                 # Every key is checked before the first rendition is stored.
                 for rendition in plan.renditions:
                     destination(self._event, source.lineage, rendition, settings)
                 if photo.format in _READ_AS_DECODED:
                     stack.enter_context(_pixels)
+                make_room(plan.peak_bytes, settings.memory)
                 made = list(render(plan, photo, open_sink, self._requests.deadline))
         finally:
             progress.waited_ms = source.waited_s * 1000
