@@ -110,6 +110,9 @@ def test_a_custom_endpoint(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> No
         for region, style in itertools.product(
             ("us-east-1", "eu-central-1"), ("auto", "path", "virtual")
         )
+        # No bucket's name can stand before an address in brackets; Pythons with the checks of 2024
+        # say so.
+        if not (style == "virtual" and "[" in endpoint)
     ]
 
     assert any(sent)
