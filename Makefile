@@ -38,7 +38,7 @@ export RENDITIONS_IMAGE := $(IMAGE)
 help: ## List what there is to make.
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: venv
 venv: $(READY) ## Make the virtual environment from the locks.
@@ -105,6 +105,7 @@ bench-cold: $(BENCH) $(READY) image ## Start the image beside the usual ways, co
 	@$(PY) -m benchmarks.cold $(if $(RUNS),--runs $(RUNS))
 	@$(PY) -m benchmarks.cold.report
 	@$(BENCH) -m benchmarks.cold.plot
+	@$(PY) -m benchmarks.readme
 
 .PHONY: bench
 bench: $(BENCH) $(READY) ## Measure the pipeline beside its peers; table and plots in benchmarks/results.
@@ -113,11 +114,13 @@ bench: $(BENCH) $(READY) ## Measure the pipeline beside its peers; table and plo
 	@$(PY) -m benchmarks.report
 	@$(PY) -m benchmarks.transfer
 	@$(BENCH) -m benchmarks.plots
+	@$(PY) -m benchmarks.readme
 
 .PHONY: bench-function
 bench-function: $(READY) $(RIE) image ## Measure bucket to bucket, in the container, beside the usual way.
 	@$(PY) -m benchmarks.bucket_to_bucket $(if $(RUNS),--runs $(RUNS))
 	@$(PY) -m scripts.cost --write
+	@$(PY) -m benchmarks.readme
 
 .PHONY: soak
 soak: $(READY) ## Invoke the function 2,000 times in one process, and see that it stays lean.

@@ -7,6 +7,7 @@ from typing import Final
 import handler.errors
 import handler.ondemand.asked
 import imaging.errors
+from benchmarks.readme import renewed
 from handler.errors import Disposition, RequestError
 from imaging.errors import RenditionsError
 
@@ -18,6 +19,11 @@ _DOCS: Final = _README + "".join(path.read_text() for path in (_ROOT / "docs").g
 def _codes(kind: type[RenditionsError]) -> set[str]:
     own = {kind.code} if not kind.__subclasses__() else set()
     return own.union(*(_codes(each) for each in kind.__subclasses__()))
+
+
+def test_the_figures_are_those_that_were_measured_last() -> None:
+    """``python -m benchmarks.readme`` renews them."""
+    assert renewed(_README) == _README
 
 
 def test_every_setting_is_in_the_readme() -> None:
