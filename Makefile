@@ -110,6 +110,8 @@ bench-cold: $(BENCH) $(READY) image ## Start the image beside the usual ways, co
 .PHONY: bench
 bench: $(BENCH) $(READY) ## Measure the pipeline beside its peers; table and plots in benchmarks/results.
 	@if command -v npm >/dev/null; then cd benchmarks && npm ci --silent --no-audit --no-fund; fi
+# As pip does with what it installs: some environments forbid Python to do it when it imports.
+	@$(PY) -m compileall -q imaging benchmarks/*.py benchmarks/ways
 	@$(PY) -m benchmarks $(PHOTOS) $(if $(RUNS),--runs $(RUNS))
 	@$(PY) -m benchmarks.report
 	@$(PY) -m benchmarks.transfer
