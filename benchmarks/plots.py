@@ -12,17 +12,9 @@ import matplotlib as mpl
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
+from benchmarks.shown import SHOWN
+
 _RESULTS: Final = Path(__file__).parent / "results"
-_PANELS: Final = {
-    "jpeg-24": "24 MP JPEG",
-    "jpeg-200": "200 MP JPEG",
-    "progressive-108": "108 MP progressive JPEG",
-    "png-48": "48 MP PNG",
-    "webp-12": "12 MP WebP",
-    "avif-12": "12 MP AVIF",
-    "heic-48": "48 MP HEIC",
-    "tiff-108": "108 MP pyramidal TIFF",
-}
 _OURS: Final = "renditions"
 _COLOURS: Final = {_OURS: "#0a7d5a", "floor: codecs alone": "#8a8a8a"}
 _PEERS: Final = "#b9c6d8"
@@ -49,13 +41,13 @@ def _panel(axes: Axes, title: str, result: dict[str, Any], figure: str) -> None:
 def _plot(figure: str, title: str, path: Path) -> None:
     found = {
         name: json.loads(file.read_text("utf-8"))
-        for name in _PANELS
+        for name in SHOWN
         if (file := _RESULTS / "peers" / f"{name}.json").exists()
     }
     rows = -(-len(found) // 2)
     canvas, grid = plt.subplots(rows, 2, figsize=(11, 2.1 * rows + 0.6), squeeze=False)
     for axes, (name, result) in zip(grid.flat, found.items(), strict=False):
-        _panel(axes, _PANELS[name], result, figure)
+        _panel(axes, SHOWN[name], result, figure)
     for axes in grid.flat[len(found) :]:
         axes.remove()
     canvas.suptitle(title, fontsize=12, x=0.01, ha="left")

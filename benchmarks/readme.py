@@ -9,21 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.shown import SHOWN
+
 __all__ = ["README", "main", "renewed"]
 
 README: Final = Path(__file__).parent.parent / "README.md"
 _RESULTS: Final = Path(__file__).parent / "results"
 
-_PHOTOS: Final = {
-    "jpeg-24": "24 MP JPEG",
-    "jpeg-200": "200 MP JPEG",
-    "progressive-108": "108 MP progressive JPEG",
-    "png-48": "48 MP PNG",
-    "webp-12": "12 MP WebP",
-    "avif-12": "12 MP AVIF",
-    "heic-12": "12 MP HEIC",
-    "tiff-108": "108 MP pyramidal TIFF",
-}
 _PEERS: Final = {
     "renditions": "this",
     "sharp, stream and clone()": "sharp",
@@ -55,7 +47,7 @@ def _cell(contender: Mapping[str, Any]) -> str:
 
 def _peers() -> list[str]:
     rows = [f"| | {' | '.join(_PEERS.values())} |", "|---" * (len(_PEERS) + 1) + "|"]
-    for name, title in _PHOTOS.items():
+    for name, title in SHOWN.items():
         path = _RESULTS / "peers" / f"{name}.json"
         contenders = json.loads(path.read_text("utf-8"))["contenders"]
         found = {contender["name"]: _cell(contender) for contender in contenders}
@@ -72,7 +64,7 @@ def _function() -> list[str]:
     ]
     # What was measured both ways.
     places = {(photo, memory) for photo, memory, way in found if way == _WAYS[1]}
-    for photo, memory in sorted(places, key=lambda one: (list(_PHOTOS).index(one[0]), one[1])):
+    for photo, memory in sorted(places, key=lambda one: (list(SHOWN).index(one[0]), one[1])):
         cells = []
         for way in _WAYS:
             one = found[photo, memory, way]
@@ -85,7 +77,7 @@ def _function() -> list[str]:
                 f"{one['resident_peak_mb']:.0f}, {one['usd_per_million']:.2f}"
             )
         vcpus = found[photo, memory, _WAYS[0]]["cpus"]
-        rows.append(f"| {_PHOTOS[photo]} | {memory:,}, {vcpus} | {cells[0]} | {cells[1]} |")
+        rows.append(f"| {SHOWN[photo]} | {memory:,}, {vcpus} | {cells[0]} | {cells[1]} |")
     return rows
 
 

@@ -106,7 +106,7 @@ def photo_line(
         "peakBytes": peak_bytes,
     }
     if report.stages is not None:
-        line |= {name: round(spent, 1) for name, spent in asdict(report.stages).items()}
+        line |= asdict(report.stages)
     dimensions = {
         # A dimension with an empty value loses the whole line.
         "FunctionName": function.name or "local",

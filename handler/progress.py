@@ -106,15 +106,15 @@ class Progress:
 
 
 def stages_from_spans(spans: Iterable[Span], *, waited_ms: float) -> Stages:
-    """Return what ``spans`` come to, with the waiting taken out of the decode."""
+    """Return what ``spans`` come to, to a tenth, with the waiting taken out of the decode."""
     spent = dict.fromkeys(Stage, 0.0)
     for span in spans:
         spent[span.stage] += span.elapsed_ms
     # A source that is read after the decode (metadata at a file's end) may wait within encode.
     waited_ms = min(waited_ms, spent[Stage.DECODE])
     return Stages(
-        wait_ms=spent[Stage.FETCH] + waited_ms,
-        decode_ms=spent[Stage.DECODE] - waited_ms,
-        encode_ms=spent[Stage.ENCODE],
-        upload_ms=spent[Stage.STORE],
+        wait_ms=round(spent[Stage.FETCH] + waited_ms, 1),
+        decode_ms=round(spent[Stage.DECODE] - waited_ms, 1),
+        encode_ms=round(spent[Stage.ENCODE], 1),
+        upload_ms=round(spent[Stage.STORE], 1),
     )

@@ -1,10 +1,14 @@
-"""Lists the metadata of an image, whatever a stranger called it."""
+"""Lists the metadata of an image, whatever a stranger called it, and hands it on."""
 
 from contextlib import suppress
+from typing import Final
 
 import pyvips
 
-__all__ = ["field_names"]
+__all__ = ["copy_metadata", "field_names"]
+
+# The orientation is not among it: whoever decodes by another library has turned the pixels.
+_METADATA: Final = ("exif-", "icc-profile-data", "iptc-data", "xmp-data")
 
 
 def field_names(image: pyvips.Image) -> list[str]:
@@ -24,3 +28,10 @@ def field_names(image: pyvips.Image) -> list[str]:
         at += 1
     pyvips.glib_lib.g_free(array)
     return names
+
+
+def copy_metadata(header: pyvips.Image, picture: pyvips.Image) -> None:
+    """Give ``picture``, which another library decoded, what libvips read off the same file."""
+    for field in field_names(header):
+        if field.startswith(_METADATA):
+            picture.set_type(header.get_typeof(field), field, header.get(field))

@@ -10,15 +10,15 @@ import pyvips
 from PIL import _avif
 
 from imaging.errors import CorruptPhotoError
-from imaging.fields import field_names
+from imaging.fields import copy_metadata
+from imaging.geometry import is_sideways
+from imaging.steps import upright
 
 __all__ = ["decode"]
 
 # What the C module raises of files that libavif does not take, or that are damaged.
-_FAILURES: Final = (OSError, RuntimeError, SyntaxError, SystemError, ValueError)
-
-# What libvips read off the same file.
-_METADATA: Final = ("exif-", "icc-profile-data", "iptc-data", "xmp-data")
+# Source: ``exc_type_for_avif_result`` in Pillow's ``src/_avif.c``.
+_FAILURES: Final = (RuntimeError, SyntaxError, ValueError)
 
 _BANDS: Final = {"RGB": 3, "RGBA": 4}
 
@@ -44,7 +44,7 @@ def decode(data: bytes, image: pyvips.Image) -> pyvips.Image:
     opened = _opened(data, image) if image.format == "uchar" else None
     if opened is None:
         return image
-    decoder, orientation = opened
+    decoder, size, orientation = opened
     try:
         samples = decoder.get_frame(0)[0]
     except _FAILURES as error:
@@ -53,22 +53,17 @@ def decode(data: bytes, image: pyvips.Image) -> pyvips.Image:
         ) from error
     # Its planes are not needed any more.
     del decoder, opened
-    width, height = (
-        (image.height, image.width) if orientation > 4 else (image.width, image.height)  # noqa: PLR2004 - EXIF's: sideways
-    )
-    picture = pyvips.Image.new_from_memory(samples, width, height, image.bands, "uchar")
+    picture = pyvips.Image.new_from_memory(samples, *size, image.bands, "uchar")
     picture = picture.copy(interpretation="srgb")
     if orientation > 1:
         picture.set_type(pyvips.GValue.gint_type, "orientation", orientation)
-        picture = picture.autorot()
-    for field in field_names(image):
-        if field.startswith(_METADATA):
-            picture.set_type(image.get_typeof(field), field, image.get(field))
+        picture = upright(picture)
+    copy_metadata(image, picture)
     return picture
 
 
-def _opened(data: bytes, image: pyvips.Image) -> tuple[Any, int] | None:
-    """Return libavif's decoder, and the container's rotation and mirroring as EXIF names them.
+def _opened(data: bytes, image: pyvips.Image) -> tuple[Any, tuple[int, int], int] | None:
+    """Return libavif's decoder, the size as stored, and rotation and mirroring as EXIF names them.
 
     None for what is left to libvips.
     """
@@ -77,6 +72,6 @@ def _opened(data: bytes, image: pyvips.Image) -> tuple[Any, int] | None:
         size, frames, mode, _, _, orientation, _ = decoder.get_info()
     except _FAILURES:
         return None
-    upright = size[::-1] if orientation > 4 else size  # noqa: PLR2004 - as above
-    same = upright == (image.width, image.height) and _BANDS.get(mode) == image.bands
-    return (decoder, orientation) if same and frames == 1 else None
+    shown = size[::-1] if is_sideways(orientation) else size
+    same = shown == (image.width, image.height) and _BANDS.get(mode) == image.bands
+    return (decoder, size, orientation) if same and frames == 1 else None

@@ -11,16 +11,12 @@ import _pi_heif
 import pyvips
 
 from imaging.errors import CorruptPhotoError
-from imaging.fields import field_names
+from imaging.fields import copy_metadata
 
 __all__ = ["decode"]
 
 # What pi-heif raises on damaged files.
 _FAILURES: Final = (EOFError, OSError, RuntimeError, SyntaxError, SystemError, ValueError)
-
-# What libvips read off the same file. The orientation is not among it: libheif has turned the
-# pixels, and libvips drops the EXIF tag for that reason.
-_METADATA: Final = ("exif-", "icc-profile-data", "iptc-data", "xmp-data")
 
 # pi-heif's name of a picture's channels -> bands, interpretation of 8 bits, and of 16.
 _CHANNELS: Final = {
@@ -59,9 +55,8 @@ def decode(data: bytes, header: pyvips.Image) -> pyvips.Image:
             "Expected a whole heic photo but its decoder gave up", detail=str(error)
         ) from error
     image = _wrap(picture, samples)
-    for field in field_names(header):
-        if field.startswith(_METADATA):
-            image.set_type(header.get_typeof(field), field, header.get(field))
+    # libvips drops the EXIF orientation as well: libheif turns the pixels.
+    copy_metadata(header, image)
     return image
 
 

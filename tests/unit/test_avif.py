@@ -14,10 +14,7 @@ from imaging.bridge import OpenPhoto
 from imaging.decoders import avif as decoder
 from imaging.errors import CorruptPhotoError
 from imaging.formats import OutputFormat
-from imaging.limits import Limits
-from imaging.local import MemorySink, MemorySource
-from imaging.pipeline import render
-from imaging.plan import PlannedRendition, make_plan
+from imaging.local import MemorySource
 from imaging.reading import read_header
 from imaging.specs import RenditionSpec
 from tests.photos import (
@@ -30,6 +27,7 @@ from tests.photos import (
     truncated,
     upright_reference,
 )
+from tests.rendering import rendered
 
 SPECS = tuple(
     RenditionSpec(name=f"w{side}", width=side, height=side, formats=(OutputFormat.PNG,))
@@ -40,19 +38,6 @@ SPECS = tuple(
 def by_libvips(data: bytes) -> pyvips.Image:
     """Return libvips' lazy image."""
     return pyvips.Image.heifload_buffer(data)
-
-
-def rendered(data: bytes, specs: tuple[RenditionSpec, ...] = SPECS) -> list[pyvips.Image]:
-    """Return the renditions of a photo in memory, decoded again."""
-    sinks: list[MemorySink] = []
-
-    def open_sink(_: PlannedRendition) -> MemorySink:
-        sinks.append(MemorySink())
-        return sinks[-1]
-
-    with OpenPhoto(MemorySource(data)) as photo:
-        list(render(make_plan(read_header(photo), specs, Limits()), photo, open_sink))
-    return [pyvips.Image.new_from_buffer(sink.data or b"", "") for sink in sinks]
 
 
 def saved(mode: str = "RGB", size: tuple[int, int] = (96, 64), **options: object) -> bytes:
@@ -76,7 +61,7 @@ def saved(mode: str = "RGB", size: tuple[int, int] = (96, 64), **options: object
 def test_every_kind_agrees_with_an_independent_resize(options: dict[str, Any]) -> None:
     """Whichever decoder it is: within 38 dB."""
     data = avif(640, 480, **options)
-    for image in rendered(data):
+    for image in rendered(data, *SPECS).images.values():
         assert image.hasalpha() == options.get("alpha", False)
         flat = image.flatten(background=[255, 255, 255]) if image.hasalpha() else image
         assert psnr(flat, upright_reference(data, image.width, image.height)) >= 38
@@ -88,7 +73,7 @@ def test_rotation_and_mirroring_are_applied_once(orientation: Orientation) -> No
     data = avif(600, 400, orientation=orientation)
     plain = by_libvips(data)
     assert decoder.decode(data, plain) is not plain
-    (image,) = rendered(data, (RenditionSpec(name="a", width=300, height=300),))
+    (image,) = rendered(data, RenditionSpec(name="a", width=300, height=300)).images.values()
     assert (image.width, image.height) == (300, 200)
     assert corner_colours(image) == UPRIGHT
     assert not image.get_typeof("orientation")
@@ -150,7 +135,7 @@ def test_damaged_pixels_are_refused() -> None:
     at = data.index(b"mdat") + 4
     broken = data[:at] + bytes(200) + data[at + 200 :]
     with pytest.raises(CorruptPhotoError, match="Expected a whole avif photo") as caught:
-        rendered(broken)
+        rendered(broken, *SPECS)
     assert caught.value.detail
 
 
@@ -158,7 +143,7 @@ def test_damaged_pixels_are_refused() -> None:
 def test_half_an_avif_is_refused(fraction: float) -> None:
     """Wherever the upload broke off, no rendition is made."""
     with pytest.raises(CorruptPhotoError):
-        rendered(truncated(avif(320, 240), fraction))
+        rendered(truncated(avif(320, 240), fraction), *SPECS)
 
 
 def test_the_decoder_is_imported_when_an_avif_arrives() -> None:

@@ -17,9 +17,8 @@ from imaging.errors import CorruptPhotoError, OverLimitError
 from imaging.formats import InputFormat, OutputFormat
 from imaging.header import ImageHeader
 from imaging.limits import Limits
-from imaging.local import MemorySink, MemorySource
-from imaging.pipeline import render
-from imaging.plan import PlannedRendition, make_plan
+from imaging.local import MemorySource
+from imaging.plan import make_plan
 from imaging.reading import read_header
 from imaging.specs import RenditionSpec
 from tests.photos import (
@@ -32,6 +31,7 @@ from tests.photos import (
     truncated,
     upright_reference,
 )
+from tests.rendering import rendered
 
 SPECS = tuple(
     RenditionSpec(name=f"w{side}", width=side, height=side, formats=(OutputFormat.PNG,))
@@ -43,19 +43,6 @@ def header_of(data: bytes) -> ImageHeader:
     """Return what the header of a photo in memory says."""
     with OpenPhoto(MemorySource(data)) as photo:
         return read_header(photo)
-
-
-def rendered(data: bytes, specs: tuple[RenditionSpec, ...] = SPECS) -> list[pyvips.Image]:
-    """Return the renditions of a photo in memory, decoded again."""
-    sinks: list[MemorySink] = []
-
-    def open_sink(_: PlannedRendition) -> MemorySink:
-        sinks.append(MemorySink())
-        return sinks[-1]
-
-    with OpenPhoto(MemorySource(data)) as photo:
-        list(render(make_plan(read_header(photo), specs, Limits()), photo, open_sink))
-    return [pyvips.Image.new_from_buffer(sink.data or b"", "") for sink in sinks]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +64,7 @@ def rendered(data: bytes, specs: tuple[RenditionSpec, ...] = SPECS) -> list[pyvi
 def test_every_kind_agrees_with_an_independent_resize(options: dict[str, Any]) -> None:
     """One picture or a grid, 8 or 10 bits, tagged either way: within 38 dB, and in sRGB."""
     data = heic(640, 480, **options)
-    images = rendered(data)
+    images = list(rendered(data, *SPECS).images.values())
     assert [(image.width, image.height) for image in images] == [(200, 150), (400, 300)]
     for image in images:
         assert (image.interpretation, image.bands, image.format) == ("srgb", 3, "uchar")
@@ -92,7 +79,7 @@ def test_the_rotation_is_applied_once(orientation: Orientation, tile: int | None
     header = header_of(data)
     assert (header.width, header.height, header.orientation) == (600, 400, 1)
     spec = RenditionSpec(name="a", width=300, height=300)
-    (image,) = rendered(data, (spec,))
+    (image,) = rendered(data, spec).images.values()
     assert (image.width, image.height) == (300, 200)
     assert corner_colours(image) == UPRIGHT
     assert not image.get_typeof("orientation")
@@ -118,9 +105,8 @@ def test_grey_and_alpha_come_through(mode: str, bands: int) -> None:
     file.add_frombytes(mode, (128, 96), samples[mode] * (128 * 96))
     buffer = io.BytesIO()
     file.save(buffer, quality=95, chroma=444)
-    (image,) = rendered(
-        buffer.getvalue(), (RenditionSpec(name="a", width=64, formats=(OutputFormat.PNG,)),)
-    )
+    spec = RenditionSpec(name="a", width=64, formats=(OutputFormat.PNG,))
+    (image,) = rendered(buffer.getvalue(), spec).images.values()
     assert image.bands == bands
     expected = [128] if bands == 1 else [255, 0, 0, 128]
     assert image(32, 24) == pytest.approx(expected, abs=4)
@@ -205,7 +191,7 @@ def test_what_the_decoder_cannot_allocate_is_refused_from_the_header() -> None:
 def test_half_a_heic_is_refused(fraction: float) -> None:
     """Wherever the upload broke off, no rendition is made."""
     with pytest.raises(CorruptPhotoError):
-        rendered(truncated(heic(320, 240), fraction))
+        rendered(truncated(heic(320, 240), fraction), *SPECS)
 
 
 def test_a_metadata_item_of_no_textual_type_does_no_harm() -> None:
@@ -217,4 +203,4 @@ def test_a_metadata_item_of_no_textual_type_does_no_harm() -> None:
     at = data.index(b"infe", data.index(b"Exif") + 4)
     item_type = data.index(b"mime", at)
     broken = data[:item_type] + b"\xe9\xc4\xff\xfe" + data[item_type + 4 :]
-    assert rendered(broken)[1].width == 320
+    assert rendered(broken, *SPECS).images["w400"].width == 320
