@@ -132,7 +132,9 @@ def _limits(environ: Mapping[str, str], limits: Limits) -> Limits:
         if (text := environ.get(variable)) is None:
             continue
         if not text.isdecimal() or int(text) < 1:
-            raise SettingsError(f"{variable}: expected an integer of 1 or more, received {text!r}")
+            raise SettingsError(
+                f"{variable}: expected an integer of 1 or more but received {text!r}"
+            )
         changes[name] = int(text)
     return replace(limits, **changes)
 
@@ -229,9 +231,12 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
             f"DESTINATION_BUCKET: expected a bucket or a prefix that cannot trigger this function "
             f"again but received the source's own, {bucket!r}, with the keys {template.text!r}"
         )
-    level = environ.get("LOG_LEVEL", "INFO").upper()
+    named = environ.get("LOG_LEVEL", "INFO")
+    level = named.upper()
     if level not in _LEVELS:
-        raise SettingsError(f"LOG_LEVEL: expected one of {', '.join(_LEVELS)}, received {level!r}")
+        raise SettingsError(
+            f"LOG_LEVEL: expected one of {', '.join(_LEVELS)} but received {named!r}"
+        )
     config = load_config(Path(environ.get("RENDITIONS_CONFIG") or _DEFAULT_CONFIG))
     function = _function(environ)
     memory_mb = function.memory_mb

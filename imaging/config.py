@@ -190,7 +190,7 @@ def parse_config(text: str, *, file: str) -> Config:
         raise ConfigError(msg) from error
     for key in document:
         if key not in (known := (*_TOP_KEYS, *_TABLES)):
-            msg = f"{file}: {key}: expected one of the keys {', '.join(known)}, received {key!r}"
+            msg = f"{file}: {key}: expected one of the keys {', '.join(known)} but received {key!r}"
             raise ConfigError(msg)
     tables = document.pop("renditions", None)
     limits = Limits(**_read_keys(f"{file}: limits", document.pop("limits", {}), _LIMIT_KEYS))
@@ -219,6 +219,8 @@ def load_config(path: Path) -> Config:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path}: expected a readable TOML file: {error}"
+        # An OSError's text would say the path again.
+        reason = error.strerror if isinstance(error, OSError) else error
+        msg = f"{path}: expected a readable TOML file: {reason}"
         raise ConfigError(msg) from error
     return parse_config(text, file=str(path))

@@ -56,14 +56,6 @@ class ObjectEvent:
     size: int | None = None
     receive_count: int = 1
 
-    @property
-    def is_created(self) -> bool:
-        return self.change is Change.CREATED
-
-    @property
-    def is_deleted(self) -> bool:
-        return self.change is Change.DELETED
-
 
 def fields_of(value: object) -> Mapping[str, Any]:
     """Return ``value``; no fields where it has none, so that the first one missing is named."""

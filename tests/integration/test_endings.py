@@ -18,7 +18,7 @@ import handler.process
 from handler.batch import process_items
 from handler.errors import Disposition
 from handler.events.envelope import Envelope, Item
-from handler.events.objects import ObjectEvent
+from handler.events.objects import Change, ObjectEvent
 from imaging.pipeline import Rendition, render
 from tests.house import BOTH, KEY, RECORD, House, of, open_house
 from tests.photos import jpeg, png
@@ -48,7 +48,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
 def _body(event: ObjectEvent) -> str:
     s3_object = {"key": quote_plus(event.key), "eTag": event.etag, "sequencer": event.sequencer}
     where = {"bucket": {"name": event.bucket}, "object": s3_object}
-    name = "ObjectCreated:Put" if event.is_created else "ObjectRemoved:Delete"
+    name = "ObjectCreated:Put" if event.change is Change.CREATED else "ObjectRemoved:Delete"
     record = {"eventVersion": "2.1", "eventName": name, "s3": where}
     return json.dumps({"Records": [record]})
 

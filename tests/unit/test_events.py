@@ -213,7 +213,7 @@ def test_minio_s_prefix_and_every_way_to_create_an_object_are_known(name: str) -
     """S3 writes the event's name without ``s3:``, MinIO with it."""
     (event,) = _events(_open({"Records": [_record("a", name)]}))
     assert isinstance(event, ObjectEvent)
-    assert event.is_created
+    assert event.change is Change.CREATED
     assert event.name == name.removeprefix("s3:")
 
 
