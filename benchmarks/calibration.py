@@ -24,11 +24,11 @@ from benchmarks.photos import FOLDER, PHOTOS
 from benchmarks.s3 import credentials, serving
 from imaging.bridge import OpenPhoto
 from imaging.config import parse_config
+from imaging.libvips import configure_libvips
 from imaging.limits import Limits
 from imaging.local import FileSource
 from imaging.plan import make_plan
 from imaging.reading import read_header
-from imaging.runtime import configure_libvips
 from tests import photos
 
 __all__ = ["main"]

@@ -100,11 +100,11 @@ def _set(constants: Mapping[tuple[str, str], int]) -> Callable[[], None]:
 
 def _constants(photo: BenchPhoto, runs: int) -> None:
     from handler.events.objects import ObjectEvent
-    from handler.process import process
+    from handler.photo.process import process
     from handler.s3.client import make_client
     from handler.s3.requests import Requests
     from handler.settings import read_settings
-    from imaging.runtime import configure_libvips
+    from imaging.libvips import configure_libvips
 
     configure_libvips(concurrency=1)
     photo.make()

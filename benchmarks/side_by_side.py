@@ -19,12 +19,12 @@ import pyvips
 from imaging.bridge import OpenPhoto
 from imaging.errors import RenditionsError
 from imaging.formats import OutputFormat
+from imaging.libvips import configure_libvips
 from imaging.limits import Limits
 from imaging.local import FileSink, FileSource
 from imaging.pipeline import render
 from imaging.plan import make_plan
 from imaging.reading import read_header
-from imaging.runtime import configure_libvips
 from imaging.specs import RenditionSpec
 from tests.fuzz.mutants import PHOTOS
 from tests.photos import compare, damage, jpeg

@@ -12,10 +12,10 @@ from typing import Final
 from benchmarks.photos import PHOTOS
 from handler.errors import Disposition
 from handler.events.objects import ObjectEvent
-from handler.process import process
+from handler.photo.process import process
 from handler.s3.requests import Requests
 from handler.settings import read_settings
-from imaging.runtime import configure_libvips
+from imaging.libvips import configure_libvips
 from tests.servers import FaultProxy, FileS3
 
 _RESULTS: Final = Path(__file__).parent / "results" / "transfer.md"

@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from handler.batch import PARALLEL, process_items
-from handler.ending import end_on_sigterm, invocation
 from handler.events.objects import ObjectEvent
 from handler.events.shapes import is_http, open_envelope
-from handler.metrics import PhotoLog
-from handler.outcome import tell
-from handler.process import process
+from handler.items import PARALLEL, process_items
+from handler.photo.process import process
 from handler.report import JobReport
+from handler.runtime.ending import end_on_sigterm, invocation
 from handler.s3.client import make_client
 from handler.s3.requests import Requests
 from handler.settings import read_settings
-from imaging.runtime import configure_libvips
+from handler.told.metrics import PhotoLog
+from handler.told.outcome import tell
+from imaging.libvips import configure_libvips
 from imaging.specs import RenditionSpec
 
 __all__ = ["lambda_handler"]
@@ -46,7 +46,7 @@ def _renew_client() -> None:
 
 
 if _settings.function.initialization == "snap-start":
-    from handler.snapshot import register_hooks
+    from handler.runtime.snapshot import register_hooks
 
     register_hooks(_settings.config, _drop_client, _renew_client)
 
@@ -73,7 +73,7 @@ def lambda_handler(event: Mapping[str, Any], context: object) -> Any:  # noqa: A
         # At once: should Lambda end the invocation, what was done is known.
         _photo_log.photo(report, request_id)
         if daemon and "Sampled=1" in trace:
-            from handler.tracing import send
+            from handler.told.tracing import send
 
             send(report, trace, daemon)
 
@@ -88,7 +88,7 @@ def lambda_handler(event: Mapping[str, Any], context: object) -> Any:  # noqa: A
             return process(record, _settings, requests, executor, specs)
 
         if is_http(event):
-            from handler.ondemand.respond import respond
+            from handler.http.respond import respond
 
             return respond(event, _settings, requests, make, done)
         envelope = open_envelope(event, _settings.job_attributes)

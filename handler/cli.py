@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from handler.backfill.arguments import add_arguments
-from handler.record import RECORD_EXTENSION, RECORD_NAME
+from handler.photo.manifest import RECORD_EXTENSION, RECORD_NAME
 from imaging.bridge import OpenPhoto
 from imaging.config import Config, load_config
 from imaging.errors import ConfigError, RenditionsError
+from imaging.libvips import configure_libvips
 from imaging.local import FileSink, FileSource
 from imaging.pipeline import Rendition, render
 from imaging.plan import make_plan
 from imaging.reading import read_header
-from imaging.runtime import configure_libvips
 from imaging.sidecar import sidecar
 
 __all__ = ["main"]

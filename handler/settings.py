@@ -9,7 +9,7 @@ from typing import Final, Literal, cast
 
 from handler.errors import SettingsError
 from handler.keys import KeyTemplate
-from handler.memory import read_memory
+from handler.runtime.memory import read_memory
 from imaging.config import Config, load_config
 from imaging.limits import Limits, Memory
 

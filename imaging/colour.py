@@ -9,7 +9,7 @@ from typing import Final, assert_never
 
 import pyvips
 
-from imaging.cicp import Cicp
+from imaging.files.boxes import Cicp
 from imaging.header import ImageHeader
 from imaging.specs import Colour
 

@@ -17,8 +17,8 @@ from typing import Final
 
 import pyvips
 
+from imaging.files.jpeg import ISO_GAIN_MAP, XMP, segments
 from imaging.geometry import Box, Placement
-from imaging.jpeg import ISO_GAIN_MAP, XMP, segments
 
 __all__ = ["EncodedGainMap", "GainMap", "encode_gain_map", "read_gain_map", "with_gain_map"]
 

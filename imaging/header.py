@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from imaging.cicp import Cicp
-from imaging.exif import ExifFields
+from imaging.files.boxes import Cicp
+from imaging.files.exif import ExifFields
 from imaging.formats import InputFormat
 from imaging.geometry import is_sideways
 

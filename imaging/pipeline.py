@@ -23,9 +23,9 @@ from imaging.specs import Colour
 from imaging.streams import ByteSink
 
 if TYPE_CHECKING:
+    from imaging.animation import Frames
+    from imaging.appearance import Looks
     from imaging.gainmap import EncodedGainMap, GainMap
-    from imaging.looks import Looks
-    from imaging.moving import Frames
 
 __all__ = ["Rendition", "render"]
 
@@ -441,7 +441,7 @@ def _render(
     base = _Base(pictures={}, gain_maps={}, warnings=())
     if plan.frames > 1:
         # Most photos stand still, and start without it.
-        from imaging.moving import decode_frames
+        from imaging.animation import decode_frames
 
         frames = decode_frames(plan, photo, watch)
         first = {colour: convert(frames.images[0], plan.header, colour) for colour in plan.colours}
@@ -476,7 +476,7 @@ def _render(
         looks = None
         if rendition.spec.name == untold:
             # Its libraries are for who has a sidecar.
-            from imaging.looks import looks_of
+            from imaging.appearance import looks_of
 
             looks = looks_of(pictures.whole(untold), plan.header.upright)
             untold = None

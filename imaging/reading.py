@@ -5,12 +5,12 @@ from typing import Final
 import pyvips
 
 from imaging.bridge import OpenPhoto
-from imaging.cicp import read_chroma, read_cicp
 from imaging.errors import CorruptPhotoError
-from imaging.exif import ExifFields, read_exif, read_strip_rows
+from imaging.files.boxes import read_chroma, read_cicp
+from imaging.files.exif import ExifFields, read_exif, read_strip_rows
+from imaging.files.jpeg import declares_gain_map
 from imaging.formats import InputFormat
 from imaging.header import ImageHeader, Level
-from imaging.jpeg import declares_gain_map
 
 __all__ = ["read_header"]
 

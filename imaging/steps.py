@@ -10,12 +10,12 @@ from typing import Final
 import pyvips
 
 from imaging.colour import background_in, to_rgb
-from imaging.exif import COPYRIGHT_FIELDS, SAFE_FIELDS, write_exif
 from imaging.fields import field_names
+from imaging.files.exif import COPYRIGHT_FIELDS, SAFE_FIELDS, write_exif
+from imaging.files.xmp import upright_xmp
 from imaging.geometry import Box, Placement
 from imaging.header import ImageHeader
 from imaging.specs import Metadata
-from imaging.xmp import upright_xmp
 
 __all__ = [
     "crop",

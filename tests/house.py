@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from handler.events.objects import Change, ObjectEvent
-from handler.process import process
+from handler.photo.process import process
 from handler.s3.client import make_client
 from handler.s3.requests import Requests
 from handler.settings import read_settings

@@ -5,11 +5,11 @@ from pathlib import Path
 from benchmarks.ways.repeat import repeat
 from imaging.bridge import OpenPhoto
 from imaging.config import load_config
+from imaging.libvips import configure_libvips
 from imaging.local import FileSink, FileSource
 from imaging.pipeline import render
 from imaging.plan import make_plan
 from imaging.reading import read_header
-from imaging.runtime import configure_libvips
 
 configure_libvips()
 _CONFIG = load_config(Path(__file__).parent.parent.parent / "renditions.toml")

@@ -27,7 +27,7 @@ from handler.backfill.ways import Way
 from handler.s3.requests import Requests
 from handler.settings import Settings, read_settings
 from imaging.errors import ConfigError
-from imaging.runtime import configure_libvips
+from imaging.libvips import configure_libvips
 
 __all__ = ["backfill"]
 

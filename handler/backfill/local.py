@@ -38,7 +38,7 @@ def _start(settings: Settings, bucket: str) -> None:
     # Ctrl-C goes to every process of the terminal; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from handler.s3.client import make_client
-    from imaging.runtime import configure_libvips
+    from imaging.libvips import configure_libvips
 
     configure_libvips(concurrency=1)
     _Worker.settings = settings
@@ -49,7 +49,7 @@ def _start(settings: Settings, bucket: str) -> None:
 
 def _make(photo: Photo) -> Outcome:
     from handler.events.objects import ObjectEvent
-    from handler.process import process
+    from handler.photo.process import process
     from handler.s3.requests import Requests
 
     report = process(

@@ -7,10 +7,10 @@ from typing import Final
 
 from handler.backfill.photos import Photo
 from handler.events.objects import ObjectEvent
-from handler.jobs import asked_digest, refused_digest
-from handler.ledger import Ledger
-from handler.lineage import lineage_from_event
-from handler.record import Verdict, judge
+from handler.photo.destinations import asked_digest, refused_digest
+from handler.photo.ledger import Ledger
+from handler.photo.lineage import lineage_from_event
+from handler.photo.manifest import Verdict, judge
 from handler.s3.requests import Requests
 from handler.settings import Settings
 from imaging.errors import RejectedPhotoError

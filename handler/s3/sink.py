@@ -12,7 +12,7 @@ from handler.errors import (
     SourceChangedError,
     StorageError,
 )
-from handler.lineage import lineage_from_metadata
+from handler.photo.lineage import lineage_from_metadata
 from handler.s3.requests import Requests
 
 __all__ = ["Condition", "S3Sink", "StoredObject", "condition_over"]

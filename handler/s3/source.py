@@ -19,7 +19,7 @@ from botocore.exceptions import (
 )
 
 from handler.events.objects import ObjectEvent
-from handler.lineage import Lineage, lineage_from_answer
+from handler.photo.lineage import Lineage, lineage_from_answer
 from handler.s3.requests import Requests
 from imaging.errors import SourceError
 

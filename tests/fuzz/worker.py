@@ -13,11 +13,11 @@ from typing import Any
 from imaging.bridge import OpenPhoto
 from imaging.config import parse_config
 from imaging.errors import RenditionsError
+from imaging.libvips import configure_libvips
 from imaging.local import MemorySink, MemorySource
 from imaging.pipeline import render
 from imaging.plan import make_plan
 from imaging.reading import read_header
-from imaging.runtime import configure_libvips
 from tests.fuzz.mutants import mutant
 
 CONFIG = """

@@ -47,5 +47,5 @@ def start(store: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
     for app in started:
         app._client.close()
     # What is imported when it is first needed holds clients of this test's S3.
-    for name in ("handler.app", "handler.completion"):
+    for name in ("handler.app", "handler.told.completion"):
         sys.modules.pop(name, None)

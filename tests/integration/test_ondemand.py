@@ -13,8 +13,8 @@ import pytest
 import pyvips
 
 from handler.events.http import http_answer
-from handler.ondemand.respond import MAX_BODY_BYTES
-from handler.ondemand.signing import signature
+from handler.http.respond import MAX_BODY_BYTES
+from handler.http.signing import signature
 from tests.photos import jpeg, png, text, truncated
 from tests.servers import ACCESS_DENIED, Fault, FaultProxy
 

@@ -202,8 +202,8 @@ def test_a_completion_that_fails_comes_again(
 
 def test_without_a_target_no_other_client_is_made(store: FaultProxy, start: Start) -> None:
     """Neither the quarantine nor the completion is imported unless it is wanted."""
-    for name in ("handler.quarantine", "handler.completion"):
+    for name in ("handler.told.quarantine", "handler.told.completion"):
         sys.modules.pop(name, None)
     _put(store, "a.jpg", jpeg(400, 300))
     start()(_job("a.jpg"), None)
-    assert not {"handler.quarantine", "handler.completion"} & set(sys.modules)
+    assert not {"handler.told.quarantine", "handler.told.completion"} & set(sys.modules)

@@ -7,10 +7,10 @@ import pytest
 
 from handler.errors import Disposition
 from handler.events.objects import ObjectEvent
-from handler.process import process
+from handler.photo.process import process
 from handler.s3.requests import Requests
 from handler.settings import read_settings
-from imaging.runtime import configure_libvips
+from imaging.libvips import configure_libvips
 from tests.photos import pyramid_tiff
 from tests.servers import FaultProxy, MotoServer
 

@@ -44,7 +44,7 @@ def app(daemon: socket.socket, monkeypatch: pytest.MonkeyPatch) -> Iterator[Modu
         }
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        for name in ("handler.app", "handler.tracing"):
+        for name in ("handler.app", "handler.told.tracing"):
             monkeypatch.delitem(sys.modules, name, raising=False)
         module = importlib.import_module("handler.app")
         yield module
@@ -97,7 +97,7 @@ def test_without_sampling_there_is_neither_a_datagram_nor_the_module(
 
     app.lambda_handler(_event(), None)
 
-    assert "handler.tracing" not in sys.modules
+    assert "handler.told.tracing" not in sys.modules
     daemon.settimeout(0.1)
     with pytest.raises(TimeoutError):
         daemon.recv(65_535)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from handler.errors import InvocationError
-from handler.metrics import NAMESPACE
+from handler.told.metrics import NAMESPACE
 from tests.emf import lines_of, metrics_of
 from tests.photos import jpeg, text, tiff
 from tests.servers import ACCESS_DENIED, REGION, Fault, FaultProxy, MotoServer

@@ -10,8 +10,8 @@ import pyvips
 from PIL import Image, ImageCms
 
 from imaging.bridge import OpenPhoto
-from imaging.cicp import Cicp, read_cicp
 from imaging.errors import PhotoWarning
+from imaging.files.boxes import Cicp, read_cicp
 from imaging.formats import OutputFormat
 from imaging.limits import Limits
 from imaging.local import MemorySink, MemorySource

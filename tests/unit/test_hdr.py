@@ -10,6 +10,7 @@ import pytest
 import pyvips
 
 from imaging.bridge import OpenPhoto
+from imaging.files.jpeg import ISO_GAIN_MAP, XMP, declares_gain_map, segments
 from imaging.formats import OutputFormat
 from imaging.gainmap import (
     EncodedGainMap,
@@ -19,7 +20,6 @@ from imaging.gainmap import (
     with_gain_map,
 )
 from imaging.geometry import Placement
-from imaging.jpeg import ISO_GAIN_MAP, XMP, declares_gain_map, segments
 from imaging.limits import Limits
 from imaging.local import MemorySink, MemorySource
 from imaging.pipeline import Rendition, render

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from handler.memory import read_memory
+from handler.runtime.memory import read_memory
 from imaging.config import parse_config
 from imaging.errors import NeedsMoreMemoryError
 from imaging.formats import InputFormat

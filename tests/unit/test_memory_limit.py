@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from handler.memory import make_room, read_memory
+from handler.runtime.memory import make_room, read_memory
 from imaging.limits import Memory
 
 V1 = "sys/fs/cgroup/memory/memory.limit_in_bytes"

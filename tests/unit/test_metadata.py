@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imaging.bridge import OpenPhoto
-from imaging.exif import SAFE_FIELDS, read_exif, read_strip_rows, write_exif
+from imaging.files.exif import SAFE_FIELDS, read_exif, read_strip_rows, write_exif
+from imaging.files.xmp import upright_xmp
 from imaging.formats import InputFormat, OutputFormat
 from imaging.limits import Limits
 from imaging.local import MemorySink, MemorySource
@@ -19,7 +20,6 @@ from imaging.pipeline import render
 from imaging.plan import PlannedRendition, make_plan
 from imaging.reading import read_header
 from imaging.specs import Metadata, RenditionSpec
-from imaging.xmp import upright_xmp
 from tests.photos import (
     COPYRIGHT,
     PHOTO_FORMATS,

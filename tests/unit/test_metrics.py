@@ -8,10 +8,10 @@ from typing import Final
 import pytest
 
 from handler.errors import Disposition
-from handler.metrics import NAMESPACE, PhotoLog, photo_line
-from handler.progress import Progress, Span, Stage, Stages, stages_from_spans
+from handler.photo.progress import Progress, Span, Stage, Stages, stages_from_spans
 from handler.report import JobReport, RenditionReport
 from handler.settings import Function
+from handler.told.metrics import NAMESPACE, PhotoLog, photo_line
 from tests.emf import metrics_of
 
 _FUNCTION: Final = Function(name="renditions", version="7", memory_mb=1024)

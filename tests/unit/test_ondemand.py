@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from handler.errors import RequestError, SettingsError
 from handler.events.http import Request, read_request
 from handler.events.shapes import is_http
-from handler.ondemand.asked import Asked, asked_from_request
-from handler.ondemand.signing import signature
+from handler.http.asked import Asked, asked_from_request
+from handler.http.signing import signature
 from handler.settings import Settings, read_settings
 from imaging.formats import OutputFormat
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from handler.lineage import Lineage, lineage_from_metadata
-from handler.record import Kept, Record, Verdict, judge, record_from_object, set_digest
+from handler.photo.lineage import Lineage, lineage_from_metadata
+from handler.photo.manifest import Kept, Record, Verdict, judge, record_from_object, set_digest
 
 ASKED = "set"
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Final
 
 from handler.errors import Disposition
-from handler.metrics import photo_line
 from handler.report import JobReport
 from handler.settings import Function
+from handler.told.metrics import photo_line
 from tests.stack import Stack
 
 _ROOT: Final = Path(__file__).parents[2]

@@ -3,8 +3,8 @@
 import pytest
 
 from handler.errors import SettingsError
-from handler.quarantine import quarantine_key
 from handler.settings import CompletionTarget, JobAttributes, read_settings
+from handler.told.quarantine import quarantine_key
 
 _REQUIRED = {"DESTINATION_BUCKET": "renditions", "AWS_REGION": "eu-central-1"}
 

@@ -12,10 +12,10 @@ import pyvips
 import thash
 
 from handler.cli import main
+from imaging.appearance import looks_of
 from imaging.bridge import OpenPhoto
 from imaging.limits import Limits
 from imaging.local import MemorySink, MemorySource
-from imaging.looks import looks_of
 from imaging.pipeline import Rendition, render
 from imaging.plan import RenditionPlan, make_plan
 from imaging.reading import read_header

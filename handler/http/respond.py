@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError
 from handler.errors import Disposition, ObjectMissingError, RequestError, StorageError
 from handler.events.http import Request, http_answer, json_answer, read_request
 from handler.events.objects import ObjectEvent
-from handler.ondemand.asked import Asked, asked_from_request
+from handler.http.asked import Asked, asked_from_request
 from handler.report import JobReport
 from handler.s3.requests import Requests
 from handler.settings import Settings

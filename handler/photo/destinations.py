@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from handler.errors import LoopError
 from handler.events.objects import ObjectEvent
-from handler.lineage import Lineage
-from handler.record import RECORD_EXTENSION, RECORD_NAME, set_digest
+from handler.photo.lineage import Lineage
+from handler.photo.manifest import RECORD_EXTENSION, RECORD_NAME, set_digest
 from handler.settings import Settings
 from imaging.formats import OutputFormat
 from imaging.plan import PlannedRendition

@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from handler.lineage import Lineage
+from handler.photo.lineage import Lineage
 
 __all__ = ["MOST_CRASHES", "crashes", "name_of", "traced"]
 

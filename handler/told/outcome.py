@@ -22,11 +22,11 @@ def tell(report: JobReport, settings: Settings, requests: Requests) -> JobReport
     """
     try:
         if settings.rejected_prefix is not None and report.disposition is Disposition.REJECTED:
-            from handler.quarantine import quarantine
+            from handler.told.quarantine import quarantine
 
             quarantine(report, settings.rejected_prefix, settings, requests)
         if settings.completion_target is not None:
-            from handler.completion import announce
+            from handler.told.completion import announce
 
             announce(report, settings.completion_target, settings.destination_bucket)
     except RenditionsError as error:

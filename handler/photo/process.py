@@ -19,14 +19,14 @@ from handler.errors import (
     disposition_of,
 )
 from handler.events.objects import Change, ObjectEvent
-from handler.jobs import asked_digest, destination, refused_digest
-from handler.ledger import Ledger
-from handler.lineage import Lineage, lineage_from_event
-from handler.memory import make_room
-from handler.poison import MOST_CRASHES, crashes, name_of, traced
-from handler.progress import Progress, Stage, stages_from_spans
-from handler.record import Kept, Record, Verdict, judge
+from handler.photo.destinations import asked_digest, destination, refused_digest
+from handler.photo.ledger import Ledger
+from handler.photo.lineage import Lineage, lineage_from_event
+from handler.photo.manifest import Kept, Record, Verdict, judge
+from handler.photo.progress import Progress, Stage, stages_from_spans
 from handler.report import JobReport, RenditionReport
+from handler.runtime.memory import make_room
+from handler.runtime.poison import MOST_CRASHES, crashes, name_of, traced
 from handler.s3.requests import Requests
 from handler.s3.sink import S3Sink
 from handler.s3.source import S3Source

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from handler.lineage import Lineage, lineage_from_metadata
+from handler.photo.lineage import Lineage, lineage_from_metadata
 
 __all__ = [
     "RECORD_EXTENSION",

@@ -14,9 +14,9 @@ from handler.errors import (
     StorageError,
 )
 from handler.events.objects import ObjectEvent
-from handler.jobs import candidate_keys, record_key
-from handler.lineage import Lineage, lineage_from_metadata
-from handler.record import Kept, Record, record_from_object
+from handler.photo.destinations import candidate_keys, record_key
+from handler.photo.lineage import Lineage, lineage_from_metadata
+from handler.photo.manifest import Kept, Record, record_from_object
 from handler.s3.requests import Requests
 from handler.s3.sink import Condition, condition_over
 from handler.settings import Settings

@@ -6,7 +6,7 @@ from typing import Final
 
 from handler.errors import RequestError
 from handler.events.http import Request
-from handler.ondemand.signing import is_signed
+from handler.http.signing import is_signed
 from handler.settings import Settings
 from imaging.formats import OutputFormat
 from imaging.specs import RenditionSpec

@@ -1,0 +1,1 @@
+"""What Lambda asks of a function: deadline, SIGTERM, SnapStart, memory."""
