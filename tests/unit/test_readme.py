@@ -1,4 +1,4 @@
-"""The README's tables are the reference: what the code knows stands in them."""
+"""The reference's tables: what the code knows stands in them."""
 
 import re
 from pathlib import Path
@@ -13,6 +13,7 @@ from imaging.errors import RenditionsError
 
 _ROOT: Final = Path(__file__).parent.parent.parent
 _README: Final = (_ROOT / "README.md").read_text()
+_REFERENCE: Final = (_ROOT / "docs" / "reference.md").read_text()
 _DOCS: Final = _README + "".join(path.read_text() for path in (_ROOT / "docs").glob("*.md"))
 
 
@@ -26,12 +27,14 @@ def test_the_figures_are_those_that_were_measured_last() -> None:
     assert renewed(_README) == _README
 
 
-def test_every_setting_is_in_the_readme() -> None:
+def test_every_setting_is_in_the_reference() -> None:
     """Whatever name of an environment variable stands in settings.py; Lambda's own aside."""
     source = (_ROOT / "handler" / "settings.py").read_text()
     names = set(re.findall(r'"([A-Z]{2,}(?:_[A-Z]+)+)"', source))
     assert "DESTINATION_BUCKET" in names
-    missing = [name for name in names if not name.startswith("AWS_") and f"`{name}`" not in _README]
+    missing = [
+        name for name in names if not name.startswith("AWS_") and f"`{name}`" not in _REFERENCE
+    ]
     assert not missing
 
 
@@ -44,6 +47,6 @@ def test_every_code_is_in_the_docs() -> None:
     assert not missing
 
 
-def test_every_disposition_is_in_the_readme() -> None:
+def test_every_disposition_is_in_the_reference() -> None:
     """What became of a record is the first thing that anybody asks."""
-    assert not [one for one in Disposition if f"| `{one}` |" not in _README]
+    assert not [one for one in Disposition if f"| `{one}` |" not in _REFERENCE]

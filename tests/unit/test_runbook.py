@@ -12,12 +12,12 @@ from tests.stack import Stack
 
 _ROOT: Final = Path(__file__).parents[2]
 _PAGE: Final = (_ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
-_README: Final = (_ROOT / "README.md").read_text(encoding="utf-8")
+_REFERENCE: Final = (_ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
 
 
 def test_every_code_has_something_to_do() -> None:
-    """Each code of the README's table of dispositions is in the runbook's table of codes."""
-    section = _README.split("## What became of a record\n")[1].split("\n\nA report")[0]
+    """Each code of the reference's table of dispositions is in the runbook's table of codes."""
+    section = _REFERENCE.split("## What became of a record\n")[1].split("\n\nA report")[0]
     codes = {
         code
         for row in section.splitlines()[3:]
