@@ -47,7 +47,8 @@ $(READY): requirements/build.lock requirements/dev.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "$$($(PYTHON) --version) is too old: name a Python 3.11 or later with PYTHON=" >&2; exit 1; }
 	@echo "preparing $(VENV) from requirements/dev.lock"
-	@$(PYTHON) -m venv $(VENV)
+# From nothing: what the locks no longer name would stay, and could be what is imported.
+	@$(PYTHON) -m venv --clear $(VENV)
 	@$(PIP) --require-hashes --requirement requirements/build.lock
 # Nothing is built in isolation: that would fetch build tools that no lock names, and would let
 # pyvips compile itself against a libvips of this machine instead of the one that is locked.

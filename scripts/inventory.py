@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 # Runs in the image, whose interpreter has the standard library and little more.
 _LOOK = r"""
-import glob, importlib.metadata, json, os, re
+import ctypes, glob, importlib.metadata, json, os, re, sys
+asked = json.loads(sys.argv[1])
 status = open("/var/lib/dpkg/status", encoding="utf-8").read()
 debian = []
 for entry in status.split("\n\n"):
@@ -41,7 +42,15 @@ for found in importlib.metadata.distributions():
     python.append({"name": data["Name"], "version": found.version, "licence": named})
 libraries = []
 for path in glob.glob("/usr/local/lib/python3*/dist-packages/*.libs/*.so*"):
-    libraries.append([os.path.basename(os.path.dirname(path)), os.path.basename(path)])
+    folder, file = path.split("/")[-2:]
+    # auditwheel puts a digest between name and version: libde265-90fb0ce1.so.0.2.0
+    stem = re.sub(r"-[0-9a-f]{8}$", "", file.split(".so")[0])
+    version = None
+    if stem in asked:
+        function = ctypes.CDLL(path)[asked[stem]]
+        function.restype = ctypes.c_char_p
+        version = function().decode()
+    libraries.append([folder, stem, version])
 print(json.dumps({"debian": debian, "python": python, "libraries": libraries}))
 """
 
@@ -52,8 +61,8 @@ _PYTHON = {
     "python-dateutil": "Apache-2.0 OR BSD-3-Clause",
     "s3transfer": "Apache-2.0",
     "snapshot-restore-py": "Apache-2.0",
-    # Its wheel says so: the sources are BSD, the libraries that it carries make it LGPL.
-    "pi-heif": "LGPL-3.0-only",
+    # Its sources are BSD; its classifier says what the libraries that it carries make of it.
+    "pi-heif-decoder": "LGPL-3.0-only",
 }
 
 # Shared libraries in wheels, by the name that their files begin with.
@@ -79,6 +88,14 @@ _SHARED = {
     "libwebpmux": "BSD-3-Clause",
     "libxcb": "X11",
     "libzstd": "BSD-3-Clause",
+}
+
+# Of those, the ones that decode what a stranger sends and tell their version -> by which function.
+_TELLS_VERSION = {
+    "libavif": "avifVersion",
+    "libde265": "de265_get_version",
+    "libheif": "heif_get_version",
+    "libvips": "vips_version_string",
 }
 
 # Linked into that libvips; the wheel does not say in which versions.
@@ -131,7 +148,7 @@ class Component:
     Attributes:
         kind: `python`, `library` or `debian`.
         name: As its origin spells it.
-        version: None where its carrier does not say.
+        version: None where neither it nor its carrier says.
         licences: SPDX expressions; of a Debian package, the names that its copyright file gives.
         carrier: What brought a library here.
     """
@@ -157,7 +174,9 @@ def look(image: str) -> dict[str, Any]:
     """
     docker = os.environ.get("DOCKER", "docker")
     command = [docker, "run", "--rm", "--network", "none", "--entrypoint", "/usr/bin/python3"]
-    answer = subprocess.run([*command, image, "-c", _LOOK], check=True, capture_output=True)
+    answer = subprocess.run(
+        [*command, image, "-c", _LOOK, json.dumps(_TELLS_VERSION)], check=True, capture_output=True
+    )
     found: dict[str, Any] = json.loads(answer.stdout)
     return found
 
@@ -183,18 +202,16 @@ def components(found: dict[str, Any]) -> list[Component]:
         made.append(
             Component(kind="python", name=name, version=one["version"], licences=(licence,))
         )
-    for folder, file in found["libraries"]:
+    for folder, stem, version in found["libraries"]:
         carrier = re.sub(r"[-_.]+", "-", folder.removesuffix(".libs"))
-        # auditwheel puts a digest between name and version: libde265-90fb0ce1.so.0.2.0
-        stem = re.sub(r"-[0-9a-f]{8}$", "", file.split(".so")[0])
         if stem not in _SHARED:
-            message = f"{folder}/{file}: its licence is not known to scripts/inventory.py"
+            message = f"{folder}/{stem}: its licence is not known to scripts/inventory.py"
             raise InventoryError(message)
         made.append(
             Component(
                 kind="library",
                 name=stem,
-                version=None,
+                version=version,
                 licences=(_SHARED[stem],),
                 carrier=carrier,
             )
@@ -274,10 +291,10 @@ the image under `/usr/share/doc/`.
 libvips, libheif, libde265 and some of what libvips is linked with are under the GNU Lesser General
 Public License. The image holds them unchanged, as shared libraries that the function loads at run
 time, as their publishers built them ([libvips](https://github.com/kleisauke/libvips-packaging),
-[pi-heif](https://github.com/bigcat88/pillow_heif)): whoever receives the image may put another
-build in their place. Whoever hands the image to others, outside their own organisation, has to pass
-the licence texts on, and to offer the libraries' sources; these publishers have them. Running the
-image on Lambda hands it to nobody.
+[pi-heif-decoder](https://github.com/PeterStolz/pillow_heif/tree/pi-heif)): whoever receives the
+image may put another build in their place. Whoever hands the image to others, outside their own
+organisation, has to pass the licence texts on, and to offer the libraries' sources; these
+publishers have them. Running the image on Lambda hands it to nobody.
 
 ## HEVC and patents
 
@@ -285,7 +302,7 @@ A licence of a copyright is none of a patent. HEIC photos are HEVC, which is cov
 many holders, in pools (Access Advance, Via LA) and outside them. libde265, which decodes HEIC here,
 brings no licence for those patents. Whether you need one depends on where and for whom you decode;
 ask somebody who may answer that. Nothing here encodes HEVC. A function that must not touch it can
-leave HEIC out: without pi-heif such photos are refused. AVIF is AV1, for which there is the
+leave HEIC out: without pi-heif-decoder such photos are refused. AVIF is AV1, for which there is the
 [Alliance for Open Media's patent
 licence](https://aomedia.org/license/patent-license/).
 """
@@ -297,9 +314,10 @@ def licences_page(made: Sequence[Component]) -> str:
     python = [one for one in made if one.kind == "python"]
     parts += ["## Python packages\n", "| package | version | licence |\n|---|---|---|"]
     parts += [f"| {one.name} | {one.version} | {one.licences[0]} |" for one in python]
-    parts += ["\n## Libraries within them\n", "| library | comes with | licence |\n|---|---|---|"]
+    parts += ["\n## Libraries within them\n"]
+    parts += ["| library | version | comes with | licence |\n|---|---|---|---|"]
     parts += [
-        f"| {one.name} | {one.carrier} | {one.licences[0]} |"
+        f"| {one.name} | {one.version or ''} | {one.carrier} | {one.licences[0]} |"
         for one in made
         if one.kind == "library"
     ]

@@ -1,8 +1,8 @@
-"""HEIC through pi-heif: libvips, as it is built for Python, reads its header and not its pixels.
+"""HEIC through libheif: libvips, as it is built for Python, reads its header and not its pixels.
 
-Imported when the first HEIC arrives. It is the C module of pi-heif that is imported: the classes
-around it bring Pillow with them (60 ms), and read all metadata of every picture in the file, which
-ends the process where the type of a metadata item is not text (pi-heif 1.4.0).
+Imported when the first HEIC arrives. It is the C module of pi-heif-decoder that is imported: the
+classes around it bring Pillow with them (60 ms), and read all metadata of every picture in the
+file, which ends the process where the type of a metadata item is not text (pi-heif-decoder 1.7.0).
 """
 
 from typing import Any, Final
@@ -15,10 +15,10 @@ from imaging.fields import copy_metadata
 
 __all__ = ["decode"]
 
-# What pi-heif raises on damaged files.
+# What the C module raises on damaged files.
 _FAILURES: Final = (EOFError, OSError, RuntimeError, SyntaxError, SystemError, ValueError)
 
-# pi-heif's name of a picture's channels -> bands, interpretation of 8 bits, and of 16.
+# The C module's name of a picture's channels -> bands, interpretation of 8 bits, and of 16.
 _CHANNELS: Final = {
     "L": (1, "b-w", "grey16"),
     "I": (1, "b-w", "grey16"),
@@ -60,7 +60,7 @@ def decode(data: bytes, header: pyvips.Image) -> pyvips.Image:
     return image
 
 
-def _primary(data: bytes) -> Any:  # noqa: ANN401 - pi-heif ships no types
+def _primary(data: bytes) -> Any:  # noqa: ANN401 - the C module has no types
     pictures = _pi_heif.load_file(
         data,
         max(1, pyvips.vips_lib.vips_concurrency_get()),

@@ -120,7 +120,7 @@ def test_the_source_format_becomes_one_that_browsers_show() -> None:
 
 
 class _Picture:
-    """Stands in for pi-heif's, whose memory is its own; this one's can be looked at from here."""
+    """Stands in for libheif's, whose memory is its own; this one's can be looked at from here."""
 
     def __init__(self) -> None:
         self.size_mode = ((2, 1), "RGB")
@@ -197,7 +197,7 @@ def test_half_a_heic_is_refused(fraction: float) -> None:
 def test_a_metadata_item_of_no_textual_type_does_no_harm() -> None:
     """The photo comes out: nothing looks at items whose type is not text.
 
-    pi-heif's own classes end the process on such a file.
+    The classes around the C module end the process on such a file.
     """
     data = heic(320, 240, xmp=b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>")
     at = data.index(b"infe", data.index(b"Exif") + 4)
