@@ -18,13 +18,8 @@ from typing import TYPE_CHECKING
 from testcontainers.core.network import Network
 
 from tests import photos
-from tests.container.emulator import (
-    CREDENTIALS,
-    FunctionContainer,
-    MotoContainer,
-    engine_answers,
-    s3_event,
-)
+from tests.container import engine
+from tests.container.emulator import CREDENTIALS, FunctionContainer, MotoContainer, s3_event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--photo", type=Path, help="default: a synthesised one of 24 megapixels")
     parser.add_argument("--memory", type=int, default=1024, help="MB; default: %(default)s")
     options = parser.parse_args(arguments)
-    if not engine_answers():
+    if not engine.answers():
         print("rie: no Docker engine answers", file=sys.stderr)
         return 1
     photo = options.photo.read_bytes() if options.photo else photos.jpeg(6000, 4000)

@@ -7,12 +7,12 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import docker
 import docker.errors
 import pytest
 from testcontainers.core.network import Network
 
-from tests.container.emulator import FunctionContainer, MotoContainer, engine_answers
+from tests.container import engine
+from tests.container.emulator import FunctionContainer, MotoContainer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ NO_ENGINE = "no Docker engine answers"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skips the tests of this folder where they cannot run; in CI nothing excuses them."""
     ours = [item for item in items if item.path.is_relative_to(HERE)]
-    if not ours or os.environ.get("CI") == "true" or engine_answers():
+    if not ours or os.environ.get("CI") == "true" or engine.answers():
         return
     for item in ours:
         item.add_marker(pytest.mark.skip(reason=NO_ENGINE))
@@ -48,13 +48,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def image() -> str:
     """The tag of the image under test, which `make image` built."""
     tag = os.environ.get("RENDITIONS_IMAGE", "renditions:latest")
-    client = docker.from_env()
-    try:
-        client.images.get(tag)
-    except docker.errors.ImageNotFound:
-        pytest.fail(f"there is no image {tag}: make image")
-    finally:
-        client.close()
+    with engine.connected() as client:
+        try:
+            client.images.get(tag)
+        except docker.errors.ImageNotFound:
+            pytest.fail(f"there is no image {tag}: make image")
     return tag
 
 

@@ -23,6 +23,8 @@ from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import HttpWaitStrategy, LogMessageWaitStrategy
 
+from tests.container import engine
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -62,28 +64,13 @@ def emulator_path() -> Path:
     return path
 
 
-def engine_answers() -> bool:
-    """Returns whether there is a Docker engine to run containers on."""
-    try:
-        client = docker.from_env()
-    except docker.errors.DockerException:
-        return False
-    try:
-        return bool(client.ping())
-    except (docker.errors.DockerException, requests.RequestException):
-        return False
-    finally:
-        client.close()
-
-
 def ensure_image(tag: str, context: Path, *, pull: bool = True, **build_args: str) -> str:
     """Makes sure that the engine has an image: there already, pulled, or built from `context`.
 
     Returns:
         The tag, to start a container from.
     """
-    client = docker.from_env()
-    try:
+    with engine.connected() as client:
         try:
             client.images.get(tag)
         except docker.errors.ImageNotFound:
@@ -93,8 +80,6 @@ def ensure_image(tag: str, context: Path, *, pull: bool = True, **build_args: st
                 client.images.pull(tag)
             except docker.errors.APIError:
                 client.images.build(path=str(context), tag=tag, buildargs=build_args, rm=True)
-    finally:
-        client.close()
     return tag
 
 

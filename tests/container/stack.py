@@ -15,16 +15,13 @@ import tarfile
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import boto3
-import docker
 import requests
 
+from tests.container import engine
 from tests.container.emulator import REGION, ROOT, emulator_path
-
-if TYPE_CHECKING:
-    from docker.models.containers import Container
 
 _START_S = 60
 _DOCKERFILE = """\
@@ -46,11 +43,8 @@ def emulated_image(image: str) -> str:
         entry.size = len(content)
         archive.addfile(entry, io.BytesIO(content))
     context.seek(0)
-    client = docker.from_env()
-    try:
+    with engine.connected() as client:
         client.images.build(fileobj=context, custom_context=True, tag=tag, rm=True)
-    finally:
-        client.close()
     return tag
 
 
@@ -85,15 +79,13 @@ class Ministack:
             "AWS_DEFAULT_REGION": REGION,
         }
 
-    def containers(self) -> list[Container]:
-        """Returns the functions' containers that talk to this emulator."""
-        client = docker.from_env()
+    def _remove_containers(self) -> None:
+        """Removes the functions' containers that talk to this emulator."""
         address = f"AWS_ENDPOINT_URL=http://host.docker.internal:{self._port}"
-        return [
-            container
-            for container in client.containers.list(all=True)
-            if address in container.attrs["Config"]["Env"]
-        ]
+        with engine.connected() as client:
+            for container in client.containers.list(all=True):
+                if address in container.attrs["Config"]["Env"]:
+                    container.remove(force=True)
 
     def __enter__(self) -> Self:
         with socket.socket() as probe:
@@ -137,6 +129,5 @@ class Ministack:
             self._process.kill()
             self._process.wait()
         self._log.close()
-        for container in self.containers():
-            container.remove(force=True)
+        self._remove_containers()
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -11,7 +11,6 @@ import urllib.request
 import zlib
 from typing import TYPE_CHECKING
 
-import docker
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
@@ -21,6 +20,7 @@ from testcontainers.core.wait_strategies import HttpWaitStrategy
 from handler.aws.trim import trim_models
 from scripts import inventory, push, referrers
 from scripts.imports import list_imports
+from tests.container import engine
 from tests.container.emulator import HERE, ROOT, ensure_image
 
 if TYPE_CHECKING:
@@ -75,11 +75,10 @@ WAITING = {
 
 
 @pytest.fixture(scope="module")
-def inspected(image: str) -> Iterator[dict[str, object]]:
+def inspected(image: str) -> dict[str, object]:
     """What the engine knows of the image."""
-    client = docker.from_env()
-    yield client.images.get(image).attrs
-    client.close()
+    with engine.connected() as client:
+        return dict(client.images.get(image).attrs)
 
 
 @pytest.fixture(scope="module")
