@@ -3,13 +3,21 @@
 Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-invoke-lambda.html
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
-from urllib.parse import unquote_plus
 
 from handler.errors import Disposition, EventError
 from handler.events.envelope import Envelope, Item, ItemReport
-from handler.events.objects import ObjectEvent, fields_of, optional_text, required_text
+from handler.events.fields import (
+    field_at,
+    fields_of,
+    identifier,
+    object_event,
+    sequence_of,
+    shown,
+    url_decoded,
+)
+from handler.events.objects import ObjectEvent
 from handler.report import JobReport
 
 __all__ = ["open_envelope"]
@@ -19,16 +27,17 @@ _MAX_RESULT_CHARACTERS: Final = 1024
 """A line of the completion report; no page names a limit, and a reason needs no more."""
 
 
-def open_envelope(event: Mapping[str, Any]) -> Envelope:
+def open_envelope(event: object) -> Envelope:
     """Return the tasks, one item each.
 
     Raises:
         EventError: It is of another invocation schema.
     """
-    version = event["invocationSchemaVersion"]
+    version = field_at(event, "invocationSchemaVersion")
     if version not in _VERSIONS:
         raise EventError(
-            f"Expected invocationSchemaVersion {' or '.join(_VERSIONS)} but received {version!r}"
+            f"Expected invocationSchemaVersion {' or '.join(_VERSIONS)} "
+            f"but received {shown(version)}"
         )
 
     def answer(reports: Sequence[ItemReport]) -> dict[str, Any]:
@@ -36,18 +45,20 @@ def open_envelope(event: Mapping[str, Any]) -> Envelope:
             "invocationSchemaVersion": version,
             # What became of a task that is not answered is not known, so it is tried again.
             "treatMissingKeysAs": "TemporaryFailure",
-            "invocationId": event.get("invocationId"),
+            "invocationId": identifier(field_at(event, "invocationId")),
             "results": [
                 {"taskId": report.item.id, "resultCode": code, "resultString": text}
                 for report in reports
+                # S3 takes no answer to a task without an ID.
+                if report.item.id
                 for code, text in [_result(report.records[0])]
             ],
         }
 
     return Envelope(
         items=tuple(
-            Item(id=str(fields_of(task).get("taskId", "")), events=(_event(task),))
-            for task in event["tasks"]
+            Item(id=identifier(field_at(task, "taskId")), events=(_event(task),))
+            for task in sequence_of(field_at(event, "tasks"))
         ),
         # The job's report keeps it; another attempt would read the same.
         unreadable=Disposition.REJECTED,
@@ -57,18 +68,18 @@ def open_envelope(event: Mapping[str, Any]) -> Envelope:
 
 def _event(described: object) -> ObjectEvent | EventError:
     task = fields_of(described)
+    # Schema 1.0 names the bucket by its ARN, 2.0 by its name.
+    bucket = task["s3Bucket"] if "s3Bucket" in task else task.get("s3BucketArn")
     try:
-        # Schema 1.0 names the bucket by its ARN, 2.0 by its name.
-        bucket = task["s3Bucket"] if "s3Bucket" in task else task["s3BucketArn"]
-        return ObjectEvent(
-            bucket=required_text(bucket).rsplit(":::", 1)[-1],
+        return object_event(
+            bucket=bucket.rsplit(":::", 1)[-1] if isinstance(bucket, str) else bucket,
             # Manifests are URL-encoded, a space as "+" or "%20".
-            key=unquote_plus(required_text(task["s3Key"]), errors="strict"),
+            key=url_decoded(task.get("s3Key")),
             name="S3 Batch Operations",
-            version_id=optional_text(task.get("s3VersionId")),
+            version_id=task.get("s3VersionId"),
         )
-    except (KeyError, TypeError, ValueError) as error:
-        return EventError(f"Expected a task with s3Key and s3BucketArn or s3Bucket: {error!r}")
+    except EventError as error:
+        return error
 
 
 def _result(record: JobReport) -> tuple[str, str]:

@@ -3,48 +3,46 @@
 Source: https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from handler.errors import EventError
 from handler.events.envelope import Envelope
+from handler.events.fields import field_at, identifier, sequence_of, shown
 from handler.events.job import read_job
-from handler.events.objects import ObjectEvent, fields_of
+from handler.events.objects import ObjectEvent
 from handler.events.streams import stream_envelope
 from handler.settings import JobAttributes
 
-__all__ = ["open_envelope"]
+__all__ = ["open_envelope", "read_change"]
 
 
-def open_envelope(event: Mapping[str, Any], attributes: JobAttributes) -> Envelope:
+def open_envelope(event: object, attributes: JobAttributes) -> Envelope:
     """Return the records of one shard, in its order; ``attributes`` name what makes a job."""
-    return stream_envelope(_record(record, attributes) for record in event["Records"])
-
-
-def _record(
-    record: object, attributes: JobAttributes
-) -> tuple[str, tuple[ObjectEvent | EventError, ...]]:
-    fields = fields_of(record)
-    change = fields_of(fields.get("dynamodb"))
-    sequence_number = str(change.get("SequenceNumber") or "")
-    if fields.get("eventName") == "REMOVE":
-        # An item that is gone, or expired, says nothing about the photo.
-        return sequence_number, ()
-    image = change.get("NewImage")
-    if not isinstance(image, Mapping):
-        error = EventError(
-            "Expected the new image of the item but received none: the stream's view type must be "
-            f"NEW_IMAGE or NEW_AND_OLD_IMAGES and is {change.get('StreamViewType')}"
+    return stream_envelope(
+        (
+            identifier(field_at(record, "dynamodb", "SequenceNumber")),
+            read_change(record, attributes),
         )
-        return sequence_number, (error,)
+        for record in sequence_of(field_at(event, "Records"))
+    )
+
+
+def read_change(record: object, attributes: JobAttributes) -> tuple[ObjectEvent | EventError, ...]:
+    """Return the job that a changed item is; none where the item was removed."""
+    if field_at(record, "eventName") == "REMOVE":
+        # An item that is gone, or expired, says nothing about the photo.
+        return ()
+    image = field_at(record, "dynamodb", "NewImage")
+    if image is None:
+        view = shown(field_at(record, "dynamodb", "StreamViewType"))
+        return (
+            EventError(
+                "Expected the new image of the item but received none: the stream's view type must "
+                f"be NEW_IMAGE or NEW_AND_OLD_IMAGES and is {view}"
+            ),
+        )
+    # A text is ``{"S": "text"}``; an attribute of any other type has none.
     job = {
-        "bucket": _text(image, attributes.bucket),
-        "key": _text(image, attributes.key),
-        "versionId": _text(image, attributes.version_id),
+        "bucket": field_at(image, attributes.bucket, "S"),
+        "key": field_at(image, attributes.key, "S"),
+        "versionId": field_at(image, attributes.version_id, "S"),
     }
-    return sequence_number, (read_job(job),)
-
-
-def _text(image: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - read_job judges it
-    """Return a string attribute's value: ``{"S": "text"}`` is text; None for any other type."""
-    return fields_of(image.get(name)).get("S")
+    return (read_job(job),)

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from handler.errors import Disposition, EventError, InvocationError
 from handler.events.objects import ObjectEvent
 from handler.report import InvocationReport, JobReport
 
-__all__ = ["Envelope", "Item", "ItemReport", "answer_or_raise"]
+__all__ = ["Envelope", "Item", "ItemReport", "answer_or_raise", "answer_with_failures"]
+
+_MAX_FAILURES_SHOWN: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +72,39 @@ def answer_or_raise(reports: Sequence[ItemReport]) -> dict[str, Any]:
         InvocationError: A record wants another attempt; the message names each.
     """
     records = tuple(record for report in reports for record in report.records)
-    failed = [
-        f"{record.key}: {record.code}: {record.message}"
-        for report in reports
-        for record in report.retried
-    ]
+    failed = [record for report in reports for record in report.retried]
     if failed:
-        raise InvocationError(
-            f"{len(failed)} of {len(records)} records want another attempt: {'; '.join(failed)}"
-        )
+        raise InvocationError(f"{len(failed)} of {len(records)} records {_why(failed)}")
     return InvocationReport(records=records).as_dict()
+
+
+def answer_with_failures(reports: Sequence[ItemReport]) -> dict[str, Any]:
+    """Name the items that must come again; the others are done.
+
+    Where every one failed, the invocation does: the same items come again, and Lambda counts an
+    error, which alarms and a gradual deployment watch. A partial answer is a success to Lambda.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+
+    Raises:
+        InvocationError: No item is done, or one that failed has no identifier: an empty one in the
+            answer would fail the whole batch without a word.
+    """
+    failed = [report for report in reports if report.retried]
+    if failed and len(failed) == len(reports):
+        records = [record for report in failed for record in report.retried]
+        raise InvocationError(f"All {len(reports)} items {_why(records)}")
+    if not all(report.item.id for report in failed):
+        raise InvocationError("Expected an identifier of each item but one that failed has none")
+    return {"batchItemFailures": [{"itemIdentifier": report.item.id} for report in failed]}
+
+
+def _why(failed: Sequence[JobReport]) -> str:
+    """Return what the first of the records that want another attempt say."""
+    named = [f"{record.key}: {record.code}: {record.message}" for record in failed]
+    more = len(named) - _MAX_FAILURES_SHOWN
+    return (
+        "want another attempt: "
+        + "; ".join(named[:_MAX_FAILURES_SHOWN])
+        + (f"; and {more} more" if more > 0 else "")
+    )

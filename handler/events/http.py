@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from handler.errors import RequestError
-from handler.events.objects import fields_of
+from handler.events.fields import fields_of, sequence_of, shown
 
 __all__ = ["Request", "http_answer", "json_answer", "read_request"]
 
@@ -45,35 +45,41 @@ def read_request(event: Mapping[str, Any]) -> Request:
     """
     context = fields_of(event.get("requestContext"))
     http = fields_of(context.get("http"))
-    headers = {
-        name.lower(): str(value) for name, value in fields_of(event.get("headers")).items()
-    } | {
+    headers = _texts(event.get("headers")) | {
         # Format 1.0 keeps only the last of several headers of a name in the other place.
-        name.lower(): ",".join(map(str, values))
+        name: ",".join(_text(value) for value in sequence_of(values))
         for name, values in fields_of(event.get("multiValueHeaders")).items()
     }
     return Request(
-        method=str(http.get("method") or event.get("httpMethod")).upper(),
+        method=_text(http.get("method") or event.get("httpMethod")).upper(),
         path=_path(event, context),
-        query={
-            name: str(value)
-            for name, value in fields_of(event.get("queryStringParameters")).items()
-        },
-        headers=headers,
+        query=_texts(event.get("queryStringParameters")),
+        headers={name.lower(): value for name, value in headers.items()},
     )
 
 
+def _text(value: object) -> str:
+    """Return ``value`` as text that UTF-8 holds: a question mark for half of a surrogate pair."""
+    return value.encode(errors="replace").decode() if isinstance(value, str) else ""
+
+
+def _texts(values: object) -> dict[str, str]:
+    return {_text(name): _text(value) for name, value in fields_of(values).items()}
+
+
 def _path(event: Mapping[str, Any], context: Mapping[str, Any]) -> str:
-    path = str(event.get("rawPath") or event.get("path"))
+    path = event.get("rawPath") or event.get("path")
+    if not isinstance(path, str) or _text(path) != path:
+        raise RequestError(f"Expected a path in UTF-8 but received {shown(path)}")
     # A REST API's event has no version; a Function URL's has a domain of its own kind.
-    if "version" in event and ".lambda-url." not in str(context.get("domainName")):
+    if "version" in event and ".lambda-url." not in _text(context.get("domainName")):
         # HTTP APIs decode the path, and put their stage before it unless it is the default one.
-        stage = f"/{context.get('stage')}"
+        stage = f"/{_text(context.get('stage'))}"
         return path.removeprefix(stage) if path.startswith(f"{stage}/") else path
     try:
         return unquote(path, errors="strict")
     except UnicodeDecodeError as error:
-        raise RequestError(f"Expected a path in UTF-8 but received {path!r}") from error
+        raise RequestError(f"Expected a path in UTF-8 but received {shown(path)}") from error
 
 
 def http_answer(status: int, headers: Mapping[str, str], body: bytes = b"") -> dict[str, Any]:

@@ -3,34 +3,32 @@
 They come in a direct invocation, and are what streams and queues carry.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from handler.errors import Disposition, EventError
 from handler.events.envelope import Envelope, Item, answer_or_raise
-from handler.events.objects import ObjectEvent, optional_text, required_text
+from handler.events.fields import field_at, object_event
+from handler.events.objects import ObjectEvent
 
 __all__ = ["open_envelope", "read_job"]
 
 
-def read_job(job: Mapping[str, Any], receive_count: int = 1) -> ObjectEvent | EventError:
+def read_job(job: object, receive_count: object = None) -> ObjectEvent | EventError:
     """Return the event that asks for a photo's renditions, or why it cannot be read.
 
     ``bucket`` and ``key`` are required, ``versionId`` is optional, and anything else is ignored.
     The key is the object's own, not URL-encoded.
     """
     try:
-        return ObjectEvent(
-            bucket=required_text(job["bucket"]),
-            key=required_text(job["key"]),
-            version_id=optional_text(job.get("versionId")),
+        return object_event(
+            bucket=field_at(job, "bucket"),
+            key=field_at(job, "key"),
+            version_id=field_at(job, "versionId"),
             receive_count=receive_count,
         )
-    except (KeyError, TypeError) as error:
-        return EventError(f"Expected a job with bucket, key and perhaps versionId: {error!r}")
+    except EventError as error:
+        return error
 
 
-def open_envelope(event: Mapping[str, Any]) -> Envelope:
+def open_envelope(event: object) -> Envelope:
     """Return the one job of a direct invocation."""
     return Envelope(
         items=(Item(id="job", events=(read_job(event),)),),

@@ -4,28 +4,32 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html
 """
 
 import base64
-from collections.abc import Mapping
-from typing import Any
 
 from handler.errors import EventError
 from handler.events.envelope import Envelope
-from handler.events.objects import ObjectEvent, fields_of
+from handler.events.fields import field_at, identifier, sequence_of, shown
+from handler.events.objects import ObjectEvent
 from handler.events.payloads import read_payload
 from handler.events.streams import stream_envelope
 
-__all__ = ["open_envelope"]
+__all__ = ["open_envelope", "read_data"]
 
 
-def open_envelope(event: Mapping[str, Any]) -> Envelope:
+def open_envelope(event: object) -> Envelope:
     """Return the records of one shard, in its order."""
-    return stream_envelope(map(_record, event["Records"]))
+    return stream_envelope(
+        (
+            identifier(field_at(record, "kinesis", "sequenceNumber")),
+            read_data(field_at(record, "kinesis", "data")),
+        )
+        for record in sequence_of(field_at(event, "Records"))
+    )
 
 
-def _record(record: object) -> tuple[str, tuple[ObjectEvent | EventError, ...]]:
-    kinesis = fields_of(fields_of(record).get("kinesis"))
-    sequence_number = str(kinesis.get("sequenceNumber") or "")
+def read_data(data: object) -> tuple[ObjectEvent | EventError, ...]:
+    """Return the object events in a record's data, and an error for each that cannot be read."""
     try:
-        text = base64.b64decode(kinesis["data"], validate=True).decode()
-    except (KeyError, TypeError, ValueError) as error:
-        return sequence_number, (EventError(f"Expected data in base64 of UTF-8 text: {error!r}"),)
-    return sequence_number, read_payload(text)
+        text = base64.b64decode(data if isinstance(data, str) else b"?", validate=True).decode()
+    except ValueError:
+        return (EventError(f"Expected data in base64 of UTF-8 text but received {shown(data)}"),)
+    return read_payload(text)

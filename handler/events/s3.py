@@ -3,16 +3,17 @@
 Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
-from urllib.parse import unquote_plus
+from collections.abc import Iterable
+from typing import Final
 
 from handler.errors import Disposition, EventError
 from handler.events.envelope import Envelope, Item, answer_or_raise
-from handler.events.objects import Change, ObjectEvent, optional_text, parsed_time, required_text
+from handler.events.fields import field_at, fields_of, object_event, sequence_of, shown, url_decoded
+from handler.events.objects import Change, ObjectEvent
 
 __all__ = ["open_envelope", "read_records"]
 
+_RESTORED: Final = "ObjectRestore:Completed"
 _CHANGES: Final = {
     "ObjectCreated": Change.CREATED,
     "ObjectRemoved": Change.DELETED,
@@ -21,7 +22,7 @@ _CHANGES: Final = {
 
 
 def read_records(
-    records: Iterable[Mapping[str, Any]], receive_count: int = 1
+    records: Iterable[object], receive_count: object = None
 ) -> tuple[ObjectEvent | EventError, ...]:
     """Return what each record of a notification says, or why it cannot be read.
 
@@ -30,39 +31,45 @@ def read_records(
     return tuple(_read(record, receive_count) for record in records)
 
 
-def _read(record: Mapping[str, Any], receive_count: int) -> ObjectEvent | EventError:
+def _read(record: object, receive_count: object) -> ObjectEvent | EventError:
+    version = fields_of(record).get("eventVersion", "2.0")
+    if not isinstance(version, str) or not version.startswith("2."):
+        return EventError(f"Expected eventVersion 2.x but received {shown(version)}")
+    name, described = field_at(record, "eventName"), field_at(record, "s3", "object")
+    if not isinstance(name, str):
+        return EventError(f"Expected an S3 record with eventName but received {shown(name)}")
+    # MinIO writes the prefix, S3 does not.
+    name = name.removeprefix("s3:")
     try:
-        version = str(record.get("eventVersion", "2.0"))
-        if not version.startswith("2."):
-            return EventError(f"Expected eventVersion 2.x but received {version!r}")
-        # MinIO writes the prefix, S3 does not.
-        name = record["eventName"].removeprefix("s3:")
-        s3_object = record["s3"]["object"]
-        etag = optional_text(s3_object.get("eTag"))
-        return ObjectEvent(
-            bucket=required_text(record["s3"]["bucket"]["name"]),
-            key=unquote_plus(required_text(s3_object["key"]), errors="strict"),
-            change=_CHANGES.get(name.split(":", 1)[0], Change.OTHER),
+        return object_event(
+            bucket=field_at(record, "s3", "bucket", "name"),
+            key=url_decoded(field_at(described, "key")),
+            change=_change(name),
             name=name,
-            version_id=optional_text(s3_object.get("versionId")),
-            etag=etag and etag.strip('"'),
-            sequencer=optional_text(s3_object.get("sequencer")),
-            time=parsed_time(record.get("eventTime")),
-            size=s3_object.get("size"),
+            version_id=field_at(described, "versionId"),
+            etag=field_at(described, "eTag"),
+            # The end of a restore is no change of the object: it has no place in their order.
+            sequencer=None if name == _RESTORED else field_at(described, "sequencer"),
+            time=field_at(record, "eventTime"),
+            size=field_at(described, "size"),
             receive_count=receive_count,
         )
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        return EventError(
-            f"Expected an S3 record with eventName, s3.bucket.name and s3.object.key: {error!r}"
-        )
+    except EventError as error:
+        return error
 
 
-def open_envelope(event: Mapping[str, Any]) -> Envelope:
+def _change(name: str) -> Change:
+    if name == _RESTORED:
+        return Change.CREATED
+    return _CHANGES.get(name.split(":", 1)[0], Change.OTHER)
+
+
+def open_envelope(event: object) -> Envelope:
     """Return a notification's records, one item each; none for an ``s3:TestEvent``."""
     return Envelope(
         items=tuple(
             Item(id=f"Records[{at}]", events=(record,))
-            for at, record in enumerate(read_records(event.get("Records", ())))
+            for at, record in enumerate(read_records(sequence_of(field_at(event, "Records"))))
         ),
         unreadable=Disposition.RETRY,
         answer=answer_or_raise,

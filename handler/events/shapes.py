@@ -4,13 +4,18 @@ The modules of the sources are imported when their first event arrives; S3's own
 needs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from handler.errors import EventError
 from handler.events.envelope import Envelope
+from handler.events.fields import field_at, shown
 from handler.settings import JobAttributes
 
 __all__ = ["is_http", "open_envelope"]
+
+_MAX_WRAPPINGS: Final = 3
+_MAX_KEYS_SHOWN: Final = 10
 
 
 def is_http(event: object) -> bool:
@@ -23,10 +28,10 @@ def is_http(event: object) -> bool:
     return False
 
 
-def open_envelope(  # noqa: PLR0911 - one for each source
-    event: object, attributes: JobAttributes
-) -> Envelope:
+def open_envelope(event: object, attributes: JobAttributes) -> Envelope:
     """Return the items of ``event`` and how its source wants to be answered.
+
+    A failure record of Lambda's is answered as the event in it.
 
     Args:
         event: What Lambda handed over.
@@ -35,26 +40,16 @@ def open_envelope(  # noqa: PLR0911 - one for each source
     Raises:
         EventError: It is of no shape known here.
     """
-    if not isinstance(event, Mapping):
-        raise EventError(f"Expected an event of a known source but received {_seen(event)}")
+    for _ in range(_MAX_WRAPPINGS):
+        match event:
+            case {"requestPayload": wrapped}:
+                event = wrapped
+            case _:
+                break
     match event:
-        case {"Records": [{"eventSource": "aws:sqs"}, *_]}:
-            from handler.events import sqs
-
-            return sqs.open_envelope(event)
-        case {"Records": [{"EventSource": "aws:sns"}, *_]}:
-            from handler.events import sns
-
-            return sns.open_envelope(event)
-        case {"Records": [{"eventSource": "aws:kinesis"}, *_]}:
-            from handler.events import kinesis
-
-            return kinesis.open_envelope(event)
-        case {"Records": [{"eventSource": "aws:dynamodb"}, *_]}:
-            from handler.events import dynamodb
-
-            return dynamodb.open_envelope(event, attributes)
-        case {"Records": [{"s3": _}, *_] | []} | {"Event": "s3:TestEvent"}:
+        case {"Records": [*records]} if (opened := _of_records(records, attributes)) is not None:
+            return opened(event)
+        case {"Records": []} | {"Event": "s3:TestEvent"}:
             from handler.events import s3
 
             return s3.open_envelope(event)
@@ -70,19 +65,62 @@ def open_envelope(  # noqa: PLR0911 - one for each source
             from handler.events import job
 
             return job.open_envelope(event)
-        case _:
-            raise EventError(f"Expected an event of a known source but received {_seen(event)}")
+        case [_, *_]:
+            from handler.events import pipes
+
+            return pipes.open_envelope(event, attributes)
+    raise EventError(f"Expected an event of a known source but received {_seen(event)}")
+
+
+def _of_records(
+    records: list[Any], attributes: JobAttributes
+) -> Callable[[object], Envelope] | None:
+    """Return what opens an event of ``records``; None if no source is known that makes such.
+
+    Any of them may be malformed, the first as well as another: all are asked.
+    """
+    sources = {
+        source
+        for record in records
+        for source in (field_at(record, "eventSource"), field_at(record, "EventSource"))
+        if isinstance(source, str)
+    }
+    if "aws:sqs" in sources:
+        from handler.events.sqs import open_envelope as of_sqs
+
+        return of_sqs
+    if "aws:sns" in sources:
+        from handler.events.sns import open_envelope as of_sns
+
+        return of_sns
+    if "aws:kinesis" in sources:
+        from handler.events.kinesis import open_envelope as of_kinesis
+
+        return of_kinesis
+    if "aws:dynamodb" in sources:
+        from handler.events.dynamodb import open_envelope as of_dynamodb
+
+        return lambda event: of_dynamodb(event, attributes)
+    if any(field_at(record, "s3") is not None for record in records):
+        from handler.events.s3 import open_envelope as of_s3
+
+        return of_s3
+    return None
 
 
 def _seen(event: object) -> str:
     """Name what was received: enough to know it by, nothing of its contents."""
     if not isinstance(event, Mapping):
-        return f"{type(event).__name__}"
-    seen = f"the keys {sorted(map(str, event))}"
+        return shown(event) if not isinstance(event, str) else "a text"
+    seen = f"the keys {_keys(event)}"
     match event:
         case {"Records": [Mapping() as record, *_]}:
             source = record.get("eventSource", record.get("EventSource"))
-            return f"{seen} with records of {source!r} and the keys {sorted(map(str, record))}"
+            return f"{seen} with records of {shown(source)} and the keys {_keys(record)}"
         case {"source": source, "detail-type": detail_type}:
-            return f"{seen} with source {source!r} and detail-type {detail_type!r}"
+            return f"{seen} with source {shown(source)} and detail-type {shown(detail_type)}"
     return seen
+
+
+def _keys(event: Mapping[str, Any]) -> str:
+    return ", ".join(map(shown, sorted(event)[:_MAX_KEYS_SHOWN])) or "of nothing"

@@ -3,50 +3,34 @@
 Source: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from handler.errors import Disposition, InvocationError
-from handler.events.envelope import Envelope, Item, ItemReport
-from handler.events.objects import fields_of
+from handler.errors import Disposition
+from handler.events.envelope import Envelope, Item, answer_with_failures
+from handler.events.fields import field_at, fields_of, identifier, sequence_of
 from handler.events.payloads import read_payload
 
-__all__ = ["open_envelope"]
+__all__ = ["open_envelope", "read_message"]
 
 
-def open_envelope(event: Mapping[str, Any]) -> Envelope:
+def open_envelope(event: object) -> Envelope:
     """Return the messages, one item each; a FIFO queue's keep the order of their group.
 
     A message that cannot be read is not deleted: after its attempts the queue moves it to the
     dead-letter queue.
     """
     return Envelope(
-        items=tuple(map(_item, event["Records"])), unreadable=Disposition.RETRY, answer=_answer
+        items=tuple(map(read_message, sequence_of(field_at(event, "Records")))),
+        unreadable=Disposition.RETRY,
+        answer=answer_with_failures,
     )
 
 
-def _item(record: object) -> Item:
-    message = fields_of(record)
-    attributes = fields_of(message.get("attributes"))
-    count = str(attributes.get("ApproximateReceiveCount"))
+def read_message(message: object) -> Item:
+    """Return a message of a queue."""
+    attributes = fields_of(field_at(message, "attributes"))
+    group = identifier(attributes.get("MessageGroupId")) or None
     return Item(
-        id=str(message.get("messageId") or ""),
-        events=read_payload(message.get("body"), int(count) if count.isdecimal() else 1),
+        id=identifier(field_at(message, "messageId")),
+        events=read_payload(field_at(message, "body"), attributes.get("ApproximateReceiveCount")),
         # A standard queue's messages may have a group too (fair queues), without an order.
-        group=str(attributes.get("MessageGroupId")) if "SequenceNumber" in attributes else None,
+        group=group if "SequenceNumber" in attributes else None,
     )
-
-
-def _answer(reports: Sequence[ItemReport]) -> dict[str, Any]:
-    """Name the messages that must come again; the others are deleted.
-
-    Source: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
-
-    Raises:
-        InvocationError: A message that failed has no ID. An empty one in the answer would fail the
-            whole batch without a word; so does this, with one.
-    """
-    failed = [report.item.id for report in reports if report.retried]
-    if not all(failed):
-        raise InvocationError("Expected a messageId for each message but one that failed has none")
-    return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}

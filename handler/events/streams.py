@@ -31,15 +31,25 @@ def stream_envelope(
 def _answer(reports: Sequence[ItemReport]) -> dict[str, Any]:
     """Name the first record that failed: Lambda goes on from there, and brings the rest again.
 
+    Where that is the first of all, the invocation fails: the same records come again, and Lambda
+    counts an error, which alarms and a gradual deployment watch.
+
     Source: https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
 
     Raises:
-        InvocationError: That record has no sequence number. An empty one in the answer would fail
-            the whole batch without a word; so does this, with one.
+        InvocationError: No record is done, or the one that failed has no sequence number: an empty
+            one in the answer would fail the whole batch without a word.
     """
-    failed = next((report.item for report in reports if report.retried), None)
-    if failed is None:
+    at = next((at for at, report in enumerate(reports) if report.retried), None)
+    if at is None:
         return {"batchItemFailures": []}
-    if not failed.id:
+    failed = reports[at]
+    if at == 0:
+        record = failed.retried[0]
+        raise InvocationError(
+            f"The first of {len(reports)} records wants another attempt, and with it the others: "
+            f"{record.key}: {record.code}: {record.message}"
+        )
+    if not failed.item.id:
         raise InvocationError("Expected a sequence number but the record that failed has none")
-    return {"batchItemFailures": [{"itemIdentifier": failed.id}]}
+    return {"batchItemFailures": [{"itemIdentifier": failed.item.id}]}

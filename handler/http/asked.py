@@ -14,6 +14,8 @@ from imaging.specs import RenditionSpec
 __all__ = ["Asked", "asked_from_request"]
 
 _ANY_FORMAT: Final = "image/*"
+_MAX_EXPIRES_DIGITS: Final = 12
+"""The year 33658; int() refuses a number of thousands of digits."""
 
 
 class MethodNotAllowedError(RequestError):
@@ -127,8 +129,8 @@ def _check_signature(
         )
     if not expires:
         return None
-    if not (expires.isascii() and expires.isdecimal()):
-        raise RequestError(f"Expected expires in seconds since 1970 but received {expires!r}")
+    if not (expires.isascii() and expires.isdecimal() and len(expires) <= _MAX_EXPIRES_DIGITS):
+        raise RequestError("Expected expires in seconds since 1970, as decimal digits")
     left_s = int(expires) - int(now_s)
     if left_s <= 0:
         raise ExpiredError(f"This URL was good until {expires}, seconds since 1970")

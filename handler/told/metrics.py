@@ -11,6 +11,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -151,7 +152,10 @@ class PhotoLog:
         self._cold = function.initialization != "provisioned-concurrency"
 
     def photo(self, report: JobReport, request_id: str) -> None:
-        """Write the line of one record."""
+        """Write the line of one record; never raises an Exception.
+
+        A line that cannot be written is no reason to do a photo again: it is lost.
+        """
         cold, self._cold = self._cold, False
         line = photo_line(
             report,
@@ -161,4 +165,7 @@ class PhotoLog:
             peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             now_s=time.time(),
         )
-        self._write(json.dumps(line, ensure_ascii=False, separators=(",", ":")))
+        # Half of a surrogate pair becomes the escape that JSON has for it.
+        text = json.dumps(line, ensure_ascii=False, separators=(",", ":"))
+        with suppress(OSError, ValueError):
+            self._write(text.encode(errors="backslashreplace").decode())

@@ -193,7 +193,8 @@ def test_a_completion_that_fails_comes_again(
     event = {
         "Records": [{"messageId": "1", "body": json.dumps(_job("a.jpg")), "eventSource": "aws:sqs"}]
     }
-    assert handler(event, None) == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+    with pytest.raises(InvocationError, match="completion-failed"):
+        handler(event, None)
     assert queue.received() == []
     assert handler(event, None) == {"batchItemFailures": []}
     assert [_told(message)["key"] for message in queue.received()] == ["a.jpg"]
