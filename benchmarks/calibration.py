@@ -15,20 +15,19 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.drawn import draw
 from benchmarks.photos import FOLDER, PHOTOS
 from benchmarks.s3 import credentials, serving
-from imaging.bridge import OpenPhoto
 from imaging.config import parse_config
 from imaging.libvips import configure_libvips
 from imaging.limits import Limits
 from imaging.local import FileSource
-from imaging.plan import make_plan
-from imaging.reading import read_header
+from imaging.planning import Asked, make_plan
+from imaging.rendering import open_photo
 from tests import photos
 
 __all__ = ["main"]
@@ -198,21 +197,15 @@ def _peak_mb(case: _Case, url: str) -> float:
 
 
 def _header(case: _Case) -> dict[str, Any]:
-    with OpenPhoto(FileSource(case.path)) as photo:
-        header = read_header(photo)
-    return {name: value for name, value in asdict(header).items() if name != "exif"}
+    with open_photo(FileSource(case.path), Asked(specs=())) as photo:
+        return {name: value for name, value in asdict(photo.header).items() if name != "exif"}
 
 
 def _estimate_mb(case: _Case) -> float:
     config = parse_config(case.toml, file=case.specs)
-    with OpenPhoto(FileSource(case.path)) as photo:
-        plan = make_plan(
-            read_header(photo),
-            config.renditions,
-            Limits(),
-            truncated=config.truncated,
-            looks=config.sidecar,
-        )
+    asked = replace(config.asked(), limits=Limits())
+    with open_photo(FileSource(case.path), asked) as photo:
+        plan = make_plan(photo.header, asked)
     return plan.peak_bytes / (1 << 20)
 
 

@@ -17,13 +17,11 @@ from typing import Final
 
 import pyvips
 
-from imaging.bridge import OpenPhoto
 from imaging.config import load_config
 from imaging.formats import OutputFormat
-from imaging.local import FileSource, MemorySink, MemorySource
-from imaging.pipeline import render
-from imaging.plan import make_plan
-from imaging.reading import read_header
+from imaging.local import FileSource, MemorySource
+from imaging.planning import Asked
+from imaging.rendering import render_in_memory
 from imaging.specs import DEFAULT_QUALITY, RenditionSpec
 from tests.photos import jpeg, ssim
 
@@ -82,7 +80,7 @@ class _Point:
 def _pictures(photo: Path | None) -> list[pyvips.Image]:
     """Return the photo at the sizes of ``renditions.toml``, as pixels in memory."""
     config = load_config(_CONFIG)
-    specs = [
+    specs = tuple(
         RenditionSpec(
             name=spec.name,
             width=spec.width,
@@ -91,18 +89,10 @@ def _pictures(photo: Path | None) -> list[pyvips.Image]:
             formats=(OutputFormat.PNG,),
         )
         for spec in config.renditions
-    ]
-    sinks: list[MemorySink] = []
-
-    def open_sink(_: object) -> MemorySink:
-        sinks.append(MemorySink())
-        return sinks[-1]
-
+    )
     source = FileSource(photo) if photo else MemorySource(jpeg(4000, 3000))
-    with OpenPhoto(source) as opened:
-        plan = make_plan(read_header(opened), specs, config.limits)
-        list(render(plan, opened, open_sink))
-    return [pyvips.Image.new_from_buffer(sink.data or b"", "").copy_memory() for sink in sinks]
+    made = render_in_memory(source, Asked(specs=specs, limits=config.limits))
+    return [pyvips.Image.new_from_buffer(data, "").copy_memory() for data in made.data]
 
 
 def _encode(

@@ -16,15 +16,12 @@ from typing import Final
 
 import pyvips
 
-from imaging.bridge import OpenPhoto
 from imaging.errors import RenditionsError
 from imaging.formats import OutputFormat
 from imaging.libvips import configure_libvips
-from imaging.limits import Limits
 from imaging.local import FileSink, FileSource
-from imaging.pipeline import render
-from imaging.plan import make_plan
-from imaging.reading import read_header
+from imaging.planning import Asked, make_plan
+from imaging.rendering import open_photo
 from imaging.specs import RenditionSpec
 from tests.fuzz.mutants import PHOTOS
 from tests.photos import compare, damage, jpeg
@@ -83,9 +80,9 @@ def _synthesised(folder: Path) -> None:
 
 def _render(path: Path, out: Path) -> str | None:
     try:
-        with OpenPhoto(FileSource(path)) as photo:
-            plan = make_plan(read_header(photo), [_SPEC], Limits())
-            for _ in render(plan, photo, lambda _: FileSink(out)):
+        asked = Asked(specs=(_SPEC,))
+        with open_photo(FileSource(path), asked) as photo:
+            for _ in photo.render(make_plan(photo.header, asked), lambda _: FileSink(out)):
                 pass
     except RenditionsError as error:
         return error.code

@@ -9,19 +9,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from handler.backfill.arguments import add_arguments
 from handler.photo.manifest import RECORD_EXTENSION, RECORD_NAME
-from imaging.bridge import OpenPhoto
-from imaging.config import Config, load_config
+from imaging.config import load_config
 from imaging.errors import ConfigError, RenditionsError
 from imaging.libvips import configure_libvips
 from imaging.local import FileSink, FileSource
-from imaging.pipeline import Rendition, render
-from imaging.plan import make_plan
-from imaging.reading import read_header
+from imaging.planning import Asked, make_plan
+from imaging.rendering import open_photo
 from imaging.sidecar import sidecar
+
+if TYPE_CHECKING:
+    from imaging.rendition import Rendition
 
 __all__ = ["main"]
 
@@ -84,34 +85,21 @@ def _photos(paths: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
             yield path, Path(path.name)
 
 
-def _render_one(
-    path: Path, place: Path, out: Path, config: Config, focal_point: str | None
-) -> dict[str, Any]:
+def _render_one(path: Path, place: Path, out: Path, asked: Asked) -> dict[str, Any]:
     """Return the photo's line of the report."""
     started = time.perf_counter()
     line: dict[str, Any] = {"input": str(path), "disposition": "written", "code": None}
     made: list[dict[str, Any]] = []
     try:
-        source = FileSource(path)
-        with source:
-            config.limits.check_bytes(source.size)
-            photo = OpenPhoto(source)
-            header = read_header(photo)
+        with FileSource(path) as source, open_photo(source, asked) as photo:
+            header = photo.header
             line |= {"loader": header.loader, "width": header.upright[0]}
             line |= {"height": header.upright[1], "bytes": header.size}
-            plan = make_plan(
-                header,
-                config.renditions,
-                config.limits,
-                focal_point=focal_point,
-                truncated=config.truncated,
-                looks=config.sidecar,
-            )
+            plan = make_plan(header, asked)
             listed: list[tuple[Rendition, str]] = []
             line["warnings"] = [asdict(warning) for warning in plan.warnings]
-            for rendition in render(
+            for rendition in photo.render(
                 plan,
-                photo,
                 lambda planned: FileSink(
                     out / place / f"{planned.spec.name}.{planned.format.extension}"
                 ),
@@ -136,7 +124,7 @@ def _render_one(
                         "elapsed_ms": round(rendition.elapsed_ms, 1),
                     }
                 )
-            if config.sidecar:
+            if asked.sidecar:
                 _write_sidecar(out / place, sidecar({"key": place.as_posix()}, plan, listed))
     except RenditionsError as error:
         line |= {"disposition": "failed" if error.retryable else "rejected", "code": error.code}
@@ -158,7 +146,7 @@ def _write_sidecar(folder: Path, document: dict[str, Any]) -> None:
         raise
 
 
-def _render(arguments: argparse.Namespace, config: Config) -> int:
+def _render(arguments: argparse.Namespace, asked: Asked) -> int:
     photos = list(_photos(arguments.paths))
     refused = 0
     progress: Any = photos
@@ -173,7 +161,7 @@ def _render(arguments: argparse.Namespace, config: Config) -> int:
         arguments.report.open("w", encoding="utf-8") if arguments.report else nullcontext() as file
     ):
         for path, place in progress:
-            line = _render_one(path, place, arguments.out, config, arguments.focal_point)
+            line = _render_one(path, place, arguments.out, asked)
             if file is not None:
                 print(json.dumps(line), file=file, flush=True)
             if line["code"] is not None:
@@ -183,19 +171,10 @@ def _render(arguments: argparse.Namespace, config: Config) -> int:
     return 1 if refused else 0
 
 
-def _plan(arguments: argparse.Namespace, config: Config) -> int:
+def _plan(arguments: argparse.Namespace, asked: Asked) -> int:
     try:
-        with FileSource(arguments.path) as source:
-            config.limits.check_bytes(source.size)
-            header = read_header(photo := OpenPhoto(source))
-            plan = make_plan(
-                header,
-                config.renditions,
-                config.limits,
-                focal_point=arguments.focal_point,
-                truncated=config.truncated,
-            )
-            del photo
+        with FileSource(arguments.path) as source, open_photo(source, asked) as photo:
+            plan = make_plan(photo.header, asked)
     except RenditionsError as error:
         print(f"{arguments.path}: {error.code}: {error}", file=sys.stderr)
         return 1
@@ -214,12 +193,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             from handler.backfill.command import backfill
 
             return backfill(arguments)
-        config = load_config(arguments.config)
+        asked = load_config(arguments.config).asked(focal_point=arguments.focal_point)
     except ConfigError as error:
         print(f"{error.code}: {error}", file=sys.stderr)
         return 2
     configure_libvips()
-    return _render(arguments, config) if arguments.command == "render" else _plan(arguments, config)
+    return _render(arguments, asked) if arguments.command == "render" else _plan(arguments, asked)
 
 
 if __name__ == "__main__":

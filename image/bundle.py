@@ -103,8 +103,7 @@ with open(sys.argv[1], "rb") as file:
 import awslambdaric.__main__, awslambdaric.bootstrap, handler.app
 from handler.settings import read_settings
 from imaging.warming import warm_up
-config = read_settings().config
-warm_up(config.renditions, config.limits, (".jpg",))
+warm_up(read_settings().config, (".jpg",))
 loaded = [of for of in mapped() if of[0] not in own]
 touched = {path: [] for path, *_ in loaded}
 try:

@@ -1,21 +1,22 @@
-"""What a photo looks like in a few bytes: to show before it is loaded, and to find its likes.
+"""What a photo looks like in a few bytes: to show before it is loaded, and to find duplicates.
 
 Imported by the first photo that has a sidecar: the two libraries cost 40 ms, once.
 """
 
 import base64
 from collections import Counter
-from dataclasses import dataclass
 from typing import Final
 
 import dhash
 import pyvips
 import thash
 
-__all__ = ["Looks", "looks_of"]
+from imaging.rendition import Appearance
+
+__all__ = ["appearance_of"]
 
 _SIDE: Final = 24
-"""Of the picture that all this is reckoned from. A ThumbHash holds seven waves a side; of 100
+"""Of the picture that all this is computed from. A ThumbHash holds seven waves a side; of 100
 pixels, the most it takes, it costs ten times as much."""
 
 _HASH_SIDE: Final = 8
@@ -23,24 +24,8 @@ _COARSE: Final = 5
 _OPAQUE: Final = 128
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Looks:
-    """One photo's looks.
-
-    Attributes:
-        dominant_colour: ``#rrggbb``: the mean of the most frequent of 512 coarse colours.
-        thumbhash: A ThumbHash, base64: https://evanw.github.io/thumbhash/
-        perceptual_hash: A dHash of rows and columns, 32 hexadecimal digits: pictures that look
-            alike differ in few of its 128 bits.
-    """
-
-    dominant_colour: str
-    thumbhash: str
-    perceptual_hash: str
-
-
-def looks_of(image: pyvips.Image, aspect: tuple[int, int]) -> Looks:
-    """Return the looks of ``image``.
+def appearance_of(image: pyvips.Image, aspect: tuple[int, int]) -> Appearance:
+    """Return the appearance of ``image``.
 
     *Shape*: uchar, any bands and profile, in memory or lazy on what is.
     *Cost*: 6 ms.
@@ -57,7 +42,7 @@ def looks_of(image: pyvips.Image, aspect: tuple[int, int]) -> Looks:
     flat = small.flatten(background=[255, 255, 255]).colourspace("b-w")
     side = _HASH_SIDE + 1
     greys = bytes(flat.resize(side / width, vscale=side / height).write_to_memory())
-    return Looks(
+    return Appearance(
         dominant_colour=_dominant(pixels),
         thumbhash=base64.b64encode(
             bytes(thash.rgba_to_thumb_hash_pure(width, height, list(pixels)))

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from imaging.errors import ConfigError
 from imaging.formats import OutputFormat
-from imaging.limits import Limits
+from imaging.limits import Limits, Memory
+from imaging.planning import Asked
 from imaging.specs import (
     SOURCE_FORMAT,
     Colour,
@@ -38,6 +39,17 @@ class Config:
     limits: Limits
     truncated: Truncated = Truncated.REFUSE
     sidecar: bool = False
+
+    def asked(self, *, memory: Memory | None = None, focal_point: str | None = None) -> Asked:
+        """Return what the file asks of one photo."""
+        return Asked(
+            specs=self.renditions,
+            limits=self.limits,
+            memory=memory,
+            focal_point=focal_point,
+            truncated=self.truncated,
+            sidecar=self.sidecar,
+        )
 
 
 class _Unexpected(Exception):  # noqa: N818 - it never leaves this module

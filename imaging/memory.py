@@ -29,7 +29,7 @@ _MARGIN: Final = 1.09
 _PROCESS_BYTES: Final = 62 * _MB
 """The interpreter, libvips, the S3 client, two megabytes of reading ahead."""
 
-_LOOKS_BYTES: Final = 12 * _MB
+_APPEARANCE_BYTES: Final = 12 * _MB
 """Two libraries, loaded for the first photo that has a sidecar."""
 
 # libvips decodes, resizes and converts in strips, several for each of its threads: so many lines of
@@ -435,5 +435,5 @@ def estimate_peak(plan: "RenditionPlan") -> int:
     bands = _bands(plan.header)
     decoding = _decoding(plan, bands)
     rendering = decoding.bases + max(_rendering(plan, bands, decoding.kept))
-    process = _PROCESS_BYTES + (0 if plan.looks_of is None else _LOOKS_BYTES)
+    process = _PROCESS_BYTES + (0 if plan.appearance_of is None else _APPEARANCE_BYTES)
     return round((process + max(decoding.peak, rendering)) * _MARGIN)

@@ -18,49 +18,22 @@ from imaging.formats import InputFormat, OutputFormat
 from imaging.geometry import Box, is_sideways
 from imaging.header import ImageHeader
 from imaging.plan import Load, PlannedRendition, RenditionPlan
+from imaging.rendition import Appearance, Rendition
 from imaging.savers import saver
 from imaging.specs import Colour
 from imaging.streams import ByteSink
 
 if TYPE_CHECKING:
     from imaging.animation import Frames
-    from imaging.appearance import Looks
     from imaging.gainmap import EncodedGainMap, GainMap
 
-__all__ = ["Rendition", "render"]
+__all__ = ["OpenSink", "render"]
 
 # They hold grey as three bands, for which a profile of grey would be wrong.
 _WITHOUT_GREY: Final = frozenset({OutputFormat.WEBP, OutputFormat.AVIF})
 
 OpenSink = Callable[[PlannedRendition], ByteSink]
 Watch = Callable[[pyvips.Image], pyvips.Image]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rendition:
-    """One rendition that was made and committed.
-
-    Attributes:
-        planned: What it was to be.
-        width: Columns.
-        height: Rows, of one frame.
-        size: Encoded bytes.
-        quality: The ``Q`` that it was encoded with; None where the format has none.
-        gain_map_size: Bytes of them that are the gain map; None without one.
-        warnings: What a person may want to know of it.
-        elapsed_ms: Milliseconds of wall time to derive and encode it.
-        looks: What the photo looks like, of one rendition, if the plan wants to know.
-    """
-
-    planned: PlannedRendition
-    width: int
-    height: int
-    size: int
-    quality: int | None
-    gain_map_size: int | None
-    warnings: tuple[PhotoWarning, ...]
-    elapsed_ms: float
-    looks: "Looks | None" = None
 
 
 def _load_options(format_: InputFormat, load: Load, fail_on: str) -> dict[str, object]:
@@ -450,9 +423,10 @@ def _render(
         base = _decode(plan, plan.base, photo, watch)
     was_decoded = plan.base is not None
     pictures = _Pictures(plan, base.pictures)
-    untold = plan.looks_of
+    appearance: Appearance | None = None
     for rendition in plan.renditions:
         started = time.perf_counter()
+        shown = None
         if frames is not None and rendition.frames > 1:
             image = _moving(frames, rendition, plan.header, watch)
         elif rendition.own_pass is None:
@@ -473,13 +447,12 @@ def _render(
             outcome = _encode(image, gain_map, rendition, open_sink, watch)
         else:
             outcome = _transcode(image, rendition, photo, open_sink, watch)
-        looks = None
-        if rendition.spec.name == untold:
-            # Its libraries are for who has a sidecar.
-            from imaging.appearance import looks_of
+        if rendition.spec.name == plan.appearance_of and appearance is None:
+            # Imported on first use: its libraries serve sidecars only.
+            from imaging.appearance import appearance_of
 
-            looks = looks_of(pictures.whole(untold), plan.header.upright)
-            untold = None
+            appearance = appearance_of(pictures.whole(rendition.spec.name), plan.header.upright)
+            shown = appearance
         yield Rendition(
             planned=rendition,
             width=rendition.placement.output[0],
@@ -489,5 +462,5 @@ def _render(
             gain_map_size=outcome.gain_map_size,
             warnings=(*base.warnings, *outcome.warnings),
             elapsed_ms=(time.perf_counter() - started) * 1000,
-            looks=looks,
+            appearance=shown,
         )

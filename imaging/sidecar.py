@@ -9,8 +9,8 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from imaging.header import ImageHeader
-from imaging.pipeline import Rendition
 from imaging.plan import RenditionPlan
+from imaging.rendition import Rendition
 
 __all__ = ["sidecar"]
 
@@ -28,12 +28,12 @@ def sidecar(
 
     Args:
         source: Which photo it is of: its key, and what tells this version from others.
-        plan: What was to be done; it asked for the looks.
+        plan: What was to be done; it asked for the appearance.
         renditions: What was made, each with its key.
     """
     header = plan.header
     width, height = header.upright
-    looks = next(made.looks for made, _ in renditions if made.looks is not None)
+    appearance = next(made.appearance for made, _ in renditions if made.appearance is not None)
     said = (warning for made, _ in renditions for warning in made.warnings)
     return {
         "version": _VERSION,
@@ -51,9 +51,9 @@ def sidecar(
                 "model": header.exif.get("Model"),
                 "lens": header.exif.get("LensModel"),
             },
-            "dominant_colour": looks.dominant_colour,
-            "thumbhash": looks.thumbhash,
-            "perceptual_hash": looks.perceptual_hash,
+            "dominant_colour": appearance.dominant_colour,
+            "thumbhash": appearance.thumbhash,
+            "perceptual_hash": appearance.perceptual_hash,
         },
         # What holds of the photo, each of its renditions says.
         "warnings": [asdict(warning) for warning in dict.fromkeys((*plan.warnings, *said))],

@@ -19,12 +19,9 @@ import pyvips
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handler.keys import KeyTemplate
-from imaging.bridge import OpenPhoto
 from imaging.config import Config, load_config
-from imaging.local import MemorySink, MemorySource
-from imaging.pipeline import render
-from imaging.plan import PlannedRendition, make_plan
-from imaging.reading import read_header
+from imaging.local import MemorySource
+from imaging.rendering import render_in_memory
 from scripts.deploy import DeployError, outputs
 from tests import photos
 from tests.photos import psnr
@@ -45,18 +42,11 @@ class SmokeError(Exception):
 
 def expected_renditions(photo: bytes, config: Config, key: str, template: str) -> dict[str, bytes]:
     """Returns what the code here makes of a photo, by the key that the function gives it."""
-    sinks: dict[str, MemorySink] = {}
     keys = KeyTemplate(template)
-
-    def open_sink(planned: PlannedRendition) -> MemorySink:
-        place = keys.destination(key, planned.spec.name, planned.format.extension)
-        return sinks.setdefault(place, MemorySink())
-
-    with OpenPhoto(MemorySource(photo)) as opened:
-        plan = make_plan(read_header(opened), config.renditions, config.limits)
-        for _ in render(plan, opened, open_sink):
-            pass
-    return {place: sink.data or b"" for place, sink in sinks.items()}
+    made = render_in_memory(MemorySource(photo), config.asked())
+    planned = (rendition.planned for rendition in made.renditions)
+    places = (keys.destination(key, one.spec.name, one.format.extension) for one in planned)
+    return dict(zip(places, made.data, strict=True))
 
 
 def check(key: str, received: bytes, expected: bytes) -> None:

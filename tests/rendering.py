@@ -1,43 +1,48 @@
-"""Renders a photo in memory, for tests that look at what comes out."""
+"""Renders a photo in memory, for tests that compare what comes out."""
 
 from dataclasses import dataclass
 
 import pyvips
 
-from imaging.bridge import OpenPhoto
+from imaging.header import ImageHeader
 from imaging.limits import Limits
-from imaging.local import MemorySink, MemorySource
-from imaging.pipeline import Rendition, render
-from imaging.plan import RenditionPlan, make_plan
-from imaging.reading import read_header
-from imaging.specs import RenditionSpec
+from imaging.local import MemorySource
+from imaging.plan import RenditionPlan
+from imaging.planning import Asked, make_plan
+from imaging.rendering import InMemory, open_photo, render_in_memory
+from imaging.rendition import Rendition
+from imaging.specs import RenditionSpec, Truncated
+from imaging.streams import ByteSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rendered:
-    """What became of one photo.
+class Rendered(InMemory):
+    """The renditions of one photo, also decoded again."""
 
-    Attributes:
-        plan: What was to happen.
-        renditions: What did, in the order of writing.
-        data: Their bytes.
-    """
+    @property
+    def files(self) -> dict[str, bytes]:
+        """The bytes, by name and extension, such as ``small.jpg``."""
+        return dict(zip(self.made, self.data, strict=True))
 
-    plan: RenditionPlan
-    renditions: tuple[Rendition, ...]
-    data: tuple[bytes, ...]
+    @property
+    def made(self) -> dict[str, Rendition]:
+        """What was made, by name and extension."""
+        return {
+            f"{one.planned.spec.name}.{one.planned.format.extension}": one
+            for one in self.renditions
+        }
 
     @property
     def images(self) -> dict[str, pyvips.Image]:
-        """By name, decoded again; of several formats of one name, the one written last."""
+        """By name, decoded; of several formats of one name, the one written last."""
         return {
-            rendition.planned.spec.name: pyvips.Image.new_from_buffer(data, "")
-            for rendition, data in zip(self.renditions, self.data, strict=True)
+            name.partition(".")[0]: pyvips.Image.new_from_buffer(data, "")
+            for name, data in self.files.items()
         }
 
     @property
     def formats(self) -> dict[str, pyvips.Image]:
-        """By format, of a single spec."""
+        """By format, decoded, of a single spec."""
         return {
             rendition.planned.format.value: pyvips.Image.new_from_buffer(data, "")
             for rendition, data in zip(self.renditions, self.data, strict=True)
@@ -45,22 +50,32 @@ class Rendered:
 
 
 def rendered(
-    photo: bytes,
+    photo: bytes | ByteSource,
     *specs: RenditionSpec,
     focal_point: str | None = None,
     limits: Limits | None = None,
+    truncated: Truncated = Truncated.REFUSE,
+    sidecar: bool = False,
 ) -> Rendered:
-    """Make ``specs`` of ``photo``; what is not committed has no bytes."""
-    sinks: list[MemorySink] = []
-
-    def open_sink(_: object) -> MemorySink:
-        sinks.append(MemorySink())
-        return sinks[-1]
-
-    with OpenPhoto(MemorySource(photo)) as opened:
-        header = read_header(opened)
-        plan = make_plan(header, specs, limits or Limits(), focal_point=focal_point)
-        renditions = tuple(render(plan, opened, open_sink))
-    return Rendered(
-        plan=plan, renditions=renditions, data=tuple(sink.data or b"" for sink in sinks)
+    """Make ``specs`` of ``photo``."""
+    asked = Asked(
+        specs=specs,
+        limits=limits or Limits(),
+        focal_point=focal_point,
+        truncated=truncated,
+        sidecar=sidecar,
     )
+    source = MemorySource(photo) if isinstance(photo, bytes) else photo
+    made = render_in_memory(source, asked)
+    return Rendered(plan=made.plan, renditions=made.renditions, data=made.data)
+
+
+def header_of(photo: bytes) -> ImageHeader:
+    """Return what the header of ``photo`` says."""
+    with open_photo(MemorySource(photo), Asked(specs=())) as opened:
+        return opened.header
+
+
+def plan_of(photo: bytes, asked: Asked) -> RenditionPlan:
+    """Return what would be made of ``photo``."""
+    return make_plan(header_of(photo), asked)

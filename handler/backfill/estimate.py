@@ -8,13 +8,10 @@ from typing import Any, Final
 
 from handler.backfill.photos import Photo
 from handler.backfill.prices import Prices, Work, price_of
-from imaging.bridge import OpenPhoto
 from imaging.config import Config
 from imaging.errors import RenditionsError
-from imaging.local import MemorySink, MemorySource
-from imaging.pipeline import render
-from imaging.plan import PlannedRendition, make_plan
-from imaging.reading import read_header
+from imaging.local import MemorySource
+from imaging.rendering import render_in_memory
 
 __all__ = ["Estimate", "Sample", "Survey", "measure", "survey"]
 
@@ -82,7 +79,8 @@ def measure(client: Any, bucket: str, drawn: Sequence[Photo], config: Config) ->
         started = time.perf_counter()
         try:
             body = client.get_object(Bucket=bucket, Key=photo.key)["Body"].read()
-            sizes.extend(_sizes(body, config))
+            made = render_in_memory(MemorySource(body), config.asked())
+            sizes.extend(len(data) for data in made.data)
         except (RenditionsError, client.exceptions.ClientError):
             refused += 1
             continue
@@ -95,16 +93,6 @@ def measure(client: Any, bucket: str, drawn: Sequence[Photo], config: Config) ->
         stored=sum(sizes) / count if count else 0.0,
         renditions=len(sizes) / count if count else 0.0,
     )
-
-
-def _sizes(body: bytes, config: Config) -> list[int]:
-    def open_sink(_: PlannedRendition) -> MemorySink:
-        return MemorySink()
-
-    with OpenPhoto(MemorySource(body)) as opened:
-        config.limits.check_bytes(opened.size)
-        plan = make_plan(read_header(opened), config.renditions, config.limits)
-        return [made.size for made in render(plan, opened, open_sink)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

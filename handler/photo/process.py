@@ -1,7 +1,6 @@
 """One record: what is there -> S3 source -> plan -> renditions -> S3 sinks -> record -> report."""
 
 import logging
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
@@ -25,29 +24,22 @@ from handler.photo.lineage import Lineage, lineage_from_event
 from handler.photo.manifest import Kept, Record, Verdict, judge
 from handler.photo.progress import Progress, Stage, stages_from_spans
 from handler.report import JobReport, RenditionReport
-from handler.runtime.memory import make_room
 from handler.runtime.poison import MOST_CRASHES, crashes, name_of, traced
 from handler.s3.requests import Requests
 from handler.s3.sink import S3Sink
 from handler.s3.source import S3Source
 from handler.settings import Settings
-from imaging.bridge import OpenPhoto
 from imaging.errors import RejectedPhotoError, RenditionsError
-from imaging.formats import InputFormat
-from imaging.pipeline import Rendition, render
-from imaging.plan import PlannedRendition, make_plan
-from imaging.reading import read_header
+from imaging.plan import PlannedRendition
+from imaging.planning import make_plan
+from imaging.rendering import open_photo
+from imaging.rendition import Rendition
 from imaging.specs import RenditionSpec
 
 __all__ = ["process"]
 
 _FOCAL_POINT: Final = "focal-point"
 """The key of the object's user metadata, without S3's prefix."""
-
-# Pixels of one photo at a time, however many are under way: that is what its plan reckons with.
-_pixels = threading.Lock()
-# Those that are read whole for their header hold their bytes from there on.
-_READ_AS_DECODED: Final = frozenset({InputFormat.JPEG, InputFormat.PNG, InputFormat.TIFF})
 
 _log = logging.getLogger(__name__)
 
@@ -192,7 +184,7 @@ class _Photo:
             specs = self._settings.config.renditions
             try:
                 with self._watched(source.lineage):
-                    stored = self._store(source, specs, looks=self._settings.config.sidecar)
+                    stored = self._store(source, specs, sidecar=self._settings.config.sidecar)
             except RejectedPhotoError as error:
                 # What was made of the version before it is no picture of this one.
                 ledger.commit(
@@ -246,7 +238,7 @@ class _Photo:
                 if same and record.rejected is not None and record.made == refused:
                     # Who asks again and again must not have it decoded again and again.
                     raise KnownRejectionError(record.rejected, record.reason)
-            stored = self._store(source, specs, looks=False)
+            stored = self._store(source, specs, sidecar=False)
             kept, made, about = stored.kept, "", None
             if record is not None and not record.deleted:
                 kept = (
@@ -268,13 +260,13 @@ class _Photo:
         self._ledger.sweep(record)
         raise SourceChangedError(f"Expected {lineage} to be the newest but {record.lineage} is")
 
-    def _store(self, source: S3Source, specs: Sequence[RenditionSpec], *, looks: bool) -> _Stored:
+    def _store(self, source: S3Source, specs: Sequence[RenditionSpec], *, sidecar: bool) -> _Stored:
         """Return what was made and stored of ``source``."""
         self._progress.enter(Stage.DECODE)
         self._progress.etag = source.lineage.etag
         sinks: list[S3Sink] = []
         try:
-            made = self._render(source, specs, sinks, looks=looks)
+            made = self._render(source, specs, sinks, sidecar=sidecar)
             self._progress.enter(Stage.STORE)
             stored = [sink.stored() for sink in sinks]
         except BaseException as error:
@@ -301,14 +293,14 @@ class _Photo:
             for rendition, place in zip(made, stored, strict=True)
         )
         about = None
-        if looks:
+        if sidecar:
             keys = [place.key for place in stored]
             about = self._about(source, list(zip(made, keys, strict=True)))
         return _Stored(reports=reports, kept=kept, about=about)
 
     def _about(self, source: S3Source, made: list[tuple[Rendition, str]]) -> dict[str, Any]:
         """Return what the record says to an app: docs/sidecar.md."""
-        # For who has a sidecar only.
+        # Imported on first use: most functions store no sidecar.
         from imaging.sidecar import sidecar
 
         event, plan = self._event, self._progress.plan
@@ -324,11 +316,10 @@ class _Photo:
         specs: Sequence[RenditionSpec],
         sinks: list[S3Sink],
         *,
-        looks: bool,
+        sidecar: bool,
     ) -> list[Rendition]:
         """Return what was made; ``sinks`` grows by each that was opened."""
         progress, settings = self._progress, self._settings
-        config = settings.config
 
         def open_sink(rendition: PlannedRendition) -> S3Sink:
             # The first is opened when the whole photo was decoded.
@@ -346,27 +337,20 @@ class _Photo:
             return sink
 
         try:
-            config.limits.check_bytes(source.size)
-            with OpenPhoto(source) as photo, ExitStack() as stack:
-                if photo.format not in _READ_AS_DECODED:
-                    stack.enter_context(_pixels)
-                header = progress.header = read_header(photo)
-                plan = progress.plan = make_plan(
-                    header,
-                    specs,
-                    config.limits,
-                    focal_point=source.metadata.get(_FOCAL_POINT),
-                    truncated=config.truncated,
-                    looks=looks,
-                    memory=settings.memory,
-                )
+            asked = replace(
+                settings.config.asked(
+                    memory=settings.memory, focal_point=source.metadata.get(_FOCAL_POINT)
+                ),
+                specs=tuple(specs),
+                sidecar=sidecar,
+            )
+            with open_photo(source, asked) as photo:
+                progress.header = photo.header
+                plan = progress.plan = make_plan(photo.header, asked)
                 # Every key is checked before the first rendition is stored.
                 for rendition in plan.renditions:
                     destination(self._event, source.lineage, rendition, settings)
-                if photo.format in _READ_AS_DECODED:
-                    stack.enter_context(_pixels)
-                make_room(plan.peak_bytes, settings.memory)
-                made = list(render(plan, photo, open_sink, self._requests.deadline))
+                made = list(photo.render(plan, open_sink, self._requests.deadline))
         finally:
             progress.waited_ms = source.waited_s * 1000
         # What holds of the photo, each of its renditions says.

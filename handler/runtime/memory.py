@@ -1,13 +1,12 @@
-"""How much memory this function may use, and room in it for the next photo."""
+"""How much memory this function may use."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from imaging.limits import Memory
 
-__all__ = ["make_room", "read_memory"]
+__all__ = ["read_memory"]
 
 # The limit of the group that the process runs in, as a container sees it: version 2, version 1.
 # Source: https://docs.kernel.org/admin-guide/cgroup-v2.html and cgroup-v1/memory.html
@@ -43,32 +42,3 @@ def read_memory(environ: Mapping[str, str], root: Path = Path("/")) -> Memory | 
         if text.isdecimal() and int(text) < _NO_LIMIT:
             return Memory(bytes=int(text))
     return None
-
-
-def make_room(peak_bytes: int, memory: Memory | None) -> None:
-    """Give the system back what malloc keeps of earlier photos, if the next one might want it.
-
-    What is reckoned is what a process takes for its first photo. Where it has held much before,
-    malloc may have it in pieces that the next photo cannot use.
-
-    *Cost*: a read of ``/proc``, where there is one; 1 to 100 ms of a trim, only where what is
-    resident and ``peak_bytes`` together are more than there is.
-
-    Args:
-        peak_bytes: What the photo will take, with the process.
-        memory: What there is; None for no limit.
-    """
-    if memory is None:
-        return
-    try:
-        pages = Path("/proc/self/statm").read_text("ascii").split()[1]
-    except OSError:
-        return
-    if int(pages) * os.sysconf("SC_PAGE_SIZE") + peak_bytes <= memory.bytes:
-        return
-    # Few functions have so little memory for their photos.
-    import ctypes
-
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import pyvips
 
-from imaging.bridge import OpenPhoto
 from imaging.config import load_config
 from imaging.local import FileSource
-from imaging.plan import make_plan
-from imaging.reading import read_header
+from imaging.planning import make_plan
+from imaging.rendering import open_photo
 from tests import photos
 from tests.container.emulator import s3_event
 
@@ -88,9 +87,9 @@ def test_a_photo_is_made_in_the_memory_that_it_is_said_to_need_and_refused_in_le
     source, destination = buckets
     path = tmp_path / "scans.jpg"
     photos.write_jpeg(path, 6000, 4000, progressive=True, subsample="off")
-    config = load_config(Path(__file__).parents[2] / "renditions.toml")
-    with OpenPhoto(FileSource(path)) as photo:
-        plan = make_plan(read_header(photo), config.renditions, config.limits)
+    asked = load_config(Path(__file__).parents[2] / "renditions.toml").asked()
+    with open_photo(FileSource(path), asked) as photo:
+        plan = make_plan(photo.header, asked)
     enough_mb = -(-plan.peak_bytes >> 20)
     s3.upload_file(str(path), source, "scans.jpg")
     event = s3_event(source, ["scans.jpg"], s3)

@@ -10,14 +10,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from imaging.bridge import OpenPhoto
 from imaging.config import parse_config
 from imaging.errors import RenditionsError
 from imaging.libvips import configure_libvips
 from imaging.local import MemorySink, MemorySource
-from imaging.pipeline import render
-from imaging.plan import make_plan
-from imaging.reading import read_header
+from imaging.planning import make_plan
+from imaging.rendering import open_photo
 from tests.fuzz.mutants import mutant
 
 CONFIG = """
@@ -51,7 +49,7 @@ max_pixels = 20_000_000
 
 def outcome(data: bytes) -> dict[str, Any]:
     """Render ``data``; return its code (None for written) and how many sinks were committed."""
-    config = parse_config(CONFIG, file="fuzz")
+    asked = parse_config(CONFIG, file="fuzz").asked()
     sinks: list[MemorySink] = []
 
     def open_sink(_: object) -> MemorySink:
@@ -60,16 +58,8 @@ def outcome(data: bytes) -> dict[str, Any]:
 
     code = None
     try:
-        with OpenPhoto(MemorySource(data)) as photo:
-            config.limits.check_bytes(len(data))
-            plan = make_plan(
-                read_header(photo),
-                config.renditions,
-                config.limits,
-                truncated=config.truncated,
-                looks=config.sidecar,
-            )
-            for _ in render(plan, photo, open_sink):
+        with open_photo(MemorySource(data), asked) as photo:
+            for _ in photo.render(make_plan(photo.header, asked), open_sink):
                 pass
     except RenditionsError as error:
         code = error.code

@@ -14,12 +14,12 @@ from urllib.parse import quote_plus
 
 import pytest
 
-import handler.photo.process
 from handler.errors import Disposition
 from handler.events.envelope import Envelope, Item
 from handler.events.objects import Change, ObjectEvent
 from handler.items import process_items
-from imaging.pipeline import Rendition, render
+from imaging.pipeline import render
+from imaging.rendition import Rendition
 from tests.house import BOTH, KEY, RECORD, House, of, open_house
 from tests.photos import jpeg, png
 from tests.servers import ACCESS_DENIED, CallBefore, Fault, S3Call, open_uploads
@@ -232,7 +232,7 @@ def test_photos_of_a_batch_overlap(house: House, monkeypatch: pytest.MonkeyPatch
         finally:
             at_once[0] -= 1
 
-    monkeypatch.setattr(handler.photo.process, "render", counted)
+    monkeypatch.setattr("imaging.rendering.render", counted)
     told: list[str] = []
     reports = process_items(
         _envelope(*(ObjectEvent(bucket="photos", key=key) for key in keys)),

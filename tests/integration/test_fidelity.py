@@ -6,15 +6,12 @@ from pathlib import Path
 import pytest
 import pyvips
 
-from imaging.bridge import OpenPhoto
 from imaging.config import load_config
 from imaging.formats import OutputFormat
-from imaging.local import MemorySink, MemorySource
-from imaging.pipeline import Rendition, render
-from imaging.plan import PlannedRendition, make_plan
-from imaging.reading import read_header
+from imaging.rendition import Rendition
 from imaging.specs import RenditionSpec
 from tests.photos import avif, gif, heic, jpeg, png, psnr, ssim, tiff, upright_reference, webp
+from tests.rendering import rendered
 
 CONFIG = load_config(Path(__file__).parent.parent.parent / "renditions.toml")
 
@@ -39,18 +36,8 @@ PHOTOS = {
 
 def made(data: bytes, specs: list[RenditionSpec]) -> list[tuple[Rendition, pyvips.Image]]:
     """Return what was made of ``data``, each with its decoded pixels."""
-    sinks: dict[str, MemorySink] = {}
-
-    def open_sink(planned: PlannedRendition) -> MemorySink:
-        return sinks.setdefault(planned.spec.name, MemorySink())
-
-    with OpenPhoto(MemorySource(data)) as photo:
-        plan = make_plan(read_header(photo), specs, CONFIG.limits)
-        renditions = list(render(plan, photo, open_sink))
-    return [
-        (each, pyvips.Image.new_from_buffer(sinks[each.planned.spec.name].data or b"", ""))
-        for each in renditions
-    ]
+    result = rendered(data, *specs, limits=CONFIG.limits)
+    return [(each, result.images[each.planned.spec.name]) for each in result.renditions]
 
 
 def expected(data: bytes, rendition: Rendition) -> pyvips.Image:

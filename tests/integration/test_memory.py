@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.s3 import credentials, serving
-from imaging.bridge import OpenPhoto
 from imaging.config import load_config
 from imaging.local import FileSource
-from imaging.plan import make_plan
-from imaging.reading import read_header
+from imaging.planning import make_plan
+from imaging.rendering import open_photo
 from tests.photos import jpeg, png, tiff, webp
 
 _ROOT = Path(__file__).parents[2]
@@ -35,9 +34,9 @@ def test_the_peak_is_as_planned(name: str, tmp_path: Path) -> None:
     folder.mkdir()
     photo, report = folder / name, tmp_path / "report.json"
     photo.write_bytes(PHOTOS[name]())
-    config = load_config(_ROOT / "renditions.toml")
-    with OpenPhoto(FileSource(photo)) as opened:
-        plan = make_plan(read_header(opened), config.renditions, config.limits)
+    asked = load_config(_ROOT / "renditions.toml").asked()
+    with open_photo(FileSource(photo), asked) as opened:
+        plan = make_plan(opened.header, asked)
     with serving([photo]) as url:
         subprocess.run(
             [sys.executable, "-m", "benchmarks.function", str(report), folder.name, name],

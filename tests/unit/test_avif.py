@@ -10,12 +10,9 @@ import pytest
 import pyvips
 from PIL import Image
 
-from imaging.bridge import OpenPhoto
 from imaging.decoders import avif as decoder
 from imaging.errors import CorruptPhotoError
 from imaging.formats import OutputFormat
-from imaging.local import MemorySource
-from imaging.reading import read_header
 from imaging.specs import RenditionSpec
 from tests.photos import (
     UPRIGHT,
@@ -27,7 +24,7 @@ from tests.photos import (
     truncated,
     upright_reference,
 )
-from tests.rendering import rendered
+from tests.rendering import header_of, rendered
 
 SPECS = tuple(
     RenditionSpec(name=f"w{side}", width=side, height=side, formats=(OutputFormat.PNG,))
@@ -99,8 +96,7 @@ def test_every_subsampling_is_decoded_by_dav1d(subsampling: str) -> None:
     plain = by_libvips(data)
     image = decoder.decode(data, plain)
     assert image is not plain
-    with OpenPhoto(MemorySource(data)) as photo:
-        assert read_header(photo).chroma == subsampling
+    assert header_of(data).chroma == subsampling
     assert (image.bands, image.format, image.interpretation) == (3, "uchar", "srgb")
     assert psnr(image, plain) >= 38
 
@@ -150,18 +146,13 @@ def test_the_decoder_is_imported_when_an_avif_arrives() -> None:
     """A JPEG is rendered without it, and an AVIF without Pillow's classes."""
     script = """
 import sys
-from imaging.bridge import OpenPhoto
-from imaging.limits import Limits
-from imaging.local import MemorySink, MemorySource
-from imaging.pipeline import render
-from imaging.plan import make_plan
-from imaging.reading import read_header
+from imaging.local import MemorySource
+from imaging.planning import Asked
+from imaging.rendering import render_in_memory
 from imaging.specs import RenditionSpec
 
-data = sys.stdin.buffer.read()
-with OpenPhoto(MemorySource(data)) as photo:
-    plan = make_plan(read_header(photo), (RenditionSpec(name="a", width=32),), Limits())
-    list(render(plan, photo, lambda _: MemorySink()))
+asked = Asked(specs=(RenditionSpec(name="a", width=32),))
+render_in_memory(MemorySource(sys.stdin.buffer.read()), asked)
 print(sorted({"PIL._avif", "PIL.Image"} & set(sys.modules)))
 """
     jpeg_data = pyvips.Image.black(64, 48, bands=3).jpegsave_buffer()

@@ -9,17 +9,14 @@ import pytest
 import pyvips
 from PIL import Image, ImageCms
 
-from imaging.bridge import OpenPhoto
 from imaging.errors import PhotoWarning
 from imaging.files.boxes import Cicp, read_cicp
 from imaging.formats import OutputFormat
-from imaging.limits import Limits
-from imaging.local import MemorySink, MemorySource
-from imaging.pipeline import render
-from imaging.plan import PlannedRendition, make_plan
-from imaging.reading import read_header
+from imaging.planning import Asked
 from imaging.specs import Colour, Fit, RenditionSpec
 from tests.photos import cmyk_jpeg, grey_jpeg, heic, icc_profile, jpeg, scene, tiff
+from tests.rendering import plan_of
+from tests.rendering import rendered as render_specs
 
 KEEP = pyvips.enums.ForeignKeep.ICC
 Values = npt.NDArray[np.uint8]
@@ -68,11 +65,7 @@ def rendered(
     data: bytes, colour: Colour = Colour.SRGB, output: OutputFormat = OutputFormat.PNG
 ) -> pyvips.Image:
     """Return the rendition of a photo in memory at its own size, decoded again."""
-    sink = MemorySink()
-    spec = RenditionSpec(name="a", formats=(output,), colour=colour)
-    with OpenPhoto(MemorySource(data)) as photo:
-        list(render(make_plan(read_header(photo), (spec,), Limits()), photo, lambda _: sink))
-    return pyvips.Image.new_from_buffer(sink.data or b"", "")
+    return render_specs(data, RenditionSpec(name="a", formats=(output,), colour=colour)).images["a"]
 
 
 def converted(values: Values, mode: str, source: bytes | None, target: bytes) -> Values:
@@ -197,8 +190,7 @@ def test_cmyk_tiff(profile: bytes | None) -> None:
 
 def warnings_of(data: bytes) -> list[PhotoWarning]:
     """Return what the plan says of the photo's colours."""
-    with OpenPhoto(MemorySource(data)) as photo:
-        return list(make_plan(read_header(photo), (RenditionSpec(name="a"),), Limits()).warnings)
+    return list(plan_of(data, Asked(specs=(RenditionSpec(name="a"),))).warnings)
 
 
 def test_what_was_guessed_is_in_the_report() -> None:
@@ -433,11 +425,6 @@ def test_srgb_carries_no_profile() -> None:
 
 def test_one_photo_in_every_colour() -> None:
     """Each rendition is in its own colours, and a parent is of the same."""
-    sinks: dict[str, MemorySink] = {}
-
-    def open_sink(planned: PlannedRendition) -> MemorySink:
-        return sinks.setdefault(planned.spec.name, MemorySink())
-
     specs = [
         RenditionSpec(
             name=f"{colour.value}-{width}",
@@ -449,17 +436,13 @@ def test_one_photo_in_every_colour() -> None:
         for width in (256, 64)
     ]
     data = jpeg(512, 384, icc="display-p3", orientation=6)
-    with OpenPhoto(MemorySource(data)) as photo:
-        plan = make_plan(read_header(photo), specs, Limits())
-        list(render(plan, photo, open_sink))
-    assert {planned.spec.name: planned.parent for planned in plan.renditions} == {
+    made = render_specs(data, *specs)
+    assert {planned.spec.name: planned.parent for planned in made.plan.renditions} == {
         f"{colour.value}-{width}": f"{colour.value}-256" if width == 64 else None
         for colour in Colour
         for width in (256, 64)
     }
-    images = {
-        name: pyvips.Image.new_from_buffer(sink.data or b"", "") for name, sink in sinks.items()
-    }
+    images = made.images
     assert {name: bool(image.get_typeof("icc-profile-data")) for name, image in images.items()} == {
         spec.name: spec.colour is not Colour.SRGB for spec in specs
     }
@@ -471,7 +454,6 @@ def test_one_photo_in_every_colour() -> None:
 @pytest.mark.parametrize("colour", Colour)
 def test_the_background_is_the_same_colour_everywhere(colour: Colour) -> None:
     """What is padded is sRGB's orange, in the numbers of the rendition's own space."""
-    sink = MemorySink()
     spec = RenditionSpec(
         name="a",
         width=200,
@@ -482,9 +464,7 @@ def test_the_background_is_the_same_colour_everywhere(colour: Colour) -> None:
         colour=colour,
     )
     data = tagged(scene(100, 100).icc_transform("p3", input_profile="srgb"), P3)
-    with OpenPhoto(MemorySource(data.pngsave_buffer(keep=KEEP))) as photo:
-        list(render(make_plan(read_header(photo), (spec,), Limits()), photo, lambda _: sink))
-    made = pyvips.Image.new_from_buffer(sink.data or b"", "")
+    made = render_specs(data.pngsave_buffer(keep=KEEP), spec).images["a"]
     orange = np.array([[255, 128, 0]], dtype=np.uint8)
     expected = orange if colour is Colour.SRGB else converted(orange, "RGB", SRGB, P3)
     assert_close(np.array([made(5, 50)], dtype=np.uint8), expected)

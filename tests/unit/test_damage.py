@@ -11,11 +11,11 @@ import pyvips
 from handler.errors import Disposition, disposition_of
 from imaging.bridge import OpenPhoto
 from imaging.errors import RenditionsError
-from imaging.limits import Limits
 from imaging.local import MemorySink, MemorySource
-from imaging.pipeline import Rendition, render
-from imaging.plan import make_plan
+from imaging.planning import Asked, make_plan
 from imaging.reading import read_header
+from imaging.rendering import open_photo
+from imaging.rendition import Rendition
 from imaging.specs import RenditionSpec, Truncated
 from tests.photos import (
     avif,
@@ -109,12 +109,12 @@ def rendered(data: bytes, policy: Truncated) -> tuple[list[Rendition], list[Memo
         sinks.append(MemorySink())
         return sinks[-1]
 
-    specs = [RenditionSpec(name=f"w{width}", width=width) for width in (200, 100)]
+    specs = tuple(RenditionSpec(name=f"w{width}", width=width) for width in (200, 100))
+    asked = Asked(specs=specs, truncated=policy)
     made = []
     try:
-        with OpenPhoto(MemorySource(data)) as photo:
-            plan = make_plan(read_header(photo), specs, Limits(), truncated=policy)
-            made += list(render(plan, photo, open_sink))
+        with open_photo(MemorySource(data), asked) as photo:
+            made += list(photo.render(make_plan(photo.header, asked), open_sink))
     except RenditionsError as error:
         assert not sinks, "nothing is committed of a photo that is rejected"
         disposition, code = disposition_of(error)

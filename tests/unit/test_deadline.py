@@ -5,15 +5,13 @@ from collections.abc import Callable
 
 import pytest
 
-from imaging.bridge import OpenPhoto
 from imaging.deadline import Deadline
 from imaging.errors import CorruptPhotoError, OutOfTimeError
 from imaging.formats import OutputFormat
-from imaging.limits import Limits
 from imaging.local import MemorySink, MemorySource
-from imaging.pipeline import render
-from imaging.plan import PlannedRendition, make_plan
-from imaging.reading import read_header
+from imaging.plan import PlannedRendition
+from imaging.planning import Asked, make_plan
+from imaging.rendering import open_photo
 from imaging.specs import RenditionSpec
 from tests.photos import jpeg
 
@@ -48,10 +46,11 @@ def run(source: MemorySource, deadline: Deadline, on_open: Callable[[str], None]
         on_open(planned.spec.name)
         return sinks.setdefault(planned.spec.name, MemorySink())
 
-    with OpenPhoto(source) as photo:
-        plan = make_plan(read_header(photo), SPECS, Limits())
+    asked = Asked(specs=SPECS)
+    with open_photo(source, asked) as photo:
+        plan = make_plan(photo.header, asked)
         with pytest.raises(OutOfTimeError):
-            list(render(plan, photo, open_sink, deadline))
+            list(photo.render(plan, open_sink, deadline))
     return sorted(name for name, sink in sinks.items() if sink.data is not None)
 
 

@@ -8,13 +8,11 @@ from typing import Final, Literal, assert_never, get_args
 import pytest
 from _pytest.mark import ParameterSet
 
-from imaging.bridge import OpenPhoto
 from imaging.errors import RenditionsError, SourceError
-from imaging.limits import Limits
 from imaging.local import MemorySink, MemorySource
-from imaging.pipeline import render
-from imaging.plan import PlannedRendition, make_plan
-from imaging.reading import read_header
+from imaging.plan import PlannedRendition
+from imaging.planning import Asked, make_plan
+from imaging.rendering import open_photo
 from imaging.specs import Hdr, RenditionSpec
 from tests.photos import avif, gif, heic, jpeg, png, tiff, ultra_hdr_jpeg, webp
 
@@ -85,9 +83,9 @@ def _render(source: MemorySource, sinks: list[MemorySink]) -> None:
         sinks.append(MemorySink())
         return sinks[-1]
 
-    with OpenPhoto(source) as photo:
-        plan = make_plan(read_header(photo), _SPECS, Limits())
-        list(render(plan, photo, open_sink))
+    asked = Asked(specs=_SPECS)
+    with open_photo(source, asked) as photo:
+        list(photo.render(make_plan(photo.header, asked), open_sink))
 
 
 @pytest.mark.parametrize("name", _MAKERS)

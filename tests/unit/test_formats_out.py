@@ -6,15 +6,13 @@ import pytest
 import pyvips
 
 from imaging import steps
-from imaging.bridge import OpenPhoto
 from imaging.errors import SinkError
 from imaging.fitting import LOWEST_QUALITY, fit
 from imaging.formats import OutputFormat
-from imaging.limits import Limits
 from imaging.local import MemorySink, MemorySource
-from imaging.pipeline import Rendition, render
-from imaging.plan import make_plan
-from imaging.reading import read_header
+from imaging.planning import Asked, make_plan
+from imaging.rendering import open_photo
+from imaging.rendition import Rendition
 from imaging.specs import RenditionSpec
 from tests.photos import avif, gif, jpeg, png, psnr, tiff, webp
 from tests.rendering import rendered
@@ -163,11 +161,11 @@ def test_a_sink_that_fails_is_aborted_whatever_led_to_the_bytes() -> None:
             self.aborted = True
 
     sink = Failing()
-    with OpenPhoto(MemorySource(jpeg(400, 300))) as photo:
-        spec = RenditionSpec(name="a", width=200, max_bytes=4000)
-        plan = make_plan(read_header(photo), (spec,), Limits())
+    asked = Asked(specs=(RenditionSpec(name="a", width=200, max_bytes=4000),))
+    with open_photo(MemorySource(jpeg(400, 300)), asked) as photo:
+        plan = make_plan(photo.header, asked)
         with pytest.raises(SinkError, match="no room for"):
-            list(render(plan, photo, lambda _: sink))
+            list(photo.render(plan, lambda _: sink))
     assert sink.aborted
 
 

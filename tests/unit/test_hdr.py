@@ -9,7 +9,6 @@ from xml.etree import ElementTree as ET
 import pytest
 import pyvips
 
-from imaging.bridge import OpenPhoto
 from imaging.files.jpeg import ISO_GAIN_MAP, XMP, declares_gain_map, segments
 from imaging.formats import OutputFormat
 from imaging.gainmap import (
@@ -20,13 +19,10 @@ from imaging.gainmap import (
     with_gain_map,
 )
 from imaging.geometry import Placement
-from imaging.limits import Limits
-from imaging.local import MemorySink, MemorySource
-from imaging.pipeline import Rendition, render
-from imaging.plan import PlannedRendition, make_plan
-from imaging.reading import read_header
+from imaging.local import MemorySource
 from imaging.specs import Colour, Fit, Hdr, Metadata, Position, RenditionSpec
 from tests.photos import Orientation, jpeg, truncated, ultra_hdr_jpeg, with_profile
+from tests.rendering import rendered
 
 
 class Source(MemorySource):
@@ -37,23 +33,6 @@ class Source(MemorySource):
     def seek(self, offset: int, whence: int = 0) -> int:
         self.seeks += 1
         return super().seek(offset, whence)
-
-
-def rendered(
-    data: bytes, *specs: RenditionSpec, source: MemorySource | None = None
-) -> tuple[dict[str, bytes], dict[str, Rendition]]:
-    """Return the renditions of a photo in memory, and what is reported of each."""
-    sinks: dict[str, MemorySink] = {}
-
-    def open_sink(planned: PlannedRendition) -> MemorySink:
-        return sinks.setdefault(f"{planned.spec.name}.{planned.format.extension}", MemorySink())
-
-    with OpenPhoto(source or MemorySource(data)) as photo:
-        made = list(render(make_plan(read_header(photo), specs, Limits()), photo, open_sink))
-    files = {name: sink.data or b"" for name, sink in sinks.items()}
-    return files, {
-        f"{each.planned.spec.name}.{each.planned.format.extension}": each for each in made
-    }
 
 
 def keep(**options: object) -> RenditionSpec:
@@ -78,7 +57,7 @@ def shown(data: bytes) -> pyvips.Image:
 def test_highlights_are_where_they_were(fit: Fit, orientation: Orientation) -> None:
     """The rendition, as HDR, is what libvips' own thumbnail makes of photo and gain map."""
     data = ultra_hdr_jpeg(640, 480, stops=3, orientation=orientation)
-    files, _ = rendered(data, keep(width=300, height=150, fit=fit, background=(0, 0, 0)))
+    files = rendered(data, keep(width=300, height=150, fit=fit, background=(0, 0, 0))).files
     got = shown(files["a.jpg"])
     options: dict[str, object] = {}
     if fit is Fit.COVER:
@@ -101,7 +80,7 @@ def test_highlights_are_where_they_were(fit: Fit, orientation: Orientation) -> N
 def test_at_its_own_size_hdr_stays_as_it_was() -> None:
     """Light is within a hundredth of a stop, on average, of what the photo gives."""
     data = ultra_hdr_jpeg(640, 480, stops=3)
-    files, _ = rendered(data, keep())
+    files = rendered(data, keep()).files
     difference = (stops(shown(files["a.jpg"]), 20, 10) - stops(shown(data), 20, 10)).abs()
     assert difference.avg() < 0.02
 
@@ -110,8 +89,8 @@ def test_at_its_own_size_hdr_stays_as_it_was() -> None:
 def test_the_gain_map_is_cropped_where_the_picture_is(position: Position) -> None:
     """Wherever the crop lies, found in the pixels or not: the two belong together."""
     data = ultra_hdr_jpeg(640, 480, stops=3)
-    files, _ = rendered(data, keep(width=160, height=60, fit=Fit.COVER, position=position))
-    whole, _ = rendered(data, keep(width=160, height=120))
+    files = rendered(data, keep(width=160, height=60, fit=Fit.COVER, position=position)).files
+    whole = rendered(data, keep(width=160, height=120)).files
     sdr, uncropped = (
         pyvips.Image.jpegload_buffer(each["a.jpg"]).cast("short") for each in (files, whole)
     )
@@ -137,7 +116,8 @@ def test_the_default_depends_on_the_longer_side() -> None:
             name="all", width=1024, formats=(OutputFormat.JPEG, OutputFormat.WEBP, OutputFormat.PNG)
         ),
     ]
-    files, made = rendered(ultra_hdr_jpeg(1200, 1100), *specs)
+    result = rendered(ultra_hdr_jpeg(1200, 1100), *specs)
+    files, made = result.files, result.made
     assert {name for name, each in made.items() if each.gain_map_size is not None} == {
         "from.jpg",
         "tall.jpg",
@@ -152,7 +132,8 @@ def test_the_default_depends_on_the_longer_side() -> None:
 
 def test_what_it_costs_is_in_the_report() -> None:
     """The last bytes of the file are the gain map, a JPEG of a share of the picture."""
-    files, made = rendered(ultra_hdr_jpeg(640, 480), keep(width=320))
+    result = rendered(ultra_hdr_jpeg(640, 480), keep(width=320))
+    files, made = result.files, result.made
     size = made["a.jpg"].gain_map_size
     assert size is not None
     assert made["a.jpg"].size == len(files["a.jpg"])
@@ -164,11 +145,11 @@ def test_what_it_costs_is_in_the_report() -> None:
 def test_the_sdr_picture_is_the_same_with_and_without() -> None:
     """Who knows nothing of gain maps sees the very pixels of an SDR rendition."""
     data = ultra_hdr_jpeg(640, 480)
-    files, _ = rendered(
+    files = rendered(
         data,
         keep(width=320, progressive=True),
         RenditionSpec(name="b", width=320, hdr=Hdr.SDR, progressive=True),
-    )
+    ).files
     with_map, without = (pyvips.Image.jpegload_buffer(files[f"{name}.jpg"]) for name in "ab")
     assert (with_map - without).abs().max() == 0
     assert with_map.get("interlaced") == 1
@@ -209,7 +190,8 @@ def test_the_index_of_the_file_points_at_the_gain_map() -> None:
     """MPF gives size and place of both pictures (CIPA DC-007)."""
     from PIL import JpegImagePlugin
 
-    files, made = rendered(ultra_hdr_jpeg(640, 480), keep(width=320))
+    result = rendered(ultra_hdr_jpeg(640, 480), keep(width=320))
+    files, made = result.files, result.made
     data, size = files["a.jpg"], made["a.jpg"].gain_map_size
     assert size is not None
     picture = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
@@ -223,7 +205,7 @@ def test_the_index_of_the_file_points_at_the_gain_map() -> None:
 
 def test_nothing_private_comes_with_it() -> None:
     """With ``metadata = "none"`` there is no EXIF, no profile, and only the XMP of the gain map."""
-    files, _ = rendered(ultra_hdr_jpeg(640, 480), keep(width=320, metadata=Metadata.NONE))
+    files = rendered(ultra_hdr_jpeg(640, 480), keep(width=320, metadata=Metadata.NONE)).files
     found = [segment for segment in segments(files["a.jpg"]) if segment.marker in {0xE1, 0xE2}]
     beginnings = [XMP, ISO_GAIN_MAP, b"MPF\0"]
     assert len(found) == len(beginnings)
@@ -285,7 +267,8 @@ def test_factors_for_each_colour_hold_in_these_colours_only(
     kept: bool,
 ) -> None:
     """A gain map of three bands is dropped, with a warning, where the photo is converted."""
-    files, made = rendered(coloured(profile), keep(width=160, colour=colour))
+    result = rendered(coloured(profile), keep(width=160, colour=colour))
+    files, made = result.files, result.made
     assert (made["a.jpg"].gain_map_size is not None) == kept
     codes = [warning.code for warning in made["a.jpg"].warnings]
     assert codes == ([] if kept else ["gain-map-dropped"])
@@ -303,7 +286,8 @@ def test_a_gain_map_that_cannot_be_read_leaves_an_sdr_rendition(damage: str) -> 
         data = jpeg(640, 480)
         claim = b"\xff\xe2" + (len(ISO_GAIN_MAP) + 6).to_bytes(2, "big") + ISO_GAIN_MAP + bytes(4)
         data = data[:2] + claim + data[2:]
-    files, made = rendered(data, keep(width=320))
+    result = rendered(data, keep(width=320))
+    files, made = result.files, result.made
     assert [warning.code for warning in made["a.jpg"].warnings] == ["gain-map-dropped"]
     assert made["a.jpg"].gain_map_size is None
     assert not declares_gain_map(files["a.jpg"])
@@ -343,12 +327,13 @@ def test_the_photo_is_read_once_from_start_to_end(make: Callable[[int, int], byt
     """Neither a plain JPEG nor one with a gain map asks its source to go back."""
     data = make(640, 480)
     source = Source(data)
-    rendered(data, keep(width=320), source=source)
+    rendered(source, keep(width=320))
     assert source.seeks == 0
 
 
 def test_a_maximum_counts_the_gain_map_too() -> None:
     """``max_bytes`` holds for the file with its gain map."""
-    files, made = rendered(ultra_hdr_jpeg(640, 480), keep(width=320, max_bytes=16_000))
+    result = rendered(ultra_hdr_jpeg(640, 480), keep(width=320, max_bytes=16_000))
+    files, made = result.files, result.made
     assert made["a.jpg"].gain_map_size is not None
     assert len(files["a.jpg"]) <= 16_000

@@ -11,15 +11,11 @@ from typing import Any
 import pytest
 import pyvips
 
-from imaging.bridge import OpenPhoto
 from imaging.decoders import heic as decoder
 from imaging.errors import CorruptPhotoError, OverLimitError
 from imaging.formats import InputFormat, OutputFormat
-from imaging.header import ImageHeader
 from imaging.limits import Limits
-from imaging.local import MemorySource
-from imaging.plan import make_plan
-from imaging.reading import read_header
+from imaging.planning import Asked, make_plan
 from imaging.specs import RenditionSpec
 from tests.photos import (
     UPRIGHT,
@@ -31,18 +27,12 @@ from tests.photos import (
     truncated,
     upright_reference,
 )
-from tests.rendering import rendered
+from tests.rendering import header_of, rendered
 
 SPECS = tuple(
     RenditionSpec(name=f"w{side}", width=side, height=side, formats=(OutputFormat.PNG,))
     for side in (400, 200)
 )
-
-
-def header_of(data: bytes) -> ImageHeader:
-    """Return what the header of a photo in memory says."""
-    with OpenPhoto(MemorySource(data)) as photo:
-        return read_header(photo)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +105,7 @@ def test_grey_and_alpha_come_through(mode: str, bands: int) -> None:
 def test_the_source_format_becomes_one_that_browsers_show() -> None:
     """``source`` makes a JPEG of a HEIC."""
     header = header_of(heic(64, 48))
-    plan = make_plan(header, (RenditionSpec(name="a", formats=(None,)),), Limits())
+    plan = make_plan(header, Asked(specs=(RenditionSpec(name="a", formats=(None,)),)))
     assert plan.renditions[0].format is OutputFormat.JPEG
 
 
@@ -149,19 +139,16 @@ def test_the_decoder_is_imported_when_a_heic_arrives() -> None:
     """A JPEG is rendered without it."""
     script = """
 import sys
-from imaging.bridge import OpenPhoto
-from imaging.limits import Limits
 from imaging.local import MemorySink, MemorySource
-from imaging.pipeline import render
-from imaging.plan import make_plan
-from imaging.reading import read_header
+from imaging.planning import Asked, make_plan
+from imaging.rendering import open_photo
 from imaging.specs import RenditionSpec
 
-data = sys.stdin.buffer.read()
-with OpenPhoto(MemorySource(data)) as photo:
-    plan = make_plan(read_header(photo), (RenditionSpec(name="a", width=32),), Limits())
+asked = Asked(specs=(RenditionSpec(name="a", width=32),))
+with open_photo(MemorySource(sys.stdin.buffer.read()), asked) as photo:
+    plan = make_plan(photo.header, asked)
     assert not {"_pi_heif", "PIL"} & set(sys.modules)
-    list(render(plan, photo, lambda _: MemorySink()))
+    list(photo.render(plan, lambda _: MemorySink()))
 print({"_pi_heif", "PIL", "imaging.decoders.heic"} & set(sys.modules))
 """
     jpeg_data = pyvips.Image.black(64, 48, bands=3).jpegsave_buffer()

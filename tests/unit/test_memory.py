@@ -1,6 +1,7 @@
 """The peak that a plan states is never below what was measured, and never far above it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +13,8 @@ from imaging.errors import NeedsMoreMemoryError
 from imaging.formats import InputFormat
 from imaging.header import ImageHeader, Level
 from imaging.limits import Limits, Memory
-from imaging.plan import RenditionPlan, make_plan
+from imaging.plan import RenditionPlan
+from imaging.planning import Asked, make_plan
 from imaging.specs import RenditionSpec
 
 # What make calibrate measured, a process for each case.
@@ -38,13 +40,7 @@ def header_from_case(case: dict[str, Any]) -> ImageHeader:
 def plan_from_case(case: dict[str, Any]) -> RenditionPlan:
     """Return what the function planned for the case."""
     config = parse_config(case["toml"], file="case")
-    return make_plan(
-        header_from_case(case),
-        config.renditions,
-        Limits(),
-        truncated=config.truncated,
-        looks=config.sidecar,
-    )
+    return make_plan(header_from_case(case), replace(config.asked(), limits=Limits()))
 
 
 def estimate_and_peak_mb(case: dict[str, Any]) -> tuple[float, float]:
@@ -118,13 +114,13 @@ def test_what_does_not_fit_is_refused_with_what_would_do() -> None:
     """The error names what is there, what the photo takes, and a memory size that would do."""
     progressive = header(12000, 9000, interlaced=True)
     with pytest.raises(NeedsMoreMemoryError, match="at most 256 MB") as caught:
-        make_plan(progressive, [THUMBNAIL], Limits(), memory=Memory(bytes=256 * _MB))
+        make_plan(progressive, Asked(specs=(THUMBNAIL,), memory=Memory(bytes=256 * _MB)))
     error = caught.value
     assert (error.code, error.retryable) == ("needs-more-memory", False)
     assert error.estimate > error.available == 256 * _MB
     assert f"needs {-(-error.estimate // _MB)} MB" in str(error)
     plan = make_plan(
-        progressive, [THUMBNAIL], Limits(), memory=Memory(bytes=would_do_mb(error) * _MB)
+        progressive, Asked(specs=(THUMBNAIL,), memory=Memory(bytes=would_do_mb(error) * _MB))
     )
     assert plan.peak_bytes == error.estimate
 
@@ -134,14 +130,16 @@ def test_where_processes_share_the_whole_function_is_named() -> None:
     progressive = header(12000, 9000, interlaced=True)
     shared = {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "2048", "AWS_LAMBDA_MAX_CONCURRENCY": "8"}
     with pytest.raises(NeedsMoreMemoryError, match=r"at most 256 MB.* 8 processes") as caught:
-        make_plan(progressive, [THUMBNAIL], Limits(), memory=read_memory(shared))
+        make_plan(progressive, Asked(specs=(THUMBNAIL,), memory=read_memory(shared)))
     enough = shared | {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(would_do_mb(caught.value))}
-    plan = make_plan(progressive, [THUMBNAIL], Limits(), memory=read_memory(enough))
+    plan = make_plan(progressive, Asked(specs=(THUMBNAIL,), memory=read_memory(enough)))
     assert plan.peak_bytes == caught.value.estimate
 
 
 def test_the_same_photo_in_one_scan_fits() -> None:
     """A baseline JPEG of 200 megapixels is made within 256 MB; it is the scans that cost."""
-    plan = make_plan(header(16320, 12240), [THUMBNAIL], Limits(), memory=Memory(bytes=256 * _MB))
+    plan = make_plan(
+        header(16320, 12240), Asked(specs=(THUMBNAIL,), memory=Memory(bytes=256 * _MB))
+    )
     assert plan.as_dict()["peak_bytes"] == plan.peak_bytes < 140 * _MB
     assert f"{plan.peak_bytes >> 20} MB" in plan.summary()

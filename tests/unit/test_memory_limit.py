@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from handler.runtime.memory import make_room, read_memory
+from handler.runtime.memory import read_memory
 from imaging.limits import Memory
+from imaging.room import make_room
 
 V1 = "sys/fs/cgroup/memory/memory.limit_in_bytes"
 V2 = "sys/fs/cgroup/memory.max"

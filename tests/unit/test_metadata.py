@@ -14,10 +14,7 @@ from imaging.bridge import OpenPhoto
 from imaging.files.exif import SAFE_FIELDS, read_exif, read_strip_rows, write_exif
 from imaging.files.xmp import upright_xmp
 from imaging.formats import InputFormat, OutputFormat
-from imaging.limits import Limits
-from imaging.local import MemorySink, MemorySource
-from imaging.pipeline import render
-from imaging.plan import PlannedRendition, make_plan
+from imaging.local import MemorySource
 from imaging.reading import read_header
 from imaging.specs import Metadata, RenditionSpec
 from tests.photos import (
@@ -32,6 +29,7 @@ from tests.photos import (
     with_exif,
 )
 from tests.photos.files import TiffLayout
+from tests.rendering import header_of, rendered
 
 FORMATS: list[PhotoFormat] = [name for name in PHOTO_FORMATS if name in list(InputFormat)]
 CARRIES_EXIF = [name for name in FORMATS if name != "gif"]
@@ -61,20 +59,13 @@ def encoded(
     data: bytes, metadata: Metadata, outputs: Sequence[OutputFormat] = HOLDING
 ) -> dict[OutputFormat, bytes]:
     """Return the bytes of one rendition of each output format, and a PNG's texts inflated."""
-    specs = [
+    specs = (
         RenditionSpec(name=output.value, width=100, formats=(output,), metadata=metadata)
         for output in outputs
-    ]
-    sinks: dict[OutputFormat, MemorySink] = {}
-
-    def open_sink(planned: PlannedRendition) -> MemorySink:
-        return sinks.setdefault(planned.format, MemorySink())
-
-    with OpenPhoto(MemorySource(data)) as photo:
-        plan = make_plan(read_header(photo), specs, Limits())
-        for _ in render(plan, photo, open_sink):
-            pass
-    made = {output: sink.data or b"" for output, sink in sinks.items()}
+    )
+    result = rendered(data, *specs)
+    formats = (rendition.planned.format for rendition in result.renditions)
+    made = dict(zip(formats, result.data, strict=True))
     made[OutputFormat.PNG] += inflated(made[OutputFormat.PNG])
     return made
 
@@ -210,8 +201,7 @@ def test_no_block_can_make_reading_fail(rubbish: bytes, head: bytes) -> None:
 def test_a_value_of_another_type_than_its_field_has_is_not_taken() -> None:
     """Text in the place of a number could carry anything."""
     data = with_exif(jpeg(16, 16), exif(camera={0x8827: "secret", 0x829D: [28]}))
-    with OpenPhoto(MemorySource(data)) as photo:
-        assert read_header(photo).exif == {}
+    assert header_of(data).exif == {}
 
 
 @pytest.mark.parametrize(("layout", "rows"), [("strips", 256), ("one strip", 300), ("tiles", None)])
@@ -219,8 +209,7 @@ def test_a_tiff_s_header_says_how_many_rows_a_strip_has(
     layout: TiffLayout, rows: int | None
 ) -> None:
     """A strip is held whole while it is decoded: it counts for the memory that a photo takes."""
-    with OpenPhoto(MemorySource(tiff(400, 300, layout=layout))) as photo:
-        assert read_header(photo).strip_rows == rows
+    assert header_of(tiff(400, 300, layout=layout)).strip_rows == rows
 
 
 @given(st.binary(max_size=64))

@@ -8,9 +8,8 @@ from imaging.errors import CorruptPhotoError, OverLimitError
 from imaging.formats import OutputFormat
 from imaging.limits import Limits
 from imaging.local import MemorySink, MemorySource
-from imaging.pipeline import render
-from imaging.plan import make_plan
-from imaging.reading import read_header
+from imaging.planning import Asked, make_plan
+from imaging.rendering import open_photo
 from imaging.specs import Fit, Position, RenditionSpec
 from tests.photos import gif, gif_frames, psnr, webp
 from tests.rendering import rendered
@@ -185,11 +184,12 @@ def test_a_broken_last_frame_commits_nothing() -> None:
         sinks.append(MemorySink())
         return sinks[-1]
 
-    with OpenPhoto(MemorySource(data)) as opened:
-        plan = make_plan(read_header(opened), specs, Limits())
+    asked = Asked(specs=specs)
+    with open_photo(MemorySource(data), asked) as opened:
+        plan = make_plan(opened.header, asked)
         assert plan.frames > 1
         with pytest.raises(CorruptPhotoError):
-            list(render(plan, opened, open_sink))
+            list(opened.render(plan, open_sink))
     assert sinks == []
 
 

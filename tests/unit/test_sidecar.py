@@ -12,13 +12,9 @@ import pyvips
 import thash
 
 from handler.cli import main
-from imaging.appearance import looks_of
-from imaging.bridge import OpenPhoto
-from imaging.limits import Limits
-from imaging.local import MemorySink, MemorySource
-from imaging.pipeline import Rendition, render
-from imaging.plan import RenditionPlan, make_plan
-from imaging.reading import read_header
+from imaging.appearance import appearance_of
+from imaging.plan import RenditionPlan
+from imaging.rendition import Rendition
 from imaging.sidecar import sidecar
 from imaging.specs import Fit, RenditionSpec, Truncated
 from tests.photos import (
@@ -33,6 +29,7 @@ from tests.photos import (
     ultra_hdr_jpeg,
     with_exif,
 )
+from tests.rendering import rendered
 
 SCHEMA = json.loads(
     (Path(__file__).parent.parent.parent / "docs" / "sidecar.schema.json").read_text("utf-8")
@@ -47,10 +44,9 @@ SPECS = (
 def made(
     data: bytes, specs: tuple[RenditionSpec, ...] = SPECS, policy: Truncated = Truncated.REFUSE
 ) -> tuple[RenditionPlan, list[Rendition]]:
-    """Return the plan, with looks, and what was made by it."""
-    with OpenPhoto(MemorySource(data)) as photo:
-        plan = make_plan(read_header(photo), specs, Limits(), truncated=policy, looks=True)
-        return plan, list(render(plan, photo, lambda _: MemorySink()))
+    """Return the plan, with an appearance, and what was made by it."""
+    result = rendered(data, *specs, truncated=policy, sidecar=True)
+    return result.plan, list(result.renditions)
 
 
 def document(
@@ -153,7 +149,7 @@ def test_a_thumbhash_shows_the_picture() -> None:
     shown = pyvips.Image.new_from_memory(bytes(pixels), width, height, 4, "uchar")
     expected = whole.resize(width / 600, vscale=height / 400)
     assert (shown.extract_band(0, n=3) - expected).abs().avg() < 32
-    clear = looks_of(pyvips.Image.new_from_buffer(png(300, 200, alpha=True), ""), (300, 200))
+    clear = appearance_of(pyvips.Image.new_from_buffer(png(300, 200, alpha=True), ""), (300, 200))
     *_, pixels = thash.thumb_hash_to_rgba(list(base64.b64decode(clear.thumbhash)))
     assert min(pixels[3::4]) < 128 < max(pixels[3::4])
 
@@ -163,17 +159,17 @@ def test_the_dominant_colour_is_that_of_most_pixels() -> None:
     red = pyvips.Image.black(90, 60).new_from_image([200, 16, 40]).cast("uchar")
     blue = pyvips.Image.black(45, 60).new_from_image([8, 16, 240]).cast("uchar")
     image = red.join(blue, "horizontal").copy(interpretation="srgb")
-    assert looks_of(image, (135, 60)).dominant_colour == "#c81028"
+    assert appearance_of(image, (135, 60)).dominant_colour == "#c81028"
     hidden = image.bandjoin(
         pyvips.Image.black(90, 60)
         .join(pyvips.Image.black(45, 60) + 255, "horizontal")
         .cast("uchar")
     )
-    assert looks_of(hidden, (135, 60)).dominant_colour == "#0810f0"
-    assert looks_of(image.bandjoin(0).cast("uchar"), (135, 60)).dominant_colour == "#ffffff"
+    assert appearance_of(hidden, (135, 60)).dominant_colour == "#0810f0"
+    assert appearance_of(image.bandjoin(0).cast("uchar"), (135, 60)).dominant_colour == "#ffffff"
 
 
-def test_a_picture_of_one_pixel_has_looks() -> None:
+def test_a_picture_of_one_pixel_has_an_appearance() -> None:
     """Nothing is too small or too long."""
     for width, height in ((1, 1), (3000, 5), (2, 900)):
         data = png(width, height)
@@ -181,20 +177,17 @@ def test_a_picture_of_one_pixel_has_looks() -> None:
 
 
 def test_who_wants_no_sidecar_does_not_pay_for_it() -> None:
-    """Without it the plan asks for no looks, and none are made."""
-    with OpenPhoto(MemorySource(jpeg(120, 80))) as photo:
-        plan = make_plan(read_header(photo), SPECS, Limits())
-        assert plan.looks_of is None
-        assert all(
-            rendition.looks is None for rendition in render(plan, photo, lambda _: MemorySink())
-        )
+    """Without it the plan asks for no appearance, and none are made."""
+    result = rendered(jpeg(120, 80), *SPECS)
+    assert result.plan.appearance_of is None
+    assert all(rendition.appearance is None for rendition in result.renditions)
 
 
-def test_the_looks_come_of_the_smallest_and_once() -> None:
+def test_the_appearance_is_that_of_the_smallest_and_once() -> None:
     """Of the square's picture before its crop, so that they show the whole photo."""
     plan, renditions = made(jpeg(600, 400))
-    assert plan.looks_of == "square"
-    told = [each.planned.spec.name for each in renditions if each.looks is not None]
+    assert plan.appearance_of == "square"
+    told = [each.planned.spec.name for each in renditions if each.appearance is not None]
     assert told == ["square"]
 
 
@@ -218,10 +211,10 @@ def test_the_command_writes_it_last(tmp_path: Path) -> None:
 
 
 def test_the_smallest_is_held_even_if_it_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who asks for the photo's own size only, and for its looks, gets both."""
-    monkeypatch.setattr("imaging.plan._MAX_HELD_BYTES", 1000)
+    """Who asks for the photo's own size only, and for its appearance, gets both."""
+    monkeypatch.setattr("imaging.planning._MAX_HELD_BYTES", 1000)
     plan, renditions = made(jpeg(240, 160), (RenditionSpec(name="full"),))
     assert plan.renditions[0].own_pass is None
-    assert renditions[0].looks is not None
+    assert renditions[0].appearance is not None
     plan, renditions = made(jpeg(240, 160), (RenditionSpec(name="full"), SPECS[2]))
     assert [each.own_pass is None for each in plan.renditions] == [True, False]

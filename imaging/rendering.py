@@ -1,0 +1,143 @@
+"""The front door: open a photo, read its header, make its renditions."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from imaging.bridge import OpenPhoto
+from imaging.deadline import NEVER, Deadline
+from imaging.formats import InputFormat
+from imaging.header import ImageHeader
+from imaging.limits import Memory
+from imaging.pipeline import OpenSink, render
+from imaging.plan import RenditionPlan
+from imaging.planning import Asked, make_plan
+from imaging.reading import read_header
+from imaging.rendition import Rendition
+from imaging.room import make_room
+from imaging.streams import ByteSource
+
+__all__ = ["InMemory", "Photo", "PhotoOpener", "open_photo", "render_in_memory"]
+
+# The pixels of one photo at a time: an estimate assumes that the process holds no other's.
+_pixels: Final = threading.Lock()
+# The header of the others is read from the whole file, which is then held.
+_HEADER_ALONE: Final = frozenset({InputFormat.JPEG, InputFormat.PNG, InputFormat.TIFF})
+
+
+class Photo(Protocol):
+    """A photo whose header was read."""
+
+    @property
+    def header(self) -> ImageHeader: ...
+
+    def render(
+        self, plan: RenditionPlan, open_sink: OpenSink, deadline: Deadline = NEVER
+    ) -> Iterator[Rendition]:
+        """Make each planned rendition and commit it to the sink that ``open_sink`` gives for it.
+
+        No sink is opened before the whole photo was read and decoded without an error, except for
+        renditions with a pass of their own: theirs is committed only after that.
+
+        Yields:
+            Each rendition as it is committed, in the plan's order.
+
+        Raises:
+            RejectedPhotoError: The photo cannot be decoded; nothing was committed.
+            SourceError: Its bytes cannot be read; nothing was committed.
+            SinkError: A rendition could not be written; it was aborted, earlier ones stand.
+            OutOfTimeError: ``deadline`` passed; the rendition under way was aborted, earlier ones
+                stand.
+        """
+        ...
+
+
+PhotoOpener = Callable[[ByteSource, Asked], AbstractContextManager[Photo]]
+"""How a photo is opened: :func:`open_photo`, or another of its shape."""
+
+
+class _PhotoHere:
+    """A photo that is decoded in this process."""
+
+    def __init__(
+        self, opened: OpenPhoto, header: ImageHeader, memory: Memory | None, held: ExitStack
+    ) -> None:
+        self._opened = opened
+        self._memory = memory
+        self._held = held
+        self.header = header
+
+    def render(
+        self, plan: RenditionPlan, open_sink: OpenSink, deadline: Deadline = NEVER
+    ) -> Iterator[Rendition]:
+        if self.header.format in _HEADER_ALONE:
+            self._held.enter_context(_pixels)
+        make_room(plan.peak_bytes, self._memory)
+        return render(plan, self._opened, open_sink, deadline)
+
+
+@contextmanager
+def open_photo(source: ByteSource, asked: Asked) -> Iterator[Photo]:
+    """Read the header of the photo that ``source`` gives, to be decoded in this process.
+
+    Render it once at most, within the context, which closes ``source`` once a photo was found in
+    it.
+
+    *Cost*: the header's bytes; all bytes of a WebP, GIF, AVIF or HEIC, which are then held until
+    the photo is closed.
+
+    *Thread*: any; while one photo's pixels are held, other threads wait for it.
+
+    Raises:
+        OverLimitError: It has more bytes than ``asked`` allows; nothing was read.
+        RejectedPhotoError: It is no photo, or its header cannot be read.
+        SourceError: The bytes cannot be read.
+    """
+    asked.limits.check_bytes(source.size)
+    with OpenPhoto(source) as opened, ExitStack() as held:
+        if opened.format not in _HEADER_ALONE:
+            held.enter_context(_pixels)
+        yield _PhotoHere(opened, read_header(opened), asked.memory, held)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InMemory:
+    """The renditions of one photo, in memory.
+
+    Attributes:
+        plan: What was to be made.
+        renditions: What was made, in the order in which it was written.
+        data: The bytes of each.
+    """
+
+    plan: RenditionPlan
+    renditions: tuple[Rendition, ...]
+    data: tuple[bytes, ...]
+
+
+def render_in_memory(source: ByteSource, asked: Asked) -> InMemory:
+    """Make what ``asked`` names of one photo; store nothing.
+
+    *Cost*: the encoded bytes of all renditions, in memory.
+
+    Raises:
+        RenditionsError: As :func:`open_photo`, :func:`imaging.planning.make_plan` and
+            :meth:`Photo.render`.
+    """
+    # Imported on first use: the function renders into S3.
+    from imaging.local import MemorySink
+
+    sinks: list[MemorySink] = []
+
+    def open_sink(_: object) -> MemorySink:
+        sinks.append(MemorySink())
+        return sinks[-1]
+
+    with open_photo(source, asked) as photo:
+        plan = make_plan(photo.header, asked)
+        renditions = tuple(photo.render(plan, open_sink))
+    return InMemory(
+        plan=plan, renditions=renditions, data=tuple(sink.data or b"" for sink in sinks)
+    )

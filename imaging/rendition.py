@@ -1,0 +1,52 @@
+"""What was made of a photo: values, without pyvips."""
+
+from dataclasses import dataclass
+
+from imaging.errors import PhotoWarning
+from imaging.plan import PlannedRendition
+
+__all__ = ["Appearance", "Rendition"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appearance:
+    """What a photo looks like, in a few bytes.
+
+    Attributes:
+        dominant_colour: ``#rrggbb``: the mean of the most frequent of 512 coarse colours.
+        thumbhash: A ThumbHash, base64: https://evanw.github.io/thumbhash/
+        perceptual_hash: A dHash of rows and columns, 32 hexadecimal digits: similar pictures
+            differ in few of its 128 bits.
+    """
+
+    dominant_colour: str
+    thumbhash: str
+    perceptual_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendition:
+    """One rendition that was made and committed.
+
+    Attributes:
+        planned: What it was to be.
+        width: Columns.
+        height: Rows, of one frame.
+        size: Encoded bytes.
+        quality: The ``Q`` that it was encoded with; None where the format has none.
+        gain_map_size: Bytes of them that are the gain map; None without one.
+        warnings: What a person may want to know of it; what concerns the photo, each of its
+            renditions has.
+        elapsed_ms: Milliseconds of wall time to derive and encode it.
+        appearance: The photo's, with one of its renditions, if the plan asks for it.
+    """
+
+    planned: PlannedRendition
+    width: int
+    height: int
+    size: int
+    quality: int | None
+    gain_map_size: int | None
+    warnings: tuple[PhotoWarning, ...]
+    elapsed_ms: float
+    appearance: Appearance | None = None
