@@ -93,10 +93,19 @@ def read_header(photo: OpenPhoto) -> ImageHeader:
     *Cost*: the header's bytes; for a TIFF also those of each page's directory.
 
     Raises:
+        TruncatedPhotoError: The file ends before what an AVIF or HEIC consists of.
         CorruptPhotoError: The header cannot be read.
         SourceError: The bytes cannot be read.
     """
-    image = photo.load()
+    try:
+        image = photo.load()
+    except CorruptPhotoError:
+        if photo.format in _HEIF:
+            # Its loader reads EXIF, too, which often comes last, and only says that it failed.
+            from imaging.files.heif import read_container
+
+            read_container(photo.read_at, photo.size).check_extents()
+        raise
     n_pages = _number(image, "n-pages", 1)
     orientation = _number(image, "orientation", 1)
     tiff = photo.format is InputFormat.TIFF

@@ -11,6 +11,7 @@ from PIL import _avif
 
 from imaging.errors import CorruptPhotoError
 from imaging.fields import copy_metadata
+from imaging.files.heif import check_picture, from_memory, read_container
 from imaging.geometry import is_sideways
 from imaging.steps import upright
 
@@ -39,8 +40,11 @@ def decode(data: bytes, image: pyvips.Image) -> pyvips.Image:
         image: libvips' lazy image of the same file.
 
     Raises:
-        CorruptPhotoError: The picture cannot be decoded.
+        TruncatedPhotoError: The file ends before the picture does.
+        CorruptPhotoError: The picture is damaged, or cannot be decoded.
     """
+    read = from_memory(data)
+    check_picture(read_container(read, len(data)), read)
     opened = _opened(data, image) if image.format == "uchar" else None
     if opened is None:
         return image

@@ -12,6 +12,7 @@ import pyvips
 
 from imaging.errors import CorruptPhotoError
 from imaging.fields import copy_metadata
+from imaging.files.heif import check_picture, from_memory, read_container
 
 __all__ = ["decode"]
 
@@ -45,8 +46,11 @@ def decode(data: bytes, header: pyvips.Image) -> pyvips.Image:
         header: libvips' image of the same file, of which no pixel is evaluated.
 
     Raises:
-        CorruptPhotoError: The picture cannot be decoded.
+        TruncatedPhotoError: The file ends before the picture does.
+        CorruptPhotoError: The picture is damaged, or cannot be decoded.
     """
+    read = from_memory(data)
+    check_picture(read_container(read, len(data)), read)
     try:
         picture = _primary(data)
         samples = picture.data

@@ -128,8 +128,9 @@ def test_a_picture_that_the_container_crops_stays_with_libvips() -> None:
 def test_damaged_pixels_are_refused() -> None:
     """The decoder's own words are the detail."""
     data = avif(320, 240)
-    at = data.index(b"mdat") + 4
-    broken = data[:at] + bytes(200) + data[at + 200 :]
+    # What is in the sequence's header, behind types and lengths.
+    at = data.index(b"mdat") + 8
+    broken = data[:at] + b"\xff" * 8 + data[at + 8 :]
     with pytest.raises(CorruptPhotoError, match="Expected a whole avif photo") as caught:
         rendered(broken, *SPECS)
     assert caught.value.detail

@@ -40,6 +40,7 @@ from tests.photos import (
     webp,
     with_trailing_rubbish,
 )
+from tests.photos.heif import grid_heic
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "damage.md"
 
@@ -71,7 +72,19 @@ UPLOADS = {
     "GIF that breaks off": Upload(lambda: [truncated(gif(320, 240), 0.5)]),
     "TIFF that breaks off": Upload(lambda: [truncated(tiff(320, 240), 0.5)]),
     "AVIF that breaks off": Upload(lambda: [truncated(avif(160, 120), 0.5)]),
-    "HEIC that breaks off": Upload(lambda: [truncated(heic(160, 120), 0.5)]),
+    "HEIC that breaks off": Upload(
+        lambda: [
+            truncated(data, part)
+            for data in (heic(160, 120), grid_heic(3, 2, 190, 100))
+            for part in (0.5, 0.9)
+        ]
+    ),
+    "HEIC with zeros for a part of its pixels": Upload(
+        lambda: [grid_heic(3, 2, 190, 100)[:-3_000] + bytes(3_000)]
+    ),
+    "HEIC with a flipped byte in its pixels": Upload(
+        lambda: [flipped(data := grid_heic(3, 2, 190, 100), len(data) // 2)]
+    ),
     "PNG or GIF that lacks only its end mark": Upload(
         lambda: [png(320, 240)[:-12], gif(320, 240)[:-1]]
     ),

@@ -1,0 +1,247 @@
+"""HEICs of every structure: grids, overlays, auxiliary pictures, put together box by box.
+
+An encoder writes few of the structures that the standard allows. Here single pictures are encoded,
+and the file around them is made by hand.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
+
+from imaging.files.heif import read_container
+from tests.photos.landscape import scene
+
+if TYPE_CHECKING:
+    import pyvips
+
+__all__ = ["Part", "assembled", "coded", "grid", "grid_heic", "nclx", "prop"]
+
+Mode = Literal["RGB", "L"]
+
+ALPHA_URN = b"urn:mpeg:hevc:2015:auxid:1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One item of a file that is to be written.
+
+    Attributes:
+        kind: ``hvc1``, ``grid``, ``iovl``, ...
+        data: Its bytes: a coded picture, or what a derived one says of itself.
+        properties: Whole boxes, in order.
+        made_of: Places, in the list of all parts, of the parts that it is derived from.
+        aux_of: Place of the part that it is an auxiliary of.
+        in_idat: Whether its bytes lie in the directory.
+        hidden: Whether it is not to be shown by itself.
+    """
+
+    kind: bytes
+    data: bytes
+    properties: tuple[bytes, ...] = ()
+    made_of: tuple[int, ...] = ()
+    aux_of: int | None = None
+    in_idat: bool = False
+    hidden: bool = False
+
+
+def box(kind: bytes, *contents: bytes) -> bytes:
+    """A box."""
+    body = b"".join(contents)
+    return struct.pack(">I4s", len(body) + 8, kind) + body
+
+
+def full_box(kind: bytes, version: int, *contents: bytes) -> bytes:
+    """A box that says of which version it is; no flags."""
+    return box(kind, struct.pack(">I", version << 24), *contents)
+
+
+def prop(kind: bytes, *values: int) -> bytes:
+    """A property of a picture, by its name: ``ispe``, ``irot``, ``imir``, ``pixi`` or ``auxC``."""
+    match kind:
+        case b"ispe":
+            return full_box(kind, 0, struct.pack(">II", *values))
+        case b"pixi":
+            return full_box(kind, 0, bytes([len(values), *values]))
+        case b"auxC":
+            return full_box(kind, 0, ALPHA_URN + b"\0")
+        case b"clap":
+            return box(kind, struct.pack(">IIIIiIiI", *values))
+        case _:
+            return box(kind, bytes(values))
+
+
+def nclx(primaries: int, transfer: int, matrix: int, *, full_range: bool = True) -> bytes:
+    """A colour by numbers, those of ITU-T H.273."""
+    return box(b"colr", b"nclx", struct.pack(">HHHB", primaries, transfer, matrix, full_range << 7))
+
+
+@lru_cache(maxsize=256)
+def _encoded(pixels: bytes, width: int, height: int, mode: str, chroma: str) -> bytes:
+    import pillow_heif
+
+    file = pillow_heif.HeifFile()  # type: ignore[no-untyped-call]
+    file.add_frombytes(mode, (width, height), pixels)
+    buffer = io.BytesIO()
+    file.save(buffer, quality=70, chroma=chroma, enc_params={"preset": "ultrafast"})
+    return buffer.getvalue()
+
+
+def coded(
+    image: pyvips.Image, *, bits: Literal[8, 10] = 8, mode: Mode = "RGB", chroma: str = "420"
+) -> Part:
+    """One picture of HEVC, with its ``ispe``, ``hvcC`` and ``pixi``.
+
+    Args:
+        image: Three bands for ``RGB``, one for ``L``; uchar.
+        bits: Of each sample.
+        mode: Colour or grey.
+        chroma: 420, 422 or 444.
+    """
+    if bits > 8:
+        image = (image.cast("ushort") << 8).cast("ushort")
+        mode_name = f"{mode};16"
+    else:
+        mode_name = mode
+    data = _encoded(bytes(image.write_to_memory()), image.width, image.height, mode_name, chroma)
+    container = read_container(lambda at, length: data[at : at + length], len(data))
+    item = next(item for item in container.items.values() if item.kind == b"hvc1")
+    return Part(
+        kind=b"hvc1",
+        data=container.bytes_of(item, lambda at, length: data[at : at + length]),
+        properties=tuple(
+            box(held.kind, held.body)
+            for held in item.properties
+            if held.kind in {b"ispe", b"hvcC", b"pixi"}
+        ),
+    )
+
+
+def grid(columns: int, rows: int, width: int, height: int, tiles: tuple[int, ...]) -> Part:
+    """A picture that is put together from ``tiles``, row by row."""
+    return Part(
+        kind=b"grid",
+        data=struct.pack(">BBBBII", 0, 1, rows - 1, columns - 1, width, height),
+        properties=(prop(b"ispe", width, height),),
+        made_of=tiles,
+        in_idat=True,
+    )
+
+
+def assembled(parts: list[Part], *, primary: int = 0, brand: bytes = b"heic") -> bytes:
+    """A file of ``parts``, of which ``primary`` is shown; item numbers count from 1."""
+    held = list(dict.fromkeys(inner for part in parts for inner in part.properties))
+    wide = len(held) > 127
+    associated = b"".join(
+        struct.pack(">HB", number, len(part.properties))
+        + b"".join(
+            struct.pack(">H" if wide else ">B", held.index(inner) + 1) for inner in part.properties
+        )
+        for number, part in enumerate(parts, start=1)
+    )
+    infos = b"".join(
+        box(b"infe", struct.pack(">IHH4s", 2 << 24 | part.hidden, number, 0, part.kind), b"\0")
+        for number, part in enumerate(parts, start=1)
+    )
+    references = b"".join(
+        box(kind, struct.pack(f">HH{len(named)}H", number, len(named), *(at + 1 for at in named)))
+        for number, part in enumerate(parts, start=1)
+        for kind, named in (
+            (b"dimg", part.made_of),
+            (b"auxl", () if part.aux_of is None else (part.aux_of,)),
+        )
+        if named
+    )
+    idat = b"".join(part.data for part in parts if part.in_idat)
+
+    def directory(first: int) -> bytes:
+        places = {True: 0, False: first}
+        locations = b""
+        for number, part in enumerate(parts, start=1):
+            locations += struct.pack(
+                ">HHHHII", number, part.in_idat, 0, 1, places[part.in_idat], len(part.data)
+            )
+            places[part.in_idat] += len(part.data)
+        return full_box(
+            b"meta",
+            0,
+            full_box(b"hdlr", 0, bytes(4), b"pict", bytes(13)),
+            full_box(b"pitm", 0, struct.pack(">H", primary + 1)),
+            full_box(b"iloc", 1, struct.pack(">BBH", 0x44, 0, len(parts)), locations),
+            full_box(b"iinf", 0, struct.pack(">H", len(parts)), infos),
+            full_box(b"iref", 0, references) if references else b"",
+            box(
+                b"iprp",
+                box(b"ipco", *held),
+                box(b"ipma", struct.pack(">II", int(wide), len(parts)), associated),
+            ),
+            box(b"idat", idat) if idat else b"",
+        )
+
+    start = box(b"ftyp", brand, bytes(4), b"mif1", brand)
+    first = len(start) + len(directory(0)) + 8
+    pixels = b"".join(part.data for part in parts if not part.in_idat)
+    return start + directory(first) + box(b"mdat", pixels)
+
+
+def grid_heic(  # noqa: PLR0913 - each a kind of grid
+    columns: int,
+    rows: int,
+    width: int,
+    height: int,
+    *,
+    tile: int = 64,
+    bits: Literal[8, 10] = 8,
+    alpha: bool = False,
+    properties: tuple[bytes, ...] = (),
+    tile_properties: tuple[bytes, ...] = (),
+) -> bytes:
+    """A HEIC that is a grid of tiles, and its alpha, where it has one, another grid.
+
+    *Cost*: 16 tiles are encoded at most, however many there are.
+
+    Args:
+        columns: Tiles in a row.
+        rows: Rows of tiles.
+        width: Columns of pixels that are shown.
+        height: Rows of pixels that are shown.
+        tile: Side of a tile.
+        bits: Of each sample.
+        alpha: With a grid of grey tiles, of the same layout.
+        properties: More of the grid's, such as ``irot``.
+        tile_properties: More of each tile's, such as a colour by numbers.
+    """
+    across, down = min(columns, 4), min(rows, 4)
+    picture = scene(across * tile, down * tile)
+    places = [(column % across, row % down) for row in range(rows) for column in range(columns)]
+    cells = {
+        (column, row): picture.crop(column * tile, row * tile, tile, tile)
+        for column, row in dict.fromkeys(places)
+    }
+    colours = {place: coded(cell, bits=bits) for place, cell in cells.items()}
+    count = len(places)
+    whole = grid(columns, rows, width, height, tuple(range(1, count + 1)))
+    parts = [
+        replace(whole, properties=whole.properties + properties),
+        *(
+            replace(
+                colours[place],
+                properties=colours[place].properties + tile_properties,
+                hidden=True,
+            )
+            for place in places
+        ),
+    ]
+    if alpha:
+        mask = grid(columns, rows, width, height, tuple(range(count + 2, 2 * count + 2)))
+        greys = {
+            place: coded(cell.extract_band(1), bits=bits, mode="L") for place, cell in cells.items()
+        }
+        parts += [
+            replace(mask, properties=(*mask.properties, prop(b"auxC")), aux_of=0, hidden=True),
+            *(replace(greys[place], hidden=True) for place in places),
+        ]
+    return assembled(parts)
