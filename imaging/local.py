@@ -7,16 +7,9 @@ from pathlib import Path
 from typing import Self
 
 from imaging.errors import SinkError, SourceError
+from imaging.streams import position_after
 
 __all__ = ["FileSink", "FileSource", "MemorySink", "MemorySource"]
-
-
-def _position(offset: int, whence: int, *, at: int, size: int) -> int:
-    position = offset + {os.SEEK_SET: 0, os.SEEK_CUR: at, os.SEEK_END: size}[whence]
-    if position < 0:
-        msg = f"Expected a position of 0 or more but received {position}"
-        raise SourceError(msg)
-    return position
 
 
 class MemorySource:
@@ -37,7 +30,7 @@ class MemorySource:
         return len(chunk)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        self._at = _position(offset, whence, at=self._at, size=self.size)
+        self._at = position_after(offset, whence, at=self._at, size=self.size)
         return self._at
 
     def close(self) -> None:
@@ -76,7 +69,9 @@ class FileSource:
         return count
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        return self._file.seek(_position(offset, whence, at=self._file.tell(), size=self._size))
+        return self._file.seek(
+            position_after(offset, whence, at=self._file.tell(), size=self._size)
+        )
 
     def close(self) -> None:
         self._file.close()

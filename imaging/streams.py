@@ -1,9 +1,12 @@
-"""Where encoded bytes come from and where they go: two protocols, and nothing else.
+"""Where encoded bytes come from and where they go: two protocols, and what seeking means.
 
 Every implementation passes ``tests/contract``.
 """
 
+import os
 from typing import Protocol
+
+from imaging.errors import SourceError
 
 
 class ByteSource(Protocol):
@@ -55,3 +58,15 @@ class ByteSink(Protocol):
     def abort(self) -> None:
         """Forget what was written, leaving nothing behind; safe after a failed ``commit``."""
         ...
+
+
+def position_after(offset: int, whence: int, *, at: int, size: int) -> int:
+    """Return where a seek from ``at`` leads in ``size`` bytes.
+
+    Raises:
+        SourceError: Before the first byte.
+    """
+    position = offset + {os.SEEK_SET: 0, os.SEEK_CUR: at, os.SEEK_END: size}[whence]
+    if position < 0:
+        raise SourceError(f"Expected a position of 0 or more but received {position}")
+    return position

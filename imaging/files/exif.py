@@ -13,6 +13,7 @@ __all__ = [
     "COPYRIGHT_FIELDS",
     "SAFE_FIELDS",
     "ExifFields",
+    "read_camera_exif",
     "read_exif",
     "read_strip_rows",
     "write_exif",
@@ -99,6 +100,19 @@ def read_exif(read_at: ReadAt) -> ExifFields:
     return fields
 
 
+def read_camera_exif(read_at: ReadAt) -> ExifFields:
+    """Return the fields of a block whose first directory is the camera's, as Canon's CR3 has them.
+
+    Args:
+        read_at: As for :func:`read_exif`.
+    """
+    fields: dict[str, str | tuple[int, ...]] = {}
+    first = _first_directory(read_at)
+    if first is not None:
+        _read_directory(read_at, *first, _CAMERA, fields)
+    return fields
+
+
 def read_strip_rows(read_at: ReadAt) -> int | None:
     """Return how many rows each strip of a TIFF has; None where its first directory does not say.
 
@@ -114,8 +128,12 @@ def read_strip_rows(read_at: ReadAt) -> int | None:
 
 
 def _first_directory(read_at: ReadAt) -> tuple[str, int] | None:
-    """Return the byte order, and where the first directory is; None where it is no classic TIFF."""
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(read_at(0, 4))
+    """Return the byte order, and where the first directory is; None where it is no classic TIFF.
+
+    Where TIFF has 42, raw files have a number of their makers; 43 is BigTIFF.
+    """
+    head = read_at(0, 4)
+    order = {b"II": "<", b"MM": ">"}.get(head[:2]) if b"+" not in head else None
     pointer = _integers(read_at(4, 4), order + "I") if order else ()
     return (order, pointer[0]) if order and pointer else None
 

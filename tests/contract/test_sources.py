@@ -14,6 +14,7 @@ from handler.s3.source import S3Source
 from imaging.errors import SourceError
 from imaging.local import FileSource, MemorySource
 from imaging.streams import ByteSource
+from imaging.views import Between, Part
 from tests.servers import MotoServer
 
 # Longer than S3Source's blocks and chunks, and no multiple of either.
@@ -35,7 +36,18 @@ def _s3_object(_path: Path, s3: MotoServer) -> ByteSource:
     return S3Source(Requests(client), ObjectEvent(bucket="photos", key="source"))
 
 
-@pytest.fixture(params=[_memory, _file, _s3_object], ids=["memory", "file", "s3"])
+def _part(_path: Path, _s3: MotoServer) -> ByteSource:
+    return Part(MemorySource(b"before" + _DATA + b"behind"), 6, len(_DATA))
+
+
+def _between(_path: Path, _s3: MotoServer) -> ByteSource:
+    return Between(MemorySource(bytes(9) + _DATA[9:-7]), _DATA[:9], _DATA[-7:])
+
+
+@pytest.fixture(
+    params=[_memory, _file, _s3_object, _part, _between],
+    ids=["memory", "file", "s3", "part", "between"],
+)
 def source(request: pytest.FixtureRequest, tmp_path: Path, s3: MotoServer) -> Iterator[ByteSource]:
     """One of the implementations, over the same bytes."""
     make: Callable[[Path, MotoServer], ByteSource] = request.param
