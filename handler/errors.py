@@ -29,7 +29,9 @@ __all__ = [
     "SourceBucketMissingError",
     "SourceChangedError",
     "SourceKeyDeniedError",
+    "SourceRefusedError",
     "StorageError",
+    "StoreRefusedError",
     "disposition_of",
 ]
 
@@ -123,6 +125,18 @@ class SourceBucketMissingError(SourceError):
     """There is no bucket of the name that the event says."""
 
     code = "source-bucket-missing"
+
+
+class SourceRefusedError(RejectedPhotoError):
+    """S3 will never hand the photo over; the message has S3's own code."""
+
+    code = "source-refused"
+
+
+class StoreRefusedError(RejectedPhotoError):
+    """S3 will never store a rendition or the manifest; the message has S3's own code."""
+
+    code = "store-refused"
 
 
 class StorageError(SinkError):

@@ -10,17 +10,17 @@ from imaging.deadline import Deadline
 
 __all__ = ["deadline_of", "end_on_sigterm", "invocation"]
 
-# A request that has just begun is waited for (its connection may stand still for 5 s), uploads in
-# parts are aborted, and the answer is sent.
-_MARGIN_S: Final = 7.0
-_LARGEST_SHARE: Final = 0.25
+# A request that has just begun is waited for: it takes up to 3 s to connect, and may stand still
+# for 5. Then uploads in parts are aborted, and the answer is sent.
+_MARGIN_S: Final = 9.0
+_LARGEST_SHARE: Final = 0.3
 _DAY_S: Final = 86_400.0
 
 
 def deadline_of(context: Any) -> Deadline:  # noqa: ANN401 - the runtime client's, or a test's
     """Return when this invocation's work has to stop: some seconds before Lambda ends it.
 
-    Of a short invocation the margin is a quarter. Without a context there is a day.
+    Of an invocation of less than 30 s the margin is three tenths. Without a context there is a day.
     """
     if not hasattr(context, "get_remaining_time_in_millis"):
         # Far away, and not never: SIGTERM lets it pass all the same.

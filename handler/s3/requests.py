@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -20,8 +21,11 @@ from handler.errors import (
     SourceBucketMissingError,
     SourceChangedError,
     SourceKeyDeniedError,
+    SourceRefusedError,
     StorageError,
+    StoreRefusedError,
 )
+from handler.s3.meanings import Meaning, meaning_of
 from imaging.deadline import NEVER, Deadline
 from imaging.errors import RenditionsError, SourceError
 
@@ -35,11 +39,7 @@ _FIRST_PAUSE_S: Final = 0.1
 # bills for waiting; the event comes again.
 _RETRIES: Final = 32
 
-_TRANSIENT_STATUS: Final = frozenset({408, 429, 500, 502, 503, 504})
-_TRANSIENT_CODES: Final = frozenset(
-    {"ConditionalRequestConflict", "OperationAborted", "RequestTimeout", "SlowDown", "Throttling"}
-)
-"""https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"""
+_CLEAN_UP_ATTEMPTS: Final = 3
 
 _GONE_STATUS: Final = frozenset({404, 405, 412, 416})
 """405: the version that was asked for is a delete marker."""
@@ -52,9 +52,9 @@ _dice: Final = random.SystemRandom()
 class Requests:
     """S3's operations within one invocation.
 
-    Throttling, 5xx, and connections that fail before there is an answer are tried again after a
-    random pause, up to four times a request and 32 times an invocation, and never beyond the
-    deadline. What cannot change by itself (403, a missing bucket) is not.
+    Connections that fail before there is an answer, and answers of which ``handler/s3/meanings.py``
+    says so, are tried again after a random pause, up to four times a request and 32 times an
+    invocation, and never beyond the deadline.
 
     *Cost*: one request, mostly. *Thread*: any.
     """
@@ -73,6 +73,7 @@ class Requests:
             NotModifiedError: It is the version that the caller has already.
             SourceError: Or one of its kind: S3 does not hand it over.
             ArchivedError: It would have to be restored first.
+            SourceRefusedError: S3 will never hand it over.
             OutOfTimeError: The deadline passed.
         """
         try:
@@ -87,12 +88,35 @@ class Requests:
             ObjectMissingError: There is none, or no such upload.
             ConditionFailedError: What stands there is not what the condition says.
             StorageError: Or one of its kind: S3 does not do it.
+            StoreRefusedError: S3 will never do it.
             OutOfTimeError: The deadline passed.
         """
         try:
             return self._attempt(operation, arguments)
         except _FAILURES as error:
             raise _destination_failure(error, _place(arguments)) from error
+
+    def to_clean_up(self, operation: str, **arguments: Any) -> None:  # noqa: ANN401
+        """Undo something in the destination, also when the deadline has passed.
+
+        What S3 refuses for the moment is tried twice more, after up to 0.5 seconds in all: the
+        budget for retries is not needed for it. A connection that fails is tried again before the
+        deadline only, since it may have taken seconds to do so.
+
+        Raises:
+            StorageError: Or one of its kind, or StoreRefusedError: S3 did not do it.
+        """
+        call = getattr(self._client, operation)
+        for attempt in range(1, _CLEAN_UP_ATTEMPTS + 1):
+            try:
+                call(**arguments)
+            except _FAILURES as error:
+                may_retry = isinstance(error, ClientError) or not self.deadline.has_passed
+                if attempt == _CLEAN_UP_ATTEMPTS or not may_retry or not _is_transient(error):
+                    raise _destination_failure(error, _place(arguments)) from error
+                time.sleep(_pause_s(attempt))
+            else:
+                return
 
     def presigned_url(self, operation: str, *, seconds: int, **arguments: Any) -> str:  # noqa: ANN401
         """Return a URL by which anybody may do this one thing for a while. *Cost*: no request."""
@@ -124,16 +148,20 @@ class Requests:
         Raises:
             OutOfTimeError: The deadline has passed.
         """
-        # From nothing up to the bound ("full jitter"): clients that failed together must not come
-        # back together. https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-        self.deadline.wait(_dice.uniform(0, _FIRST_PAUSE_S * 4 ** (attempt - 1)))
+        self.deadline.wait(_pause_s(attempt))
         self.deadline.check("ask S3 once more")
+
+
+def _pause_s(attempt: int) -> float:
+    # From nothing up to the bound ("full jitter"): clients that failed together must not come
+    # back together. https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+    return _dice.uniform(0, _FIRST_PAUSE_S * 4 ** (attempt - 1))
 
 
 def _is_transient(error: Exception) -> bool:
     if isinstance(error, ClientError):
         status, code, _ = _parts(error)
-        return status in _TRANSIENT_STATUS or code in _TRANSIENT_CODES
+        return meaning_of(status, code) is Meaning.AGAIN
     return isinstance(error, HTTPClientError | urllib3.exceptions.HTTPError)
 
 
@@ -177,6 +205,8 @@ def _source_failure(error: Exception, place: str) -> RenditionsError:  # noqa: P
         return SourceKeyDeniedError(f"Expected to decrypt {place} {said}")
     if status == 403:  # noqa: PLR2004 - HTTP
         return SourceAccessDeniedError(f"Expected to read {place} {said}")
+    if meaning_of(status, code) is Meaning.NEVER:
+        return SourceRefusedError(f"Expected to read {place} {said}")
     return SourceError(f"Expected to read {place} {said}")
 
 
@@ -201,4 +231,6 @@ def _destination_failure(error: Exception, place: str) -> RenditionsError:  # no
             f"Expected a store with conditional writes for {place} {said}; "
             "CONDITIONAL_WRITES=false does without"
         )
+    if meaning_of(status, code) is Meaning.NEVER:
+        return StoreRefusedError(f"Expected to store {place} {said}")
     return StorageError(f"Expected to store {place} {said}")

@@ -1,8 +1,8 @@
 """A rendition on its way into S3 as a ByteSink: one PutObject, or multipart above a part."""
 
+import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,12 +14,15 @@ from handler.errors import (
 )
 from handler.photo.lineage import lineage_from_metadata
 from handler.s3.requests import Requests
+from imaging.errors import RenditionsError
 
 __all__ = ["Condition", "S3Sink", "StoredObject", "condition_over"]
 
 _PART_BYTES: Final = 8 << 20
 _MAX_PARTS_IN_FLIGHT: Final = 2
 _MAX_TURNS: Final = 4
+
+_log = logging.getLogger(__name__)
 
 Condition = dict[str, str]
 """What must be true of the key for a write to happen; empty for a store without such writes."""
@@ -110,6 +113,7 @@ class S3Sink:
         self._parts.append(self._executor.submit(self._upload_part, number, body))
 
     def _upload_part(self, number: int, body: bytes) -> str:
+        self._requests.deadline.check("upload a part of a rendition")
         answer = self._call("upload_part", UploadId=self._upload_id, PartNumber=number, Body=body)
         return str(answer["ETag"])
 
@@ -122,6 +126,8 @@ class S3Sink:
             self._send_part(len(self._buffer))
 
     def _put(self, body: bytes) -> str:
+        # It may have waited for its turn.
+        self._requests.deadline.check("upload a rendition")
         return self._store(
             lambda condition: self._call("put_object", Body=body, **self._headers, **condition)
         )
@@ -192,6 +198,7 @@ class S3Sink:
         )
 
     def abort(self) -> None:
+        """Leave nothing behind; never raises an Exception, also when the deadline has passed."""
         self._buffer = bytearray()
         for upload in (*self._parts, *([self._done] if self._done is not None else ())):
             # A part that arrives after the abort would be kept, and billed; an object that arrives
@@ -200,8 +207,14 @@ class S3Sink:
         self._abort_upload()
 
     def _abort_upload(self) -> None:
-        if self._upload_id is not None:
-            upload_id, self._upload_id = self._upload_id, None
+        if self._upload_id is None:
+            return
+        upload_id, self._upload_id = self._upload_id, None
+        try:
+            self._requests.to_clean_up("abort_multipart_upload", **self._where, UploadId=upload_id)
+        except ObjectMissingError:
             # It was completed, and only the answer was lost.
-            with suppress(ObjectMissingError):
-                self._call("abort_multipart_upload", UploadId=upload_id)
+            return
+        except RenditionsError as error:
+            # The error that led here counts; the bucket's lifecycle rule ends the upload.
+            _log.warning("upload %s stays open: %s", upload_id, error)

@@ -264,6 +264,119 @@ def test_no_upload_in_parts_stays_open(
     assert open_uploads(house.s3, "renditions") == []
 
 
+def _open_keys(house: House) -> list[str]:
+    uploads = house.s3.list_multipart_uploads(Bucket="renditions").get("Uploads", [])
+    return [upload["Key"] for upload in uploads]
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_an_abort_that_is_throttled_is_tried_again(
+    house: House, monkeypatch: pytest.MonkeyPatch, *, is_late: bool
+) -> None:
+    """Also when the deadline has passed, and without a retry left for anything else."""
+    monkeypatch.setattr(handler.s3.sink, "_PART_BYTES", 256)
+    monkeypatch.setattr(handler.s3.requests, "_RETRIES", 0)
+    event, deadline = house.put(_PHOTO), Deadline(600)
+    house.proxy.add(
+        Fault(operation="CompleteMultipartUpload", action=ACCESS_DENIED, times=None),
+        Fault(operation="AbortMultipartUpload", action=SLOW_DOWN, times=2),
+    )
+    if is_late:
+        late = CallBefore(function=lambda _: deadline.expire())
+        house.proxy.add(Fault(operation="CompleteMultipartUpload", action=late))
+    report = house.handle(event, deadline=deadline)
+    assert report.code == "destination-access-denied"
+    assert house.proxy.count(operation="AbortMultipartUpload") == 4
+    assert _open_keys(house) == []
+
+
+def test_an_abort_that_fails_does_not_keep_the_next_from_being_tried(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error that led to it is the one that is reported; the bucket's rule ends that upload."""
+    monkeypatch.setattr(handler.s3.sink, "_PART_BYTES", 256)
+    event = house.put(_PHOTO)
+    first = f"{KEY}/small.jpg"
+    house.proxy.add(
+        Fault(operation="CompleteMultipartUpload", action=ACCESS_DENIED, times=None),
+        Fault(operation="AbortMultipartUpload", key=first, action=SLOW_DOWN, times=None),
+    )
+    assert house.handle(event).code == "destination-access-denied"
+    assert _open_keys(house) == [first]
+
+
+def test_no_upload_begins_after_the_deadline(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that waited for its turn until then is not sent."""
+    monkeypatch.setattr(handler.s3.sink, "_PART_BYTES", 256)
+    event, deadline = house.put(_PHOTO), Deadline(600)
+    late = CallBefore(function=lambda _: deadline.expire())
+    house.proxy.add(Fault(operation="CreateMultipartUpload", action=late))
+    assert house.handle(event, deadline=deadline).code == "out-of-time"
+    assert house.proxy.count(operation="UploadPart") == 0
+    assert _open_keys(house) == []
+
+
+_SSE_C: Final = Answer(
+    status=400,
+    code="InvalidRequest",
+    message="The object was stored using a form of Server Side Encryption.",
+)
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "said"),
+    [
+        (_reading(action=_SSE_C, times=None), "source-refused", "400 InvalidRequest"),
+        (
+            _reading(action=Answer(status=418, code="Teapot", message="No coffee"), times=None),
+            "source-refused",
+            "418 Teapot",
+        ),
+        (
+            Fault(
+                operation="PutObject",
+                key=f"{KEY}/small.jpg",
+                action=Answer(status=400, code="MetadataTooLarge", message="Too large"),
+                times=None,
+            ),
+            "store-refused",
+            "400 MetadataTooLarge",
+        ),
+    ],
+)
+def test_what_s3_will_never_do_is_rejected(
+    house: House, fault: Fault, code: str, said: str
+) -> None:
+    """It is asked once, S3's own code is in the message, and no upload stays open."""
+    event = house.put(_PHOTO)
+    house.proxy.add(fault)
+    report = house.handle(event)
+    assert (report.disposition, report.code) == (Disposition.REJECTED, code)
+    assert said in str(report.message)
+    assert house.proxy.count(operation=fault.operation, key=fault.key) == 1
+    assert _open_keys(house) == []
+
+
+@pytest.mark.parametrize("operation", ["GetObject", "PutObject"])
+def test_a_failure_of_s3_s_own_that_nobody_knows_is_tried_again(
+    house: House, operation: str
+) -> None:
+    """Any 5xx is a hiccup, whatever its code."""
+    event = house.put(_PHOTO)
+    action = Answer(status=599, code="TurnedOffByACat", message="Meow")
+    house.proxy.add(Fault(operation=operation, action=action, times=2))
+    assert house.handle(event).disposition is Disposition.WRITTEN
+
+
+def test_a_400_without_a_word_is_not_the_photo_s(house: House) -> None:
+    """A HEAD has no body: it may be the credentials that expired, so the event comes again."""
+    event = house.put(_PHOTO)
+    action = Answer(status=400, code="ExpiredToken", message="It expired")
+    house.proxy.add(Fault(operation="HeadObject", action=action, times=None))
+    report = house.handle(event)
+    assert (report.disposition, report.code) == (Disposition.RETRY, "store-failed")
+
+
 def test_a_completion_whose_answer_is_lost_counts(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,106 @@
+"""What S3's errors mean: whether another request, or another attempt, could end differently; pure.
+
+Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+__all__ = ["Meaning", "meaning_of"]
+
+
+class Meaning(StrEnum):
+    """What a failed request says about the next one."""
+
+    AGAIN = "again"
+    """S3, or the way to it, is at fault: it is asked again, after a pause."""
+    NOT_OURS = "not-ours"
+    """A policy, a key or a setting is: asking again is no help, but once somebody changed it the
+    event may come again."""
+    NEVER = "never"
+    """The object or its key is: no attempt will ever succeed."""
+
+
+_AGAIN: Final = (
+    "BadDigest",
+    "BandwidthLimitExceeded",
+    "Busy",
+    "ConditionalRequestConflict",
+    # The next request is signed with credentials that were renewed meanwhile.
+    "ExpiredToken",
+    "IncompleteBody",
+    "InternalError",
+    "InvalidPart",
+    "KMS.KMSInternalException",
+    "KMS.ThrottlingException",
+    "OperationAborted",
+    "RequestLimitExceeded",
+    "RequestTimeTooSkewed",
+    "RequestTimeout",
+    "ServiceUnavailable",
+    "SlowDown",
+    "TemporaryRedirect",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequests",
+    "XAmzContentSHA256Mismatch",
+)
+_NOT_OURS: Final = (
+    "AccessDenied",
+    "AccountProblem",
+    "AllAccessDisabled",
+    "AuthorizationHeaderMalformed",
+    "IllegalLocationConstraintException",
+    "InvalidAccessKeyId",
+    "InvalidBucketName",
+    "InvalidBucketState",
+    "InvalidSecurity",
+    "InvalidToken",
+    "NoSuchBucket",
+    "NotImplemented",
+    "NotSignedUp",
+    "PermanentRedirect",
+    "SignatureDoesNotMatch",
+    "TokenRefreshRequired",
+    "UnauthorizedAccess",
+)
+_NEVER: Final = (
+    "EntityTooLarge",
+    "EntityTooSmall",
+    "InvalidArgument",
+    "InvalidObjectState",
+    # Of a photo that is encrypted with a key of its uploader's (SSE-C), among others.
+    "InvalidRequest",
+    "InvalidURI",
+    "KeyTooLongError",
+    "MetadataTooLarge",
+)
+
+_CODES: Final[Mapping[str, Meaning]] = {
+    **dict.fromkeys(_AGAIN, Meaning.AGAIN),
+    **dict.fromkeys(_NOT_OURS, Meaning.NOT_OURS),
+    **dict.fromkeys(_NEVER, Meaning.NEVER),
+}
+_KMS: Final = "KMS."
+_TIMEOUT_OR_THROTTLED: Final = frozenset({408, 429})
+_UNAUTHORISED: Final = frozenset({401, 403, 407})
+
+
+def meaning_of(status: int, code: str) -> Meaning:
+    """Return what an answer of S3's means.
+
+    Args:
+        status: HTTP's.
+        code: S3's own, from the body. A HEAD has no body: there it is empty or the status again.
+    """
+    if (known := _CODES.get(code)) is not None:
+        return known
+    if code.startswith(_KMS):
+        return Meaning.NOT_OURS
+    if status >= 500 or status in _TIMEOUT_OR_THROTTLED:  # noqa: PLR2004 - HTTP
+        return Meaning.AGAIN
+    if status in _UNAUTHORISED or status < 400:  # noqa: PLR2004 - HTTP
+        return Meaning.NOT_OURS
+    # Of a 400 without a word nobody knows the reason; expired credentials are one.
+    return Meaning.NOT_OURS if not code or code.isdecimal() else Meaning.NEVER
