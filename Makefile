@@ -19,6 +19,10 @@ EMULATOR := .cache/aws-lambda-rie-$(notdir $(PLATFORM))
 # The emulator that the user has comes first; the one from PyPI is for who has none.
 RIE ?= $(or $(wildcard $(HOME)/.aws-lambda-rie/aws-lambda-rie),$(EMULATOR))
 
+# A file's tests stay in one process: they share its servers.
+SPREAD := --numprocesses auto --dist loadfile
+PYTEST := $(PY) -m pytest $(SPREAD)
+
 # Tools that pin what this project pins otherwise have environments of their own.
 SAM := .cache/sam/bin/sam
 MINISTACK := .cache/ministack/bin/ministack
@@ -148,7 +152,7 @@ $(BENCH): requirements/bench.lock
 
 .PHONY: test
 test: lint lint-deploy types engine ## Everything: lint, types, and all tests, those in containers included.
-	@$(PY) -m pytest
+	@$(PYTEST)
 
 .PHONY: lint
 lint: $(READY) ## Check style, format and which package may import which.
@@ -176,7 +180,15 @@ unit: $(READY) ## Run the tests of single modules.
 contract: $(READY) ## Run the suites that every source and sink must pass.
 integration: $(READY) ## Run the tests against an S3 server over HTTP and TLS.
 unit contract integration:
-	@$(PY) -m pytest tests/$@
+	@$(PYTEST) tests/$@
+
+# The checkout is only read, so that the container's root leaves no file of its own in it.
+.PHONY: unit-image
+unit-image: ## Run the tests of single modules on the image's Python, in a container.
+	DOCKER_BUILDKIT=1 $(DOCKER) build --quiet $(if $(BASE),--build-arg 'BASE=$(BASE)') \
+	  --tag renditions-tests:latest --file tests/python/Dockerfile requirements
+	$(DOCKER) run --rm --network none --volume '$(CURDIR):/renditions:ro' renditions-tests:latest \
+	  $(SPREAD) -p no:cacheprovider tests/unit
 
 # It takes longer than any test may.
 .PHONY: backfill-trial
@@ -200,7 +212,7 @@ simulate: $(READY) ## A bad day at random: 10,000 events of 200 photos (EVENTS=,
 
 .PHONY: container
 container: $(READY) engine ## Run the tests of the built image under the emulator.
-	@$(PY) -m pytest tests/container
+	@$(PYTEST) tests/container
 
 .PHONY: import-time
 import-time: $(READY) image ## Print what the image imports until its first poll, and what that costs.
