@@ -51,8 +51,13 @@ $(READY): requirements/build.lock requirements/dev.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "$$($(PYTHON) --version) is too old: name a Python 3.11 or later with PYTHON=" >&2; exit 1; }
 	@echo "preparing $(VENV) from requirements/dev.lock"
-# From nothing: what the locks no longer name would stay, and could be what is imported.
-	@$(PYTHON) -m venv --clear $(VENV)
+# Two packages may hold the same files (a fork and its origin), so that one cannot be removed beside
+# the other: where a package is installed that no lock names, the environment is made again.
+	@if $(PY) -m pip list --format=freeze --exclude-editable --exclude pip 2>/dev/null \
+	  | cut -d= -f1 | tr 'A-Z._' 'a-z--' | grep -vxFf <(sed -n 's/==.*//p' $^); then \
+	  echo "making $(VENV) again: the locks do not name the above"; rm -rf $(VENV); \
+	fi
+	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) --require-hashes --requirement requirements/build.lock
 # Nothing is built in isolation: that would fetch build tools that no lock names, and would let
 # pyvips compile itself against a libvips of this machine instead of the one that is locked.
