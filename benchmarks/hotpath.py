@@ -99,7 +99,7 @@ def _set(constants: Mapping[tuple[str, str], int]) -> Callable[[], None]:
 
 
 def _constants(photo: BenchPhoto, runs: int) -> None:
-    from handler.events.objects import ObjectEvent
+    from handler.objects import ObjectEvent
     from handler.photo.process import process
     from handler.s3.client import make_client
     from handler.s3.requests import Requests

@@ -11,7 +11,7 @@ from typing import Final
 
 from benchmarks.photos import PHOTOS
 from handler.errors import Disposition
-from handler.events.objects import ObjectEvent
+from handler.objects import ObjectEvent
 from handler.photo.process import process
 from handler.s3.requests import Requests
 from handler.settings import read_settings

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from handler.events.objects import ObjectEvent
 from handler.events.shapes import is_http, open_envelope
 from handler.items import PARALLEL, process_items
+from handler.objects import ObjectEvent
 from handler.photo.process import process
 from handler.report import JobReport
 from handler.runtime.ending import end_on_sigterm, invocation

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from handler.backfill.arguments import add_arguments
-from handler.photo.manifest import RECORD_EXTENSION, RECORD_NAME
+from handler.photo.manifest import MANIFEST_EXTENSION, MANIFEST_NAME
 from imaging.config import load_config
 from imaging.errors import ConfigError, RenditionsError
 from imaging.libvips import configure_libvips
@@ -137,7 +137,7 @@ def _render_one(path: Path, place: Path, out: Path, asked: Asked) -> dict[str, A
 
 
 def _write_sidecar(folder: Path, document: dict[str, Any]) -> None:
-    sink = FileSink(folder / f"{RECORD_NAME}.{RECORD_EXTENSION}")
+    sink = FileSink(folder / f"{MANIFEST_NAME}.{MANIFEST_EXTENSION}")
     try:
         sink.write(memoryview(json.dumps(document, indent=2, ensure_ascii=False).encode()))
         sink.commit()

@@ -94,7 +94,7 @@ class KnownRejectionError(RejectedPhotoError):
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)
-        self.code = code  # type: ignore[misc]  # of the one instance
+        self.code = code
 
 
 class ArchivedError(RejectedPhotoError):
@@ -162,7 +162,7 @@ class CompletionError(RenditionsError):
 class RequestError(RenditionsError):
     """An HTTP request that cannot be answered with a rendition; its message is the answer."""
 
-    code: ClassVar[str] = "bad-request"
+    code = "bad-request"
     status: ClassVar[int] = 400
 
 
@@ -203,21 +203,12 @@ class ObjectMissingError(StorageError):
 class InvocationError(RenditionsError):
     """At least one record wants another attempt; Lambda's asynchronous retry brings it."""
 
-    code: ClassVar[str] = "retry"
+    code = "retry"
     retryable = True
 
 
-def disposition_of(error: Exception) -> tuple[Disposition, str]:
-    """Return what ``error`` means for its record, and its code.
-
-    What nobody foresaw is retried: the failure destination keeps it where it can be seen.
-    """
-    match error:
-        case SourceChangedError():
-            return Disposition.SUPERSEDED, error.code
-        case RenditionsError() if not error.retryable:
-            return Disposition.REJECTED, error.code
-        case RenditionsError():
-            return Disposition.RETRY, error.code
-        case _:
-            return Disposition.RETRY, "internal"
+def disposition_of(error: RenditionsError) -> Disposition:
+    """Return what ``error`` means for its record."""
+    if isinstance(error, SourceChangedError):
+        return Disposition.SUPERSEDED
+    return Disposition.RETRY if error.retryable else Disposition.REJECTED

@@ -13,7 +13,7 @@ from handler.errors import (
     EventError,
 )
 from handler.events.envelope import Envelope, Item, ItemReport
-from handler.events.objects import ObjectEvent
+from handler.objects import ObjectEvent
 from handler.report import JobReport
 from imaging.errors import OutOfTimeError
 

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from handler.errors import Disposition
-from handler.photo.progress import Span, Stages
+from handler.stages import Span, Stages
 from imaging.errors import PhotoWarning
 
 __all__ = ["InvocationReport", "JobReport", "RenditionReport"]

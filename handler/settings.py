@@ -9,7 +9,7 @@ from typing import Final, Literal, cast
 
 from handler.errors import SettingsError
 from handler.keys import KeyTemplate
-from handler.runtime.memory import read_memory
+from handler.memory_limit import lambda_memory, memory_limit
 from imaging.config import Config, load_config
 from imaging.limits import Limits, Memory
 
@@ -29,8 +29,7 @@ class Function:
     Attributes:
         name: ``AWS_LAMBDA_FUNCTION_NAME``.
         version: ``AWS_LAMBDA_FUNCTION_VERSION``.
-        memory_mb: ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE``, divided by ``AWS_LAMBDA_MAX_CONCURRENCY``:
-            so many processes share it on Managed Instances.
+        memory_mb: This process's share of the memory: :func:`handler.memory_limit.lambda_memory`.
         initialization: ``AWS_LAMBDA_INITIALIZATION_TYPE``: ``on-demand``,
             ``provisioned-concurrency`` or ``snap-start``.
 
@@ -44,13 +43,11 @@ class Function:
 
 
 def _function(environ: Mapping[str, str]) -> Function:
-    memory = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
-    concurrency = environ.get("AWS_LAMBDA_MAX_CONCURRENCY", "")
-    processes = max(1, int(concurrency)) if concurrency.isdecimal() else 1
+    memory = lambda_memory(environ)
     return Function(
         name=environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
         version=environ.get("AWS_LAMBDA_FUNCTION_VERSION", ""),
-        memory_mb=int(memory) // processes if memory.isdecimal() else None,
+        memory_mb=memory.bytes >> 20 if memory is not None else None,
         initialization=environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", ""),
     )
 
@@ -255,6 +252,6 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         config=replace(config, limits=_limits(environ, config.limits)),
         log_level=level,
         concurrency=max(1, vcpus),
-        memory=read_memory(environ),
+        memory=memory_limit(environ),
         function=function,
     )

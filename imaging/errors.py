@@ -29,7 +29,7 @@ class RenditionsError(Exception):
         detail: The underlying library's own words, for logs only.
     """
 
-    code: ClassVar[str] = "internal"
+    code: str
     retryable: ClassVar[bool] = False
 
     def __init__(self, message: str, *, detail: str = "") -> None:
@@ -140,3 +140,26 @@ class OutOfTimeError(RenditionsError):
 
     code = "out-of-time"
     retryable = True
+
+
+class InternalError(RenditionsError):
+    """An exception that nobody foresaw: a bug. It is about one photo; another attempt may succeed.
+
+    Args:
+        stage: What was done with the photo then.
+        raised: The exception.
+    """
+
+    code = "internal"
+    retryable = True
+
+    def __init__(self, stage: str, raised: Exception) -> None:
+        name = type(raised).__name__
+        super().__init__(f"Expected no exception in stage {stage} but received {name}: {raised}")
+        self.stage = stage
+        self.__cause__ = raised
+
+
+def error_from_exception(raised: Exception, stage: str) -> RenditionsError:
+    """Return ``raised`` if it is one of ours, else the InternalError that stands for it."""
+    return raised if isinstance(raised, RenditionsError) else InternalError(stage, raised)

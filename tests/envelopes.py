@@ -35,7 +35,7 @@ from handler.told.metrics import PhotoLog
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from handler.events.objects import ObjectEvent
+    from handler.objects import ObjectEvent
     from handler.report import JobReport
     from imaging.specs import RenditionSpec
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from handler.events.objects import Change, ObjectEvent
+from handler.objects import Change, ObjectEvent
 from handler.photo.process import process
 from handler.s3.client import make_client
 from handler.s3.requests import Requests
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from handler.settings import Settings
 
 KEY: Final = "a photo.jpg"
-RECORD: Final = f"{KEY}/photo.json"
+MANIFEST: Final = f"{KEY}/photo.json"
 BOTH: Final = ("large.jpg", "small.jpg")
 CONFIG: Final = """
 [[renditions]]
@@ -105,12 +105,12 @@ class House:
                 Bucket="renditions", Key=item["Key"]
             )["Metadata"]["source-etag"]
             for item in listed
-            if item["Key"] != RECORD
+            if item["Key"] != MANIFEST
         }
 
-    def record(self) -> dict[str, Any]:
-        """Return the record's body."""
-        body = self.s3.get_object(Bucket="renditions", Key=RECORD)["Body"].read()
+    def manifest(self) -> dict[str, Any]:
+        """Return the manifest's body."""
+        body = self.s3.get_object(Bucket="renditions", Key=MANIFEST)["Body"].read()
         document: dict[str, Any] = json.loads(body)
         return document
 

@@ -25,7 +25,7 @@ from botocore.config import Config
 
 import handler.s3.requests
 from handler.errors import Disposition
-from handler.events.objects import Change, ObjectEvent
+from handler.objects import Change, ObjectEvent
 from handler.photo.process import process
 from handler.s3.requests import Requests
 from handler.settings import read_settings

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-from handler.backfill.photos import Photo
+from handler.backfill.listing import Photo
 from handler.backfill.state import State
 
 __all__ = ["BatchPlace", "JobEnd", "create_job", "follow_job"]

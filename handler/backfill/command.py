@@ -16,12 +16,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from handler.backfill.batch import BatchPlace, create_job, follow_job
 from handler.backfill.estimate import Sample, Survey, estimate, measure, survey
-from handler.backfill.local import make_locally
-from handler.backfill.photos import Photo, list_photos
+from handler.backfill.listing import Photo, list_photos
+from handler.backfill.meter import Meter, in_words
 from handler.backfill.prices import ARM, X86
-from handler.backfill.progress import Meter, in_words
-from handler.backfill.queue import send_to_queue
+from handler.backfill.processes import make_locally
 from handler.backfill.run import Stop, run
+from handler.backfill.sending import send_to_queue
 from handler.backfill.state import State
 from handler.backfill.ways import Way
 from handler.s3.requests import Requests

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from handler.backfill.photos import Photo
+from handler.backfill.listing import Photo
 from handler.backfill.prices import Prices, Work, price_of
 from imaging.config import Config
 from imaging.errors import RenditionsError

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final, Self
 
-from handler.backfill.photos import Photo
-from handler.backfill.progress import Meter
+from handler.backfill.listing import Photo
+from handler.backfill.meter import Meter
 from handler.backfill.state import State
 from handler.backfill.ways import Outcome, Way
 

@@ -5,14 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Final
 
-from handler.backfill.photos import Photo
-from handler.events.objects import ObjectEvent
+from handler.backfill.listing import Photo
+from handler.objects import ObjectEvent
 from handler.photo.destinations import asked_digest, refused_digest
-from handler.photo.ledger import Ledger
-from handler.photo.lineage import lineage_from_event
 from handler.photo.manifest import Verdict, judge
+from handler.photo.manifest_store import ManifestStore
 from handler.s3.requests import Requests
 from handler.settings import Settings
+from handler.version import version_from_event
 from imaging.errors import RejectedPhotoError
 
 __all__ = ["only_stale"]
@@ -23,7 +23,7 @@ _AT_ONCE: Final = 16
 def only_stale(
     photos: Iterable[Photo], *, bucket: str, settings: Settings, requests: Requests
 ) -> Iterator[Photo]:
-    """Yield those of ``photos`` whose record does not say that this version has this very set.
+    """Yield those of ``photos`` whose manifest does not say that this version has the whole set.
 
     *Cost*: a HeadObject for each, 16 at once; as many photos in memory.
 
@@ -35,11 +35,13 @@ def only_stale(
     def is_stale(photo: Photo) -> bool:
         event = ObjectEvent(bucket=bucket, key=photo.key, etag=photo.etag)
         try:
-            record = Ledger(requests, settings, event).look()
+            manifest = ManifestStore(requests, settings, event).look()
         except RejectedPhotoError:
-            # Its key leads nowhere, which is the work's to say.
+            # S3 takes no such destination key: the work reports that.
             return True
-        verdict = judge(lineage_from_event(event), record, asked, refused)
+        if manifest is None:
+            return True
+        verdict = judge(version_from_event(event), manifest, asked, refused)
         return verdict is not Verdict.UNCHANGED
 
     coming = iter(photos)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from handler.backfill.photos import Photo
+from handler.backfill.listing import Photo
 
 __all__ = ["Outcome", "Way"]
 

@@ -17,7 +17,7 @@ from handler.events.fields import (
     shown,
     url_decoded,
 )
-from handler.events.objects import ObjectEvent
+from handler.objects import ObjectEvent
 from handler.report import JobReport
 
 __all__ = ["open_envelope"]

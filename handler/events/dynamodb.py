@@ -7,8 +7,8 @@ from handler.errors import EventError
 from handler.events.envelope import Envelope
 from handler.events.fields import field_at, identifier, sequence_of, shown
 from handler.events.job import read_job
-from handler.events.objects import ObjectEvent
 from handler.events.streams import stream_envelope
+from handler.objects import ObjectEvent
 from handler.settings import JobAttributes
 
 __all__ = ["open_envelope", "read_change"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from handler.errors import Disposition, EventError, InvocationError
-from handler.events.objects import ObjectEvent
+from handler.objects import ObjectEvent
 from handler.report import InvocationReport, JobReport
 
 __all__ = ["Envelope", "Item", "ItemReport", "answer_or_raise", "answer_with_failures"]

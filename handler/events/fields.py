@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import unquote_plus
 
 from handler.errors import EventError
-from handler.events.objects import Change, ObjectEvent
+from handler.objects import Change, ObjectEvent
 
 __all__ = [
     "field_at",

@@ -14,7 +14,7 @@ from typing import Final
 
 from handler.errors import EventError
 from handler.events.fields import shown
-from handler.events.objects import ObjectEvent
+from handler.objects import ObjectEvent
 
 __all__ = ["read_payload"]
 
@@ -57,7 +57,7 @@ def _read(payload: object, receive_count: object) -> tuple[ObjectEvent | EventEr
         case {"Event": "s3:TestEvent"}:
             return ()
         case {"Records": [*records]}:
-            from handler.events.s3 import read_records
+            from handler.events.notification import read_records
 
             return read_records(records, receive_count)
         case {"source": "aws.s3", "detail": _}:

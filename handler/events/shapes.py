@@ -50,9 +50,9 @@ def open_envelope(event: object, attributes: JobAttributes) -> Envelope:
         case {"Records": [*records]} if (opened := _of_records(records, attributes)) is not None:
             return opened(event)
         case {"Records": []} | {"Event": "s3:TestEvent"}:
-            from handler.events import s3
+            from handler.events import notification
 
-            return s3.open_envelope(event)
+            return notification.open_envelope(event)
         case {"source": "aws.s3", "detail-type": _, "detail": _}:
             from handler.events import eventbridge
 
@@ -102,7 +102,7 @@ def _of_records(
 
         return lambda event: of_dynamodb(event, attributes)
     if any(field_at(record, "s3") is not None for record in records):
-        from handler.events.s3 import open_envelope as of_s3
+        from handler.events.notification import open_envelope as of_s3
 
         return of_s3
     return None

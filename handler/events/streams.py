@@ -5,7 +5,7 @@ from typing import Any
 
 from handler.errors import Disposition, EventError, InvocationError
 from handler.events.envelope import Envelope, Item, ItemReport
-from handler.events.objects import ObjectEvent
+from handler.objects import ObjectEvent
 
 __all__ = ["stream_envelope"]
 

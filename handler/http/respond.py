@@ -9,9 +9,9 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError
 
 from handler.errors import Disposition, ObjectMissingError, RequestError, StorageError
-from handler.events.http import Request, http_answer, json_answer, read_request
-from handler.events.objects import ObjectEvent
-from handler.http.asked import Asked, asked_from_request
+from handler.http.choice import Asked, asked_from_request
+from handler.http.messages import Request, http_answer, json_answer, read_request
+from handler.objects import ObjectEvent
 from handler.report import JobReport
 from handler.s3.requests import Requests
 from handler.settings import Settings

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from handler.errors import LoopError
-from handler.events.objects import ObjectEvent
-from handler.photo.lineage import Lineage
-from handler.photo.manifest import RECORD_EXTENSION, RECORD_NAME, set_digest
+from handler.objects import ObjectEvent
+from handler.photo.manifest import MANIFEST_EXTENSION, MANIFEST_NAME, set_digest
 from handler.settings import Settings
+from handler.version import SourceVersion
 from imaging.formats import OutputFormat
 from imaging.plan import PlannedRendition
 
@@ -15,7 +15,7 @@ __all__ = [
     "asked_digest",
     "candidate_keys",
     "destination",
-    "record_key",
+    "manifest_key",
     "refused_digest",
 ]
 
@@ -51,14 +51,14 @@ def _key(event: ObjectEvent, name: str, extension: str, settings: Settings) -> s
     return key
 
 
-def record_key(event: ObjectEvent, settings: Settings) -> str:
+def manifest_key(event: ObjectEvent, settings: Settings) -> str:
     """Return the key of the photo's record.
 
     Raises:
         KeyTooLongError: S3 would not take the key.
         LoopError: Storing it would trigger this function again.
     """
-    return _key(event, RECORD_NAME, RECORD_EXTENSION, settings)
+    return _key(event, MANIFEST_NAME, MANIFEST_EXTENSION, settings)
 
 
 def candidate_keys(
@@ -102,7 +102,7 @@ def refused_digest(settings: Settings) -> str:
 
 
 def destination(
-    event: ObjectEvent, lineage: Lineage, rendition: PlannedRendition, settings: Settings
+    event: ObjectEvent, version: SourceVersion, rendition: PlannedRendition, settings: Settings
 ) -> Destination:
     """Return where ``rendition`` of the photo of ``event`` goes.
 
@@ -116,7 +116,7 @@ def destination(
         headers={
             "ContentType": rendition.format.content_type,
             "CacheControl": settings.cache_control,
-            "Metadata": lineage.metadata()
+            "Metadata": version.metadata()
             | {
                 # User metadata is ASCII; keys are not.
                 "source-key": event.key.encode("ascii", "backslashreplace").decode(),

@@ -1,4 +1,4 @@
-"""The record of a photo: one small object that says what the destination holds of it; pure.
+"""The manifest of a photo: one small object that says what the destination holds of it; pure.
 
 It is written last, so that a whole set is proven by one HeadObject, and every change of it is
 conditional on the one before, so that of two attempts at once one finds out about the other.
@@ -11,21 +11,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from handler.photo.lineage import Lineage, lineage_from_metadata
+from handler.version import SourceVersion, version_from_metadata
 
 __all__ = [
-    "RECORD_EXTENSION",
-    "RECORD_NAME",
+    "MANIFEST_EXTENSION",
+    "MANIFEST_NAME",
     "Kept",
-    "Record",
+    "Manifest",
     "Verdict",
     "judge",
-    "record_from_object",
+    "manifest_from_object",
     "set_digest",
 ]
 
-RECORD_NAME: Final = "photo"
-RECORD_EXTENSION: Final = "json"
+MANIFEST_NAME: Final = "photo"
+MANIFEST_EXTENSION: Final = "json"
 """Its place in the key template; no rendition is JSON, so that none can have its key."""
 _MAX_REASON: Final = 500
 """S3 takes 2 KB of user metadata in all."""
@@ -40,11 +40,11 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Manifest:
     """What the destination holds of one photo.
 
     Attributes:
-        lineage: The version that the renditions are of; of a deleted photo, its deletion.
+        version: The version that the renditions are of; of a deleted photo, its deletion.
         made: :func:`set_digest` of what they were to be; empty where that is not the whole set.
         rejected: The code with which this version was rejected; None where it was not.
         reason: What was said of it then, in ASCII, for as far as it fits.
@@ -55,7 +55,7 @@ class Record:
         about: What the body says besides.
     """
 
-    lineage: Lineage
+    version: SourceVersion
     made: str = ""
     rejected: str | None = None
     reason: str = ""
@@ -72,7 +72,7 @@ class Record:
             state |= {"rejected": self.rejected, "reason": reason[:_MAX_REASON]}
         if self.suspect is not None:
             state["suspect"] = self.suspect
-        return self.lineage.metadata() | state
+        return self.version.metadata() | state
 
     def body(self) -> bytes:
         """Return the part that a GetObject shows, as JSON."""
@@ -84,13 +84,13 @@ class Record:
         return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def record_from_object(metadata: Mapping[str, str], body: bytes | None) -> Record:
-    """Return the record that an object is; ``body`` is None where it was not asked for."""
+def manifest_from_object(metadata: Mapping[str, str], body: bytes | None) -> Manifest:
+    """Return the manifest that an object is; ``body`` is None where it was not asked for."""
     document = {} if body is None else json.loads(body)
     kept = document.pop("kept", {})
     document.pop("deleted", None)
-    return Record(
-        lineage=lineage_from_metadata(metadata),
+    return Manifest(
+        version=version_from_metadata(metadata),
         made=metadata.get("set", ""),
         rejected=metadata.get("rejected"),
         reason=metadata.get("reason", ""),
@@ -107,35 +107,33 @@ def set_digest(*digests: str) -> str:
 
 
 class Verdict(StrEnum):
-    """What the record means for an event that tells of new bytes."""
+    """What the manifest means for an event that tells of new bytes."""
 
     MAKE = "make"
     UNCHANGED = "unchanged"
     """The very version that the event names has the very set that is asked for, or was rejected."""
     UNCHANGED_IF_CURRENT = "unchanged-if-current"
-    """The set is the one asked for, and of the version that the record names; the event names none,
-    so S3 has to be asked whether that is what is there."""
+    """The set is the one asked for. The event names no version, so S3 has to be asked whether the
+    version in the manifest is the present one."""
     SUPERSEDED = "superseded"
 
 
-def judge(event: Lineage, record: Record | None, asked: str, refused: str) -> Verdict:
+def judge(event: SourceVersion, manifest: Manifest, asked: str, refused: str) -> Verdict:
     """Return what is to be done about ``event``.
 
     Args:
         event: What it says of the version.
-        record: The photo's, or None.
+        manifest: The photo's.
         asked: The digest of the set that is asked for.
         refused: The digest under which a photo is rejected today.
     """
-    if record is None:
-        return Verdict.MAKE
-    made = record.made == (asked if record.rejected is None else refused)
-    same_version = not record.deleted and event.is_version(record.lineage)
+    made = manifest.made == (asked if manifest.rejected is None else refused)
+    same_version = not manifest.deleted and event.is_same(manifest.version)
     if same_version and made:
         return Verdict.UNCHANGED
-    if not same_version and event.precedes(record.lineage):
+    if not same_version and event.precedes(manifest.version):
         return Verdict.SUPERSEDED
     names_none = event.etag is None and event.version_id is None
-    if names_none and event.sequencer is None and not record.deleted and made:
+    if names_none and event.sequencer is None and not manifest.deleted and made:
         return Verdict.UNCHANGED_IF_CURRENT
     return Verdict.MAKE

@@ -12,8 +12,8 @@ from handler.errors import (
     SourceChangedError,
     StorageError,
 )
-from handler.photo.lineage import lineage_from_metadata
 from handler.s3.requests import Requests
+from handler.version import version_from_metadata
 from imaging.errors import RenditionsError
 
 __all__ = ["Condition", "S3Sink", "StoredObject", "condition_over"]
@@ -60,7 +60,7 @@ class S3Sink:
         executor: Uploads.
         bucket: The bucket.
         key: The key.
-        headers: PutObject's further arguments; ``Metadata`` holds the lineage.
+        headers: PutObject's further arguments; ``Metadata`` holds the version.
         condition: What is expected of the key. Where it does not hold, what stands there is looked
             at: the same rendition of the same version is taken for this one (an upload whose answer
             was lost, or another attempt's), an older one is replaced, a newer one stays.
@@ -174,7 +174,7 @@ class S3Sink:
         Raises:
             SourceChangedError: It is of a newer version of the photo.
         """
-        ours, theirs = lineage_from_metadata(self._metadata), lineage_from_metadata(present)
+        ours, theirs = version_from_metadata(self._metadata), version_from_metadata(present)
         if ours.precedes(theirs):
             raise SourceChangedError(
                 f"Expected to store {self._where} but what is there is newer: {theirs}"

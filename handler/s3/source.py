@@ -18,9 +18,9 @@ from botocore.exceptions import (
     ResponseStreamingError,
 )
 
-from handler.events.objects import ObjectEvent
-from handler.photo.lineage import Lineage, lineage_from_answer
+from handler.objects import ObjectEvent
 from handler.s3.requests import Requests
+from handler.version import SourceVersion, version_from_answer
 from imaging.errors import SourceError
 
 __all__ = ["S3Source"]
@@ -93,7 +93,7 @@ class _Body:
         self.size: int = answer["ContentLength"]
         self.metadata: Mapping[str, str] = answer.get("Metadata", {})
         self.etag: str = answer["ETag"]
-        self.lineage = lineage_from_answer(event, answer)
+        self.version = version_from_answer(event, answer)
         pinned = event.version_id is not None or event.etag is not None
         if pinned and event.size not in {None, self.size}:
             answer["Body"].close()
@@ -259,9 +259,9 @@ class S3Source:
         return self._body.metadata
 
     @property
-    def lineage(self) -> Lineage:
+    def version(self) -> SourceVersion:
         """Which version it is."""
-        return self._body.lineage
+        return self._body.version
 
     def readinto(self, buffer: memoryview) -> int:
         if self._whole is not None:

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from handler.events.objects import ObjectEvent
+from handler.objects import ObjectEvent
 from handler.s3.requests import Requests
 from handler.s3.source import S3Source
 from imaging.errors import SourceError

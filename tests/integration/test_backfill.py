@@ -22,9 +22,9 @@ from botocore.stub import ANY, Stubber
 
 from handler import cli
 from handler.backfill.batch import BatchPlace, create_job, follow_job
-from handler.backfill.local import make_locally
-from handler.backfill.photos import Photo, list_photos
-from handler.backfill.queue import send_to_queue
+from handler.backfill.listing import Photo, list_photos
+from handler.backfill.processes import make_locally
+from handler.backfill.sending import send_to_queue
 from handler.backfill.state import State
 from handler.settings import read_settings
 from tests.photos import jpeg, text

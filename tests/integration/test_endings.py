@@ -16,11 +16,11 @@ import pytest
 
 from handler.errors import Disposition
 from handler.events.envelope import Envelope, Item
-from handler.events.objects import Change, ObjectEvent
 from handler.items import process_items
+from handler.objects import Change, ObjectEvent
 from imaging.pipeline import render
 from imaging.rendition import Rendition
-from tests.house import BOTH, KEY, RECORD, House, of, open_house
+from tests.house import BOTH, KEY, MANIFEST, House, of, open_house
 from tests.photos import jpeg, png
 from tests.servers import ACCESS_DENIED, CallBefore, Fault, S3Call, open_uploads
 
@@ -94,7 +94,7 @@ def test_killed_at_any_request_and_delivered_again(house: House, nth: int) -> No
     assert function.handle(_message(event, 1))[0] == -signal.SIGKILL
     assert function.handle(_message(event, 2))[0] == 0
     assert house.stored() == of(event, *BOTH)
-    assert set(house.record()["kept"]) == {f"{KEY}/{key}" for key in BOTH}
+    assert set(house.manifest()["kept"]) == {f"{KEY}/{key}" for key in BOTH}
     assert house.handle(event).disposition is Disposition.UNCHANGED
 
 
@@ -156,7 +156,7 @@ def test_a_photo_that_ends_the_process_twice_is_refused(
     assert status == 0
     assert '"poison"' in output
     stored = [call for call in house.proxy.requests[before:] if call.method == "PUT"]
-    assert [call.key for call in stored] == [RECORD]
+    assert [call.key for call in stored] == [MANIFEST]
     house.proxy.clear()
     report = house.handle(event)
     assert (report.disposition, report.code) == (Disposition.REJECTED, "poison")

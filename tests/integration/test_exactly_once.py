@@ -8,9 +8,9 @@ from typing import Final
 import pytest
 
 from handler.errors import Disposition
-from handler.events.objects import Change, ObjectEvent
+from handler.objects import Change, ObjectEvent
 from imaging.config import parse_config
-from tests.house import BOTH, CONFIG, KEY, RECORD, House, of, open_house
+from tests.house import BOTH, CONFIG, KEY, MANIFEST, House, of, open_house
 from tests.photos import jpeg, png, text
 from tests.servers import (
     INTERNAL_ERROR,
@@ -83,7 +83,7 @@ def test_a_replaced_photo_leaves_nothing_of_the_old_one(house: House) -> None:
     newer = house.put(png(96, 64))
     house.handle(newer)
     assert house.stored() == of(newer, "large.png", "small.jpg")
-    assert set(house.record()["kept"]) == {f"{KEY}/large.png", f"{KEY}/small.jpg"}
+    assert set(house.manifest()["kept"]) == {f"{KEY}/large.png", f"{KEY}/small.jpg"}
 
 
 def test_a_late_event_changes_nothing(house: House) -> None:
@@ -111,7 +111,7 @@ def test_a_deleted_photo_takes_its_renditions_with_it(house: House) -> None:
     event = house.delete()
     assert house.handle(event).disposition is Disposition.REMOVED
     assert house.stored() == {}
-    assert house.record()["deleted"] is True
+    assert house.manifest()["deleted"] is True
     assert house.handle(event).disposition is Disposition.REMOVED
     assert house.stored() == {}
 
@@ -191,7 +191,7 @@ def test_a_photo_deleted_while_it_is_made_leaves_nothing(house: House) -> None:
         reports.append(house.handle(house.delete()))
 
     house.proxy.add(
-        Fault(operation="PutObject", key=RECORD, action=CallBefore(function=delete)),
+        Fault(operation="PutObject", key=MANIFEST, action=CallBefore(function=delete)),
     )
     assert house.handle(event).disposition is Disposition.SUPERSEDED
     assert [report.disposition for report in reports] == [Disposition.REMOVED]
@@ -210,7 +210,7 @@ def test_a_rendition_that_a_deletion_took_is_made_again(house: House) -> None:
         house.handle(deleted)
         house.s3.delete_object(Bucket="renditions", Key=f"{KEY}/small.jpg")
 
-    house.proxy.add(Fault(operation="PutObject", key=RECORD, action=CallBefore(function=take)))
+    house.proxy.add(Fault(operation="PutObject", key=MANIFEST, action=CallBefore(function=take)))
     assert house.handle(newer).disposition is Disposition.RETRY
     assert house.handle(newer).disposition is Disposition.WRITTEN
     assert house.stored() == of(newer, *BOTH)

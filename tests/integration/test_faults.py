@@ -11,10 +11,10 @@ import pyvips
 import handler.s3.requests
 import handler.s3.sink
 from handler.errors import Disposition
-from handler.events.objects import ObjectEvent
+from handler.objects import ObjectEvent
 from imaging.deadline import Deadline
 from imaging.formats import OutputFormat
-from tests.house import BOTH, KEY, RECORD, House, of, open_house
+from tests.house import BOTH, KEY, MANIFEST, House, of, open_house
 from tests.photos import jpeg, tiff
 from tests.servers import (
     ACCESS_DENIED,
@@ -64,7 +64,7 @@ def _is_whole(house: House, event: ObjectEvent) -> None:
     for key in BOTH:
         data = house.s3.get_object(Bucket="renditions", Key=f"{KEY}/{key}")["Body"].read()
         pyvips.Image.new_from_buffer(data, "", fail_on="warning").avg()
-    assert set(house.record()["kept"]) == {f"{KEY}/{key}" for key in BOTH}
+    assert set(house.manifest()["kept"]) == {f"{KEY}/{key}" for key in BOTH}
     assert open_uploads(house.s3, "renditions") == []
 
 
@@ -415,6 +415,6 @@ def test_what_runs_out_of_time_comes_again(house: House) -> None:
     house.proxy.add(Fault(operation="GetObject", key=KEY, action=CallAfter(function=expire)))
     report = house.handle(event, deadline=deadline)
     assert (report.disposition, report.code) == (Disposition.RETRY, "out-of-time")
-    assert house.proxy.count(method="PUT", bucket="renditions", key=RECORD) == 0
+    assert house.proxy.count(method="PUT", bucket="renditions", key=MANIFEST) == 0
     assert house.handle(event).disposition is Disposition.WRITTEN
     _is_whole(house, event)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 import pyvips
 
-from handler.events.http import http_answer
+from handler.http.messages import http_answer
 from handler.http.respond import MAX_BODY_BYTES
 from handler.http.signing import signature
 from tests.photos import jpeg, png, text, truncated

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from handler.errors import Disposition
-from handler.events.objects import ObjectEvent
+from handler.objects import ObjectEvent
 from handler.photo.process import process
 from handler.s3.requests import Requests
 from handler.settings import read_settings

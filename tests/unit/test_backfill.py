@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handler.backfill.estimate import Sample, estimate, survey
-from handler.backfill.photos import Photo
+from handler.backfill.listing import Photo
+from handler.backfill.meter import Meter, in_words
 from handler.backfill.prices import ARM, X86, Work, price_of
-from handler.backfill.progress import Meter, in_words
 from handler.backfill.run import Stop, run
 from handler.backfill.state import State, StateError
 from handler.backfill.ways import Outcome

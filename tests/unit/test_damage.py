@@ -130,8 +130,7 @@ def rendered(data: bytes, policy: Truncated) -> tuple[list[Rendition], list[Memo
             made += list(photo.render(make_plan(photo.header, asked), open_sink))
     except RenditionsError as error:
         assert not sinks, "nothing is committed of a photo that is rejected"
-        disposition, code = disposition_of(error)
-        raise AssertionError(disposition.value, f"`{code}`") from error
+        raise AssertionError(disposition_of(error).value, f"`{error.code}`") from error
     return made, sinks
 
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from handler.errors import Disposition, EventError, InvocationError
 from handler.events.fields import object_event
-from handler.events.objects import Change, ObjectEvent
 from handler.events.shapes import open_envelope
 from handler.items import process_items
+from handler.objects import Change, ObjectEvent
 from handler.report import JobReport
 from handler.settings import Function, JobAttributes
 from handler.told.metrics import PhotoLog

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from handler.errors import Disposition, EventError, InvocationError
 from handler.events.envelope import Envelope
-from handler.events.objects import Change, ObjectEvent
 from handler.events.shapes import is_http, open_envelope
 from handler.items import process_items
+from handler.objects import Change, ObjectEvent
 from handler.report import JobReport, RenditionReport
 from handler.settings import JobAttributes
 

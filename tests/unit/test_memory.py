@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from handler.runtime.memory import read_memory
+from handler.memory_limit import memory_limit
 from imaging.config import parse_config
 from imaging.errors import NeedsMoreMemoryError
 from imaging.formats import InputFormat
@@ -130,9 +130,9 @@ def test_where_processes_share_the_whole_function_is_named() -> None:
     progressive = header(12000, 9000, interlaced=True)
     shared = {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "2048", "AWS_LAMBDA_MAX_CONCURRENCY": "8"}
     with pytest.raises(NeedsMoreMemoryError, match=r"at most 256 MB.* 8 processes") as caught:
-        make_plan(progressive, Asked(specs=(THUMBNAIL,), memory=read_memory(shared)))
+        make_plan(progressive, Asked(specs=(THUMBNAIL,), memory=memory_limit(shared)))
     enough = shared | {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(would_do_mb(caught.value))}
-    plan = make_plan(progressive, Asked(specs=(THUMBNAIL,), memory=read_memory(enough)))
+    plan = make_plan(progressive, Asked(specs=(THUMBNAIL,), memory=memory_limit(enough)))
     assert plan.peak_bytes == caught.value.estimate
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from handler.runtime.memory import read_memory
+from handler.memory_limit import memory_limit
 from imaging.limits import Memory
 from imaging.room import make_room
 
@@ -27,7 +27,7 @@ def test_lambda_says_how_much(variables: dict[str, str], processes: int, tmp_pat
     """Its variables come before the control group, and concurrent processes share."""
     (tmp_path / V2).parent.mkdir(parents=True)
     (tmp_path / V2).write_text("1048576\n")
-    assert read_memory(variables, tmp_path) == Memory(bytes=512 << 20, processes=processes)
+    assert memory_limit(variables, tmp_path) == Memory(bytes=512 << 20, processes=processes)
 
 
 @pytest.mark.parametrize(
@@ -45,12 +45,12 @@ def test_else_the_control_group_says(
     """Both versions have a file, and both have a way to say that there is no limit."""
     (tmp_path / file).parent.mkdir(parents=True)
     (tmp_path / file).write_text(text)
-    assert read_memory({}, tmp_path) == expected
+    assert memory_limit({}, tmp_path) == expected
 
 
 def test_without_either_there_is_no_limit(tmp_path: Path) -> None:
     """A laptop renders what its own memory holds."""
-    assert read_memory({}, tmp_path) is None
+    assert memory_limit({}, tmp_path) is None
 
 
 def _resident_bytes() -> int:

@@ -8,9 +8,11 @@ from typing import Final
 import pytest
 
 from handler.errors import Disposition
-from handler.photo.progress import Progress, Span, Stage, Stages, stages_from_spans
+from handler.objects import ObjectEvent
+from handler.photo.journal import Journal
 from handler.report import JobReport, RenditionReport
 from handler.settings import Function
+from handler.stages import Span, Stage, Stages, stages_from_spans
 from handler.told.metrics import NAMESPACE, PhotoLog, photo_line
 from tests.emf import metrics_of
 
@@ -196,14 +198,15 @@ def test_waiting_is_taken_out_of_the_decode() -> None:
     )
 
 
-def test_progress_ends_one_stage_where_the_next_begins() -> None:
+def test_a_stage_ends_where_the_next_begins() -> None:
     """Spans follow one another without a gap; entering a stage again does not begin it anew."""
-    progress = Progress()
-    assert progress.end() == ()
+    event = ObjectEvent(bucket="photos", key="a.jpg")
+    assert Journal(event).succeeded(Disposition.IGNORED, ()).spans == ()
+    journal = Journal(event)
     for stage in (Stage.FETCH, Stage.DECODE, Stage.ENCODE, Stage.ENCODE):
-        progress.enter(stage)
+        journal.enter(stage)
 
-    spans = progress.end()
+    spans = journal.succeeded(Disposition.WRITTEN, ()).spans
 
     assert [span.stage for span in spans] == [Stage.FETCH, Stage.DECODE, Stage.ENCODE]
     for before, after in pairwise(spans):

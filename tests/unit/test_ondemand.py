@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.errors import RequestError, SettingsError
-from handler.events.http import Request, read_request
 from handler.events.shapes import is_http
-from handler.http.asked import Asked, asked_from_request
+from handler.http.choice import Asked, asked_from_request
+from handler.http.messages import Request, read_request
 from handler.http.signing import signature
 from handler.settings import Settings, read_settings
 from imaging.formats import OutputFormat

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 import handler.errors
-import handler.http.asked
+import handler.http.choice
 import imaging.errors
 from benchmarks.readme import renewed
 from handler.errors import Disposition, RequestError
@@ -42,7 +42,9 @@ def test_every_code_is_in_the_docs() -> None:
     """Alarms and people look them up; a class that others refine has none of its own."""
     modules = {one.__module__ for one in RenditionsError.__subclasses__()}
     modules |= {one.__module__ for one in RequestError.__subclasses__()}
-    assert {one.__name__ for one in (handler.errors, handler.http.asked, imaging.errors)} <= modules
+    assert {
+        one.__name__ for one in (handler.errors, handler.http.choice, imaging.errors)
+    } <= modules
     missing = [code for code in _codes(RenditionsError) if f"`{code}`" not in _DOCS]
     assert not missing
 

@@ -13,7 +13,7 @@ from concurrent.futures import (
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Final
 
-from handler.backfill.photos import Photo
+from handler.backfill.listing import Photo
 from handler.backfill.ways import Outcome
 from handler.settings import Settings
 
@@ -48,7 +48,7 @@ def _start(settings: Settings, bucket: str) -> None:
 
 
 def _make(photo: Photo) -> Outcome:
-    from handler.events.objects import ObjectEvent
+    from handler.objects import ObjectEvent
     from handler.photo.process import process
     from handler.s3.requests import Requests
 

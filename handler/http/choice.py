@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from handler.errors import RequestError
-from handler.events.http import Request
+from handler.http.messages import Request
 from handler.http.signing import is_signed
 from handler.settings import Settings
 from imaging.formats import OutputFormat

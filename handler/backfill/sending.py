@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, Final
 
-from handler.backfill.photos import Photo
+from handler.backfill.listing import Photo
 from handler.backfill.ways import Outcome
 
 __all__ = ["send_to_queue"]

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from handler.events.objects import ObjectEvent
+from handler.objects import ObjectEvent
 
-__all__ = ["Lineage", "lineage_from_answer", "lineage_from_event", "lineage_from_metadata"]
+__all__ = ["SourceVersion", "version_from_answer", "version_from_event", "version_from_metadata"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lineage:
+class SourceVersion:
     """One version of an object, or its deletion.
 
     Attributes:
@@ -25,7 +25,7 @@ class Lineage:
     sequencer: str | None = None
     modified: int | None = None
 
-    def precedes(self, other: "Lineage") -> bool:
+    def precedes(self, other: "SourceVersion") -> bool:
         """Tell whether this is certainly older than ``other``.
 
         Sequencers decide; where one of the two has none, Last-Modified does, to the second, and
@@ -44,7 +44,7 @@ class Lineage:
             return self.modified < other.modified
         return False
 
-    def is_version(self, other: "Lineage") -> bool:
+    def is_same(self, other: "SourceVersion") -> bool:
         """Tell whether both name the very same version, as far as each says which it is.
 
         The same bytes put again have the same ETag, and are another version: without version IDs,
@@ -57,7 +57,7 @@ class Lineage:
         return self.etag is not None and self.etag == other.etag
 
     def metadata(self) -> dict[str, str]:
-        """Return it as an object's user metadata; see :func:`lineage_from_metadata`."""
+        """Return it as an object's user metadata; see :func:`version_from_metadata`."""
         values = {
             "source-etag": self.etag,
             "source-version": self.version_id,
@@ -67,10 +67,10 @@ class Lineage:
         return {name: value for name, value in values.items() if value is not None}
 
 
-def lineage_from_metadata(metadata: Mapping[str, str]) -> Lineage:
-    """Return what :meth:`Lineage.metadata` wrote; empty where another wrote the object."""
+def version_from_metadata(metadata: Mapping[str, str]) -> SourceVersion:
+    """Return what :meth:`SourceVersion.metadata` wrote; empty where another wrote the object."""
     modified = metadata.get("source-modified", "")
-    return Lineage(
+    return SourceVersion(
         etag=metadata.get("source-etag"),
         version_id=metadata.get("source-version"),
         sequencer=metadata.get("source-sequencer"),
@@ -78,14 +78,14 @@ def lineage_from_metadata(metadata: Mapping[str, str]) -> Lineage:
     )
 
 
-def lineage_from_event(event: ObjectEvent) -> Lineage:
+def version_from_event(event: ObjectEvent) -> SourceVersion:
     """Return what the event says of the version."""
-    return Lineage(etag=event.etag, version_id=event.version_id, sequencer=event.sequencer)
+    return SourceVersion(etag=event.etag, version_id=event.version_id, sequencer=event.sequencer)
 
 
-def lineage_from_answer(event: ObjectEvent, answer: Mapping[str, Any]) -> Lineage:
+def version_from_answer(event: ObjectEvent, answer: Mapping[str, Any]) -> SourceVersion:
     """Return what S3's answer says of the version, in the order that the event gives it."""
-    return Lineage(
+    return SourceVersion(
         etag=answer["ETag"].strip('"'),
         version_id=event.version_id or answer.get("VersionId"),
         sequencer=event.sequencer,

@@ -1,0 +1,46 @@
+"""One attempt at one photo: the event that asks for it, and what the work needs."""
+
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from handler.errors import Disposition
+from handler.objects import ObjectEvent
+from handler.photo.journal import Journal
+from handler.photo.leftovers import Leftovers
+from handler.photo.manifest_store import ManifestStore
+from handler.report import RenditionReport
+from handler.s3.requests import Requests
+from handler.settings import Settings
+
+__all__ = ["Attempt", "Outcome"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What every part of the work is given.
+
+    Attributes:
+        event: What happened to the object.
+        settings: The settings.
+        requests: Of this invocation.
+        executor: Uploads.
+        journal: Where each part writes down what it learns.
+        manifests: The photo's manifest in the destination.
+        leftovers: The photo's renditions in the destination that have no place there any more.
+    """
+
+    event: ObjectEvent
+    settings: Settings
+    requests: Requests
+    executor: Executor
+    journal: Journal
+    manifests: ManifestStore
+    leftovers: Leftovers
+
+
+class Outcome(NamedTuple):
+    """How an attempt ended, and the renditions that it stored."""
+
+    disposition: Disposition
+    renditions: tuple[RenditionReport, ...] = ()

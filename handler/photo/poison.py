@@ -1,0 +1,97 @@
+"""Photos that end the process which decodes them: noticed, and refused at the third attempt.
+
+Two traces show it; neither costs an ordinary photo a request:
+
+- A file in /tmp while a photo is decoded. When a runtime ends, Lambda starts it anew beside the
+  same /tmp, so the next attempt finds the file if it comes to the same execution environment.
+- A mark in the photo's manifest, written before the decode, and only when the queue delivers the
+  photo for the second time or later: an attempt has failed already. The next attempt that finds
+  the mark knows that the one before ended without an answer.
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from handler.errors import PoisonPhotoError
+from handler.photo.attempt import Attempt
+from handler.version import SourceVersion
+
+__all__ = ["watched"]
+
+_MOST_CRASHES: Final = 2
+
+
+@contextmanager
+def watched(attempt: Attempt, version: SourceVersion) -> Iterator[None]:
+    """Within: if the process ends, the next attempts find out.
+
+    *Cost*: a small file; for a photo that comes again, what :meth:`ManifestStore.suspecting` costs.
+
+    Raises:
+        PoisonPhotoError: The process ended twice.
+    """
+    event = attempt.event
+    name = _name(event.bucket, event.key, version)
+    manifest = attempt.manifests.manifest
+    marked = manifest is not None and manifest.suspect == name
+    if marked or _crashes(name) >= _MOST_CRASHES:
+        raise PoisonPhotoError(
+            f"Expected a photo that can be decoded but s3://{event.bucket}/{event.key} ended the "
+            f"process {_MOST_CRASHES} times"
+        )
+    with ExitStack() as stack:
+        if event.receive_count > 1:
+            stack.enter_context(attempt.manifests.suspecting(name))
+        stack.enter_context(_traced(name))
+        yield
+
+
+def _name(bucket: str, key: str, version: SourceVersion) -> str:
+    """Return a name for the version, 16 hexadecimal digits."""
+    parts = (bucket, key, version.version_id or version.etag or "")
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _file(name: str) -> Path:
+    return Path(tempfile.gettempdir()) / f"renditions-{name}"
+
+
+def _crashes(name: str) -> int:
+    """Return how many processes of this execution environment have ended while they decoded it."""
+    try:
+        count, process = map(int, _file(name).read_text().split())
+    except (OSError, ValueError):
+        return 0
+    # Another process of a Managed Instance may be decoding it now.
+    return count - 1 if _lives(process) else count
+
+
+def _lives(process: int) -> bool:
+    if process == os.getpid():
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@contextmanager
+def _traced(name: str) -> Iterator[None]:
+    """Within: a file says that this process decodes the photo. *Cost*: a small file."""
+    with suppress(OSError):
+        _file(name).write_text(f"{_crashes(name) + 1} {os.getpid()}")
+    try:
+        yield
+    finally:
+        # An error is an answer: only an end without one leaves the trace.
+        _file(name).unlink(missing_ok=True)

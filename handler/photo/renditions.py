@@ -1,0 +1,161 @@
+"""Bytes of a photo -> renditions that S3 has confirmed: the one place that calls imaging."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
+
+from handler.errors import SourceChangedError
+from handler.objects import ObjectEvent
+from handler.photo.attempt import Attempt
+from handler.photo.destinations import destination
+from handler.photo.manifest import Kept
+from handler.report import RenditionReport
+from handler.s3.sink import S3Sink, StoredObject
+from handler.s3.source import S3Source
+from handler.stages import Stage
+from handler.version import SourceVersion
+from imaging.plan import PlannedRendition, RenditionPlan
+from imaging.planning import Asked, make_plan
+from imaging.rendering import open_photo
+from imaging.rendition import Rendition
+from imaging.specs import RenditionSpec
+
+__all__ = ["Stored", "store_renditions"]
+
+_FOCAL_POINT: Final = "focal-point"
+"""The key of the object's user metadata, without S3's prefix."""
+
+
+class Stored(NamedTuple):
+    """The renditions that S3 holds now: for the report, for the manifest, and for an app."""
+
+    reports: tuple[RenditionReport, ...]
+    kept: tuple[Kept, ...]
+    about: dict[str, Any] | None
+
+
+class _Uploads:
+    """The sinks of one photo's renditions, in the order in which they were opened."""
+
+    def __init__(self, attempt: Attempt, version: SourceVersion) -> None:
+        self._attempt = attempt
+        self._version = version
+        self._sinks: list[S3Sink] = []
+
+    def open(self, rendition: PlannedRendition) -> S3Sink:
+        """Return a sink for ``rendition``. The first one is opened after the whole decode."""
+        attempt = self._attempt
+        attempt.journal.enter(Stage.ENCODE)
+        place = destination(attempt.event, self._version, rendition, attempt.settings)
+        sink = S3Sink(
+            attempt.requests,
+            attempt.executor,
+            bucket=place.bucket,
+            key=place.key,
+            headers=place.headers,
+            condition=attempt.manifests.condition(place.key),
+        )
+        self._sinks.append(sink)
+        return sink
+
+    def stored(self) -> list[StoredObject]:
+        """Wait until S3 has every rendition."""
+        self._attempt.journal.enter(Stage.STORE)
+        return [sink.stored() for sink in self._sinks]
+
+    def abort(self) -> None:
+        """Abort what is not complete: renditions that are whole may stay, open uploads may not."""
+        for sink in self._sinks:
+            sink.abort()
+
+
+def store_renditions(
+    attempt: Attempt, source: S3Source, specs: Sequence[RenditionSpec], *, sidecar: bool
+) -> Stored:
+    """Make ``specs`` of the photo in ``source`` and store them.
+
+    Args:
+        attempt: The attempt.
+        source: The photo; read, not closed.
+        specs: What to make.
+        sidecar: Describe the photo for an app too (docs/sidecar.md).
+
+    Raises:
+        SourceChangedError: The object is another version now; renditions of this one are removed.
+        RejectedPhotoError: The photo cannot be rendered.
+        RenditionsError: Any other; another attempt may succeed.
+    """
+    attempt.journal.enter(Stage.DECODE)
+    attempt.journal.add_etag(source.version.etag)
+    uploads = _Uploads(attempt, source.version)
+    try:
+        asked = replace(
+            attempt.settings.config.asked(
+                memory=attempt.settings.memory, focal_point=source.metadata.get(_FOCAL_POINT)
+            ),
+            specs=tuple(specs),
+            sidecar=sidecar,
+        )
+        plan, made = _render(attempt, source, asked, uploads)
+        stored = uploads.stored()
+    except BaseException as error:
+        uploads.abort()
+        if isinstance(error, SourceChangedError):
+            attempt.leftovers.remove_of_version(source.version)
+        raise
+    pairs = list(zip(made, (place.key for place in stored), strict=True))
+    return Stored(
+        reports=tuple(_report(rendition, key) for rendition, key in pairs),
+        kept=tuple(Kept(key=place.key, etag=place.etag.strip('"')) for place in stored),
+        about=_about(attempt.event, source.version, plan, pairs) if sidecar else None,
+    )
+
+
+def _render(
+    attempt: Attempt, source: S3Source, asked: Asked, uploads: _Uploads
+) -> tuple[RenditionPlan, list[Rendition]]:
+    """Return the plan and what was made by it; every rendition is on its way to S3."""
+    journal = attempt.journal
+    try:
+        with open_photo(source, asked) as photo:
+            journal.add_header(photo.header)
+            plan = make_plan(photo.header, asked)
+            journal.add_plan(plan)
+            # Every key is checked before the first rendition is stored.
+            for rendition in plan.renditions:
+                destination(attempt.event, source.version, rendition, attempt.settings)
+            made = list(photo.render(plan, uploads.open, attempt.requests.deadline))
+    finally:
+        journal.add_waiting(source.waited_s)
+    journal.add_warnings(warning for rendition in made for warning in rendition.warnings)
+    return plan, made
+
+
+def _report(rendition: Rendition, key: str) -> RenditionReport:
+    return RenditionReport(
+        name=rendition.planned.spec.name,
+        format=rendition.planned.format.value,
+        key=key,
+        width=rendition.width,
+        height=rendition.height,
+        size=rendition.size,
+        quality=rendition.quality,
+        gain_map_size=rendition.gain_map_size,
+        elapsed_ms=round(rendition.elapsed_ms, 1),
+    )
+
+
+def _about(
+    event: ObjectEvent,
+    version: SourceVersion,
+    plan: RenditionPlan,
+    made: list[tuple[Rendition, str]],
+) -> dict[str, Any]:
+    """Return what the manifest says of the photo to an app: docs/sidecar.md."""
+    # Imported on first use: most functions write no sidecar.
+    from imaging.sidecar import sidecar
+
+    named = {"bucket": event.bucket, "key": event.key, "etag": version.etag or ""}
+    if event.version_id is not None:
+        named["version_id"] = event.version_id
+    return sidecar(named, plan, made)

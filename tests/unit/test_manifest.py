@@ -1,0 +1,108 @@
+"""Which version is newer, and what the manifest of a photo means for an event."""
+
+import pytest
+
+from handler.photo.manifest import Kept, Manifest, Verdict, judge, manifest_from_object, set_digest
+from handler.version import SourceVersion as Version
+from handler.version import version_from_metadata
+
+ASKED = "set"
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        # The shorter is padded on its right: lengths differ between events of one key.
+        ("0055AED6DCD90281E5", "0055AED6DCD90281E6"),
+        ("0055AED6DC", "0055AED6DCD90281E5"),
+        ("0055AED6DB", "0055AED6DC00"),
+        ("00ff", "0100"),
+        ("00ab", "00AC"),
+    ],
+)
+def test_sequencers_order_the_versions_of_a_key(older: str, newer: str) -> None:
+    """Hexadecimal text of any length and case; exactly one of two precedes the other."""
+    assert Version(sequencer=older).precedes(Version(sequencer=newer))
+    assert not Version(sequencer=newer).precedes(Version(sequencer=older))
+
+
+def test_a_sequencer_padded_with_zeros_is_the_same() -> None:
+    """Neither precedes the other."""
+    one, other = Version(sequencer="00AB"), Version(sequencer="00ab00")
+    assert not one.precedes(other)
+    assert not other.precedes(one)
+
+
+def test_last_modified_decides_where_a_sequencer_is_missing() -> None:
+    """To the second; of the same second, or with nothing to go by, nothing is older."""
+    event, job = Version(sequencer="1", modified=5), Version(modified=6)
+    assert event.precedes(job)
+    assert not job.precedes(event)
+    assert not job.precedes(Version(sequencer="1", modified=6))
+    assert not Version(sequencer="1").precedes(Version(modified=6))
+
+
+def test_a_record_survives_as_an_object() -> None:
+    """A head shows all but the body; a get shows everything."""
+    manifest = Manifest(
+        version=Version(etag="e", version_id="v", sequencer="0A", modified=7),
+        made=ASKED,
+        kept=(Kept(key="ä/large.jpg", etag="1"),),
+        about={"width": 3},
+    )
+    assert manifest_from_object(manifest.metadata(), manifest.body()) == manifest
+    head = manifest_from_object(manifest.metadata(), None)
+    assert (head.version, head.made, head.deleted) == (manifest.version, ASKED, False)
+    assert version_from_metadata({}) == Version()
+
+
+MADE = Manifest(version=Version(etag="e", sequencer="05", modified=100), made=ASKED)
+OF_VERSION = Manifest(version=Version(etag="e", version_id="v", sequencer="05"), made=ASKED)
+GONE = Manifest(version=Version(sequencer="05"), deleted=True)
+
+
+@pytest.mark.parametrize(
+    ("event", "manifest", "verdict"),
+    [
+        pytest.param(Version(etag="e", sequencer="05"), MADE, Verdict.UNCHANGED, id="replay"),
+        pytest.param(Version(etag="d", sequencer="04"), MADE, Verdict.SUPERSEDED, id="late"),
+        pytest.param(Version(etag="e", sequencer="04"), MADE, Verdict.SUPERSEDED, id="late-twin"),
+        pytest.param(Version(etag="f", sequencer="06"), MADE, Verdict.MAKE, id="replaced"),
+        # The manifest has to follow, or a deletion between the two would take the newer one away.
+        pytest.param(Version(etag="e", sequencer="06"), MADE, Verdict.MAKE, id="put-again"),
+        pytest.param(Version(etag="e"), MADE, Verdict.UNCHANGED, id="job-with-etag"),
+        pytest.param(Version(), MADE, Verdict.UNCHANGED_IF_CURRENT, id="job"),
+        pytest.param(Version(version_id="v"), OF_VERSION, Verdict.UNCHANGED, id="job-of-version"),
+        pytest.param(Version(version_id="w"), OF_VERSION, Verdict.MAKE, id="job-of-other-version"),
+        pytest.param(
+            Version(etag="e", version_id="v", sequencer="07"),
+            OF_VERSION,
+            Verdict.UNCHANGED,
+            id="a-version-is-itself-whatever-the-event",
+        ),
+        pytest.param(Version(etag="e", sequencer="04"), GONE, Verdict.SUPERSEDED, id="late-create"),
+        pytest.param(Version(etag="e", sequencer="06"), GONE, Verdict.MAKE, id="created-anew"),
+        pytest.param(Version(), GONE, Verdict.MAKE, id="job-asks-the-source"),
+    ],
+)
+def test_what_the_record_means(event: Version, manifest: Manifest, verdict: Verdict) -> None:
+    """A replay is unchanged, what is older is superseded, and what is newer is made."""
+    assert judge(event, manifest, ASKED, "refused") is verdict
+
+
+@pytest.mark.parametrize("event", [Version(etag="e", sequencer="05"), Version(etag="e"), Version()])
+def test_another_set_is_made_anew(event: Version) -> None:
+    """A manifest of a set that is no longer asked for is stale, whichever event finds out."""
+    assert judge(event, MADE, "another", "refused") is Verdict.MAKE
+
+
+def test_the_set_s_digest_does_not_depend_on_order() -> None:
+    """The same specs in another order ask for the same set."""
+    assert set_digest("a", "b") == set_digest("b", "a") != set_digest("a", "c")
+
+
+def test_a_rejected_version_is_known_until_the_limits_change() -> None:
+    """The digest under which it was rejected holds the limits, which the set's does not."""
+    manifest = Manifest(version=Version(etag="e"), made="refused", rejected="over-limit")
+    assert judge(Version(etag="e"), manifest, ASKED, "refused") is Verdict.UNCHANGED
+    assert judge(Version(etag="e"), manifest, ASKED, "other limits") is Verdict.MAKE
