@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from handler.backfill.arguments import add_arguments
 from handler.photo.manifest import MANIFEST_EXTENSION, MANIFEST_NAME
 from imaging.config import load_config
-from imaging.errors import ConfigError, RenditionsError
+from imaging.errors import ConfigError, error_from_exception
 from imaging.libvips import configure_libvips
 from imaging.local import FileSink, FileSource
 from imaging.planning import Asked, make_plan
@@ -90,12 +90,15 @@ def _render_one(path: Path, place: Path, out: Path, asked: Asked) -> dict[str, A
     started = time.perf_counter()
     line: dict[str, Any] = {"input": str(path), "disposition": "written", "code": None}
     made: list[dict[str, Any]] = []
+    stage = "header"
     try:
         with FileSource(path) as source, open_photo(source, asked) as photo:
             header = photo.header
             line |= {"loader": header.loader, "width": header.upright[0]}
             line |= {"height": header.upright[1], "bytes": header.size}
+            stage = "plan"
             plan = make_plan(header, asked)
+            stage = "render"
             listed: list[tuple[Rendition, str]] = []
             line["warnings"] = [asdict(warning) for warning in plan.warnings]
             for rendition in photo.render(
@@ -125,8 +128,10 @@ def _render_one(path: Path, place: Path, out: Path, asked: Asked) -> dict[str, A
                     }
                 )
             if asked.sidecar:
+                stage = "sidecar"
                 _write_sidecar(out / place, sidecar({"key": place.as_posix()}, plan, listed))
-    except RenditionsError as error:
+    except Exception as raised:  # noqa: BLE001 - one bad photo never ends the folder
+        error = error_from_exception(raised, stage)
         line |= {"disposition": "failed" if error.retryable else "rejected", "code": error.code}
         line |= {"message": error.message, "detail": error.detail}
     return line | {
@@ -175,7 +180,8 @@ def _plan(arguments: argparse.Namespace, asked: Asked) -> int:
     try:
         with FileSource(arguments.path) as source, open_photo(source, asked) as photo:
             plan = make_plan(photo.header, asked)
-    except RenditionsError as error:
+    except Exception as raised:  # noqa: BLE001 - reported as `render` reports it
+        error = error_from_exception(raised, "plan")
         print(f"{arguments.path}: {error.code}: {error}", file=sys.stderr)
         return 1
     print(json.dumps(plan.as_dict(), indent=2))

@@ -15,7 +15,7 @@ from handler.errors import (
 from handler.events.envelope import Envelope, Item, ItemReport
 from handler.objects import ObjectEvent
 from handler.report import JobReport
-from imaging.errors import OutOfTimeError
+from imaging.errors import OutOfTimeError, error_from_exception
 
 __all__ = ["PARALLEL", "process_items"]
 
@@ -47,8 +47,10 @@ def process_items(
 
     Args:
         envelope: The items.
-        process: Works on one record; never raises an Exception. *Thread*: any, two at a time.
-        done: Told of each record as soon as it and those before it are over, in this thread.
+        process: Works on one record; an Exception is that record's alone. *Thread*: any, two at a
+            time.
+        done: Takes each report as soon as its record and those before it are over, in this thread.
+            An Exception loses that report, and nothing else.
 
     Records of one group, or of one object, are worked on in order. What comes after a failure in
     its group is not begun: it wants another attempt too, after the one before it. Nor is what comes
@@ -118,7 +120,12 @@ class _Work:
             return _not_begun(event, self._stopped_by)
         if isinstance(event, EventError):
             return _unreadable(event, item, self._envelope.unreadable)
-        report = self._process(event)
+        try:
+            report = self._process(event)
+        except Exception as raised:  # noqa: BLE001 - one bad record never loses the others
+            error = error_from_exception(raised, "process")
+            _log.exception("%s", error)
+            return _failed(event, error.code, error.message)
         if report.disposition is Disposition.RETRY and report.code in _STOPPING:
             self._stopped_by = report.code
         return report
@@ -130,7 +137,10 @@ class _Work:
             records = []
             for at in range(len(item.events)):
                 record = self._results[number, at].result()
-                done(record)
+                try:
+                    done(record)
+                except Exception:  # noqa: BLE001 - a lost report is no reason to do a photo again
+                    _log.exception("the report of %s is lost", record.key)
                 records.append(record)
             items.append(ItemReport(item=item, records=tuple(records)))
         return tuple(items)
@@ -140,12 +150,16 @@ def _not_begun(event: ObjectEvent | EventError, stopped_by: str | None) -> JobRe
     reason = "an earlier item of its group wants another attempt"
     if stopped_by is not None:
         reason = f"an earlier record of the event ended with {stopped_by}"
+    return _failed(event, "not-begun", f"Not begun, because {reason}")
+
+
+def _failed(event: ObjectEvent | EventError, code: str, message: str) -> JobReport:
     return JobReport(
         bucket=getattr(event, "bucket", ""),
         key=getattr(event, "key", ""),
         disposition=Disposition.RETRY,
-        code="not-begun",
-        message=f"Not begun, because {reason}",
+        code=code,
+        message=message,
     )
 
 

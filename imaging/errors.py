@@ -155,9 +155,20 @@ class InternalError(RenditionsError):
 
     def __init__(self, stage: str, raised: Exception) -> None:
         name = type(raised).__name__
-        super().__init__(f"Expected no exception in stage {stage} but received {name}: {raised}")
+        super().__init__(
+            f"Expected no exception in stage {stage} but received {name}: {raised}",
+            detail=_origin(raised),
+        )
         self.stage = stage
         self.__cause__ = raised
+
+
+def _origin(raised: Exception) -> str:
+    """Return the file and line that raised it."""
+    frame = raised.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    return "" if frame is None else f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}"
 
 
 def error_from_exception(raised: Exception, stage: str) -> RenditionsError:

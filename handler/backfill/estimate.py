@@ -1,5 +1,6 @@
 """How long a backfill will take and what it will cost, from a sample of its photos."""
 
+import logging
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -9,11 +10,13 @@ from typing import Any, Final
 from handler.backfill.listing import Photo
 from handler.backfill.prices import Prices, Work, price_of
 from imaging.config import Config
-from imaging.errors import RenditionsError
+from imaging.errors import InternalError, error_from_exception
 from imaging.local import MemorySource
 from imaging.rendering import render_in_memory
 
 __all__ = ["Estimate", "Sample", "Survey", "measure", "survey"]
+
+_log = logging.getLogger(__name__)
 
 _SEED: Final = 1
 """The same bucket gives the same sample: an estimate can be made again."""
@@ -81,7 +84,13 @@ def measure(client: Any, bucket: str, drawn: Sequence[Photo], config: Config) ->
             body = client.get_object(Bucket=bucket, Key=photo.key)["Body"].read()
             made = render_in_memory(MemorySource(body), config.asked())
             sizes.extend(len(data) for data in made.data)
-        except (RenditionsError, client.exceptions.ClientError):
+        except client.exceptions.ClientError:
+            refused += 1
+            continue
+        except Exception as raised:  # noqa: BLE001 - one bad photo never ends the estimate
+            error = error_from_exception(raised, "estimate")
+            if isinstance(error, InternalError):
+                _log.warning("%s: %s: %s (%s)", photo.key, error.code, error, error.detail)
             refused += 1
             continue
         taken.append(time.perf_counter() - started)

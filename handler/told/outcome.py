@@ -6,7 +6,7 @@ from handler.errors import Disposition
 from handler.report import JobReport
 from handler.s3.requests import Requests
 from handler.settings import Settings
-from imaging.errors import RenditionsError
+from imaging.errors import error_from_exception
 
 __all__ = ["tell"]
 
@@ -29,7 +29,8 @@ def tell(report: JobReport, settings: Settings, requests: Requests) -> JobReport
             from handler.told.completion import announce
 
             announce(report, settings.completion_target, settings.destination_bucket)
-    except RenditionsError as error:
+    except Exception as raised:  # noqa: BLE001 - one bad record never loses the others
+        error = error_from_exception(raised, "tell")
         return replace(
             report,
             disposition=Disposition.RETRY,

@@ -13,6 +13,7 @@ import socket
 from typing import Any, Final
 
 from handler.report import JobReport
+from imaging.errors import InternalError
 
 __all__ = ["document", "send"]
 
@@ -55,7 +56,7 @@ def document(report: JobReport, trace_header: str) -> dict[str, Any] | None:
             "loader": report.loader or "none",
         },
         "metadata": {"photo": {"bucket": report.bucket, "key": report.key, "plan": report.plan}},
-        "fault": report.code == "internal",
+        "fault": report.code == InternalError.code,
         "subsegments": stages,
     }
 
