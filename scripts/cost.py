@@ -28,7 +28,7 @@ STORED_MB = 1.0
 
 
 class CostError(Exception):
-    """An argument is not one that a cost can be reckoned from; the message says why."""
+    """An argument from which no cost can be computed; the message says why."""
 
 
 def measured(results: Path = RESULTS) -> dict[tuple[str, int], float]:
@@ -129,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="append",
         default=[],
         metavar="NAME=DOLLARS",
-        help=f"instead of the one reckoned with: {', '.join(f.name for f in fields(Prices))}",
+        help=f"instead of the built-in one: {', '.join(f.name for f in fields(Prices))}",
     )
     parser.add_argument(
         "--write", action="store_true", help="renew the table of docs/cost.md, and no more"
