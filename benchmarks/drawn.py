@@ -253,19 +253,19 @@ def _size(chance: random.Random, megapixels: tuple[float, float]) -> tuple[int, 
     width = math.sqrt(pixels * chance.choice(_ASPECTS))
     sides = round(width), round(pixels / width)
     # No multiples of blocks and tiles.
-    return sides if chance.random() < 0.7 else sides[::-1]  # noqa: PLR2004 - a share
+    return sides if chance.random() < 0.7 else sides[::-1]
 
 
 def _box(chance: random.Random) -> dict[str, object]:
     """Return how large a rendition is to be, and what becomes of what sticks out."""
     width = chance.choice(_WIDTHS)
     kind = chance.random()
-    if kind < 0.1:  # noqa: PLR2004 - shares
+    if kind < 0.1:
         return {}
-    if kind < 0.6:  # noqa: PLR2004
-        return {"width": width} if chance.random() < 0.8 else {"width": width, "height": width}  # noqa: PLR2004
+    if kind < 0.6:
+        return {"width": width} if chance.random() < 0.8 else {"width": width, "height": width}
     both = {"width": width, "height": chance.choice([width, round(width * 0.6)])}
-    if kind < 0.9:  # noqa: PLR2004
+    if kind < 0.9:
         positions = ("centre", "attention", "entropy", "northwest")
         return {**both, "fit": "cover", "position": chance.choice(positions)}
     return {**both, "fit": chance.choice(["contain", "fill"])}
@@ -299,7 +299,7 @@ def _rendition(chance: random.Random, name: str) -> dict[str, object]:
 
 def _toml(chance: random.Random, *, cut: bool) -> str:
     lines = ['truncated = "render"'] if cut else []
-    if chance.random() < 0.2:  # noqa: PLR2004 - a share
+    if chance.random() < 0.2:
         lines.append("[sidecar]")
     for number in range(chance.choice([1, 1, 2, 3, 5])):
         lines.append("[[renditions]]")

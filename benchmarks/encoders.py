@@ -22,7 +22,7 @@ from imaging.formats import OutputFormat
 from imaging.local import FileSource, MemorySource
 from imaging.planning import Asked
 from imaging.rendering import render_in_memory
-from imaging.specs import DEFAULT_QUALITY, RenditionSpec
+from imaging.specs import RenditionSpec
 from tests.photos import jpeg, ssim
 
 _CONFIG: Final = Path(__file__).parent.parent / "renditions.toml"
@@ -124,7 +124,7 @@ def main() -> None:
     pyvips.cache_set_max(0)
     sets = [_pictures(photo) for photo in photos]
     for saver, candidates in _CANDIDATES.items():
-        default = DEFAULT_QUALITY[_FORMATS[saver]]
+        default = _FORMATS[saver].row.default_quality
         assert default is not None  # noqa: S101 - all of these have a quality
         wanted: list[float] = []
         print(f"\n| {_FORMATS[saver].value} | CPU ms | bytes | at equal likeness | SSIM |")

@@ -41,6 +41,7 @@ _ENVIRONMENTS: Final[Mapping[str, Mapping[str, str]]] = {
     "mimalloc": {"LD_PRELOAD": str(_LIBRARIES / "libmimalloc.so.2")},
 }
 
+_JPEG = "imaging.encoders.jpeg"
 _SOURCE: Final = "handler.s3.source"
 _CONSTANTS: Final[Mapping[str, Mapping[tuple[str, str], int]]] = {
     "as it is: 8 x 256 KiB ahead": {},
@@ -48,8 +49,8 @@ _CONSTANTS: Final[Mapping[str, Mapping[tuple[str, str], int]]] = {
     "32 x 256 KiB ahead": {(_SOURCE, "_AHEAD_CHUNKS"): 32},
     "32 x 64 KiB ahead": {(_SOURCE, "_AHEAD_CHUNKS"): 32, (_SOURCE, "_CHUNK_BYTES"): 64 << 10},
     "2 x 1 MiB ahead": {(_SOURCE, "_AHEAD_CHUNKS"): 2, (_SOURCE, "_CHUNK_BYTES"): 1 << 20},
-    "Huffman tables of its own for every JPEG": {("imaging.savers", "_OPTIMISED_PIXELS"): 1 << 30},
-    "for none": {("imaging.savers", "_OPTIMISED_PIXELS"): 0},
+    "Huffman tables of its own for every JPEG": {(_JPEG, "_OPTIMISED_PIXELS"): 1 << 30},
+    "for none": {(_JPEG, "_OPTIMISED_PIXELS"): 0},
 }
 # Python's default is 5 ms: for how long a thread may keep the lock from one that waits for it.
 _SWITCHES_S: Final = {"the lock handed on after 0.5 ms": 0.0005, "after 50 ms": 0.05}

@@ -1,16 +1,18 @@
-"""Photos that move: every frame decoded once, each on its own, and put together again."""
+"""Animated photos: every frame decoded once, each on its own, and put together again."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import pyvips
 
 from imaging import steps
-from imaging.bridge import OpenPhoto
+from imaging.bridge.source import OpenPhoto
+from imaging.colour import convert
 from imaging.fields import field_names
 from imaging.geometry import is_sideways
-from imaging.plan import RenditionPlan
+from imaging.header import ImageHeader
+from imaging.pictures import Watch
+from imaging.plan import PlannedRendition, RenditionPlan
 
 __all__ = ["Frames", "decode_frames"]
 
@@ -34,19 +36,34 @@ class Frames:
     delays_ms: tuple[int, ...]
     loop: int
 
-    def with_images(self, images: Sequence[pyvips.Image]) -> "Frames":
-        """Return what shows ``images`` instead, at the same pace."""
-        return replace(self, images=tuple(images))
+    def made_into(
+        self, rendition: PlannedRendition, header: ImageHeader, watch: Watch
+    ) -> tuple[pyvips.Image, pyvips.Image]:
+        """Return the first frame of ``rendition``, uncropped, and all frames, finished, as a strip.
 
-    def strip(self) -> pyvips.Image:
-        """Return the frames below each other, as libvips' savers want them."""
-        first = self.images[0]
-        strip = pyvips.Image.arrayjoin(list(self.images), across=1)
-        strip = strip.copy(interpretation=first.interpretation)
-        strip.set_type(pyvips.GValue.gint_type, "page-height", first.height)
-        strip.set_type(pyvips.GValue.array_int_type, "delay", list(self.delays_ms))
-        strip.set_type(pyvips.GValue.gint_type, "loop", self.loop)
-        return strip
+        *Cost*: its frames, in memory beside those of the base.
+        """
+        colour = rendition.spec.colour
+        resized = [
+            steps.resize_as_planned(convert(frame, header, colour), rendition)
+            for frame in self.images
+        ]
+        # What is kept of the first is kept of all: an animation must not jump.
+        box = steps.find_crop(resized[0], rendition.placement)
+        finished = (steps.take(steps.STEPS, frame, rendition, box) for frame in resized)
+        images = tuple(watch(frame).copy_memory() for frame in finished)
+        return resized[0], _strip(replace(self, images=images))
+
+
+def _strip(frames: Frames) -> pyvips.Image:
+    """Return the frames below each other, as libvips' savers want them."""
+    first = frames.images[0]
+    strip = pyvips.Image.arrayjoin(list(frames.images), across=1)
+    strip = strip.copy(interpretation=first.interpretation)
+    strip.set_type(pyvips.GValue.gint_type, "page-height", first.height)
+    strip.set_type(pyvips.GValue.array_int_type, "delay", list(frames.delays_ms))
+    strip.set_type(pyvips.GValue.gint_type, "loop", frames.loop)
+    return strip
 
 
 def _delays_ms(strip: pyvips.Image, frames: int) -> tuple[int, ...]:
@@ -55,9 +72,7 @@ def _delays_ms(strip: pyvips.Image, frames: int) -> tuple[int, ...]:
     return tuple((known + [0] * frames)[:frames])
 
 
-def decode_frames(
-    plan: RenditionPlan, photo: OpenPhoto, watch: Callable[[pyvips.Image], pyvips.Image]
-) -> Frames:
+def decode_frames(plan: RenditionPlan, photo: OpenPhoto, watch: Watch) -> Frames:
     """Return every frame, upright, in the photo's own colours, at the size of the base.
 
     Each is resized on its own: resized as one strip, frames would bleed into their neighbours.
@@ -70,10 +85,10 @@ def decode_frames(
         SourceError: The bytes cannot be read to their end.
     """
     header, base = plan.header, plan.base
-    assert base is not None  # noqa: S101 - what moves is never made in a pass of its own
+    assert base is not None  # noqa: S101 - no animated rendition has its own pass
     columns, rows = base[::-1] if is_sideways(header.orientation) else base
     images = []
-    strip = photo.load(access="sequential", fail_on="truncated", n=-1)
+    strip = photo.load(access="sequential", fail_on=plan.load.fail_on, n=-1)
     with photo.decoding():
         for at in range(header.n_pages):
             frame = strip.crop(0, at * header.height, header.width, header.height)

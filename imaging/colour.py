@@ -9,6 +9,7 @@ from typing import Final, assert_never
 
 import pyvips
 
+from imaging.fields import blob_of, set_blob
 from imaging.files.boxes import Cicp
 from imaging.header import ImageHeader
 from imaging.specs import Colour
@@ -30,7 +31,7 @@ _LINEAR: Final = 8
 _PQ: Final = 16
 _HLG: Final = 18
 
-# Linear light of BT.2020 and of Display P3 in that of sRGB: ITU-R BT.2087, and the same reckoning.
+# Linear light of BT.2020 and of Display P3 in that of sRGB: ITU-R BT.2087 and its method.
 _BT2020_IN_SRGB: Final = [
     [1.660491, -0.587641, -0.072850],
     [-0.124550, 1.132900, -0.008349],
@@ -99,17 +100,12 @@ def background_in(image: pyvips.Image, colour: _Pixel) -> list[float]:
         return list(colour)
     pixel = pyvips.Image.new_from_memory(bytes(colour), 1, 1, 3, "uchar")
     pixel = pixel.copy(interpretation="srgb").icc_import(input_profile=_SRGB)
-    _set_profile(pixel, profile)
+    set_blob(pixel, _PROFILE, profile)
     return [float(value) for value in pixel.icc_export(depth=8)(0, 0)]
 
 
 def _profile(image: pyvips.Image) -> bytes | None:
-    # pyvips' stubs know of no blobs.
-    return bytes(image.get(_PROFILE)) if image.get_typeof(_PROFILE) else None  # type: ignore[arg-type]
-
-
-def _set_profile(image: pyvips.Image, profile: bytes) -> None:
-    image.set_type(pyvips.GValue.blob_type, _PROFILE, profile)  # type: ignore[arg-type]  # a blob
+    return blob_of(image, _PROFILE)
 
 
 def _untagged(image: pyvips.Image) -> pyvips.Image:
@@ -127,7 +123,7 @@ def _built_in(name: str) -> bytes:
 
 def _with_profile(image: pyvips.Image, name: str) -> pyvips.Image:
     image = image.copy()
-    _set_profile(image, _built_in(name))
+    set_blob(image, _PROFILE, _built_in(name))
     return image
 
 
@@ -153,7 +149,7 @@ def _in_8_bits(image: pyvips.Image) -> pyvips.Image:
 
 def _to_srgb(image: pyvips.Image) -> pyvips.Image:
     if image.get_typeof(_PROFILE):
-        if _is_shown(image) and image.bands >= 3 and _equals(image, _SRGB):  # noqa: PLR2004 - RGB
+        if _is_shown(image) and image.bands >= 3 and _equals(image, _SRGB):
             return _untagged(image)
         return _as_grey_if(image, _transform(image, _SRGB))
     match str(image.interpretation):
@@ -197,7 +193,7 @@ def _is_shown(image: pyvips.Image) -> bool:
 
 
 def _is_grey(image: pyvips.Image) -> bool:
-    return image.interpretation in {"b-w", "grey16"} or image.bands < 3  # noqa: PLR2004 - RGB
+    return image.interpretation in {"b-w", "grey16"} or image.bands < 3
 
 
 def _transform(image: pyvips.Image, target: str, *, source: str | None = None) -> pyvips.Image:
@@ -237,7 +233,7 @@ def _equals(image: pyvips.Image, name: str) -> bool:
     levels = (0, 85, 170, 255)
     patches = bytes(value for r in levels for g in levels for b in levels for value in (r, g, b))
     probe = pyvips.Image.new_from_memory(patches, 64, 1, 3, "uchar").copy(interpretation="srgb")
-    _set_profile(probe, _profile(image) or b"")
+    set_blob(probe, _PROFILE, _profile(image) or b"")
     try:
         moved = (probe.icc_transform(name, embedded=True).cast("short") - probe).abs()
     except pyvips.Error:
@@ -291,7 +287,7 @@ def _light_of_pq(signal: pyvips.Image) -> pyvips.Image:
 
 def _light_of_hlg(signal: pyvips.Image) -> pyvips.Image:
     """ITU-R BT.2100 on its display of 1,000 cd/m2; 1 is 203 cd/m2."""
-    scene = (signal <= 0.5).ifthenelse(  # noqa: PLR2004 - where its two branches meet
+    scene = (signal <= 0.5).ifthenelse(
         signal * signal / 3, (((signal - 0.55991073) / 0.17883277).exp() + 0.28466892) / 12
     )
     luminance = _mixed(scene, [[0.2627, 0.6780, 0.0593]])

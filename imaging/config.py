@@ -104,7 +104,7 @@ def _colour(value: object) -> tuple[int, int, int]:
         except ValueError:
             raise _Unexpected(expected) from None
         return red, green, blue
-    if isinstance(value, list) and len(value) == 3:  # noqa: PLR2004 - red, green, blue
+    if isinstance(value, list) and len(value) == 3:
         red, green, blue = map(_integer, value)
         return red, green, blue
     raise _Unexpected(expected)

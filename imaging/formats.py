@@ -1,13 +1,73 @@
-"""Which format the bytes are of, told by the bytes alone, and which formats can be made."""
+"""The table of formats: one row for each that can be decoded, and for each that can be encoded.
 
+Nothing else lists formats. Each row has a module in ``imaging.decoders`` or ``imaging.encoders``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from imaging.errors import EmptyObjectError, NotAPhotoError, UnsupportedFormatError
 
-__all__ = ["SNIFF_BYTES", "InputFormat", "OutputFormat", "sniff"]
+__all__ = [
+    "SNIFF_BYTES",
+    "Input",
+    "InputFormat",
+    "Output",
+    "OutputFormat",
+    "Reading",
+    "Scaling",
+    "sniff",
+]
 
-SNIFF_BYTES = 1024
+SNIFF_BYTES: Final = 1024
 """How many leading bytes :func:`sniff` wants; fewer will do when there are no more."""
+
+
+class Reading(StrEnum):
+    """How a decoder reads a file."""
+
+    FORWARD = "forward"
+    """From start to end."""
+    RANGES = "ranges"
+    """Here and there: it seeks."""
+    WHOLE = "whole"
+    """As one block of memory."""
+
+
+class Scaling(StrEnum):
+    """How a decoder can give a smaller picture than the file holds."""
+
+    NONE = "none"
+    SHRINK = "shrink"
+    """By 2, 4 or 8, on a JPEG's DCT coefficients."""
+    SCALE = "scale"
+    """To any size."""
+    LEVELS = "levels"
+    """By decoding a smaller copy that the file holds."""
+
+
+class OutputFormat(StrEnum):
+    """What can be encoded."""
+
+    JPEG = "jpeg"
+    WEBP = "webp"
+    AVIF = "avif"
+    PNG = "png"
+    GIF = "gif"
+
+    @property
+    def row(self) -> "Output":
+        return _OUTPUTS[self]
+
+    @property
+    def content_type(self) -> str:
+        return f"image/{self.value}"
+
+    @property
+    def extension(self) -> str:
+        return self.row.extension
 
 
 class InputFormat(StrEnum):
@@ -21,58 +81,192 @@ class InputFormat(StrEnum):
     AVIF = "avif"
     HEIC = "heic"
 
-
-class OutputFormat(StrEnum):
-    """What can be encoded."""
-
-    JPEG = "jpeg"
-    WEBP = "webp"
-    AVIF = "avif"
-    PNG = "png"
-    GIF = "gif"
-
     @property
-    def content_type(self) -> str:
-        return f"image/{self.value}"
-
-    @property
-    def extension(self) -> str:
-        return "jpg" if self is OutputFormat.JPEG else self.value
-
-    @property
-    def max_side(self) -> int:
-        """Columns or rows at most: of the format, of libjpeg or of libvips' AVIF saver."""
-        match self:
-            case OutputFormat.JPEG:
-                return 65_500
-            case OutputFormat.WEBP:
-                return 16_383
-            case OutputFormat.AVIF:
-                return 16_384
-            case OutputFormat.PNG | OutputFormat.GIF:
-                return 65_535
-
-    @property
-    def can_move(self) -> bool:
-        """Whether libvips writes several frames of it."""
-        return self in {OutputFormat.WEBP, OutputFormat.GIF}
-
-    @property
-    def has_alpha(self) -> bool:
-        return self is not OutputFormat.JPEG
+    def row(self) -> "Input":
+        return _INPUTS[self]
 
 
-_MAGIC = (
-    # Some phones write stray bytes after the first marker, which every decoder skips.
-    (b"\xff\xd8", InputFormat.JPEG),
-    (b"\x89PNG\r\n\x1a\n", InputFormat.PNG),
-    (b"GIF87a", InputFormat.GIF),
-    (b"GIF89a", InputFormat.GIF),
-    (b"II*\0", InputFormat.TIFF),
-    (b"MM\0*", InputFormat.TIFF),
-    (b"II+\0", InputFormat.TIFF),
-    (b"MM\0+", InputFormat.TIFF),
-)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """What a format that can be encoded allows.
+
+    Attributes:
+        extension: Of a destination key.
+        saver: libvips' name of it.
+        max_side: Columns or rows at most: of the format, of libjpeg or of libvips' AVIF saver.
+        default_quality: ``Q`` where a spec names none; None where the format has no quality.
+        has_alpha: Whether it holds alpha.
+        has_grey: Whether it holds one band of grey, and so a profile of grey.
+        has_profile: Whether it holds an ICC profile.
+        has_gain_map: Whether it is stored with a gain map.
+        is_animated: Whether libvips writes several frames of it.
+        is_progressive: Whether a spec's ``progressive`` is for it.
+        in_rows: Whether its encoder takes a picture row by row.
+        is_slow: Whether it is written after all others, so that a photo can be shown early.
+    """
+
+    extension: str
+    saver: str
+    max_side: int
+    default_quality: int | None = None
+    has_alpha: bool = True
+    has_grey: bool = True
+    has_profile: bool = True
+    has_gain_map: bool = False
+    is_animated: bool = False
+    is_progressive: bool = False
+    in_rows: bool = False
+    is_slow: bool = False
+
+
+_OUTPUTS: Final[Mapping[OutputFormat, Output]] = {
+    OutputFormat.JPEG: Output(
+        extension="jpg",
+        saver="jpegsave_target",
+        max_side=65_500,
+        default_quality=85,
+        has_alpha=False,
+        has_gain_map=True,
+        is_progressive=True,
+        in_rows=True,
+    ),
+    OutputFormat.WEBP: Output(
+        extension="webp",
+        saver="webpsave_target",
+        max_side=16_383,
+        default_quality=82,
+        has_grey=False,
+        is_animated=True,
+    ),
+    OutputFormat.AVIF: Output(
+        extension="avif",
+        saver="heifsave_target",
+        max_side=16_384,
+        default_quality=60,
+        has_grey=False,
+        is_slow=True,
+    ),
+    OutputFormat.PNG: Output(
+        extension="png", saver="pngsave_target", max_side=65_535, in_rows=True
+    ),
+    OutputFormat.GIF: Output(
+        extension="gif",
+        saver="gifsave_target",
+        max_side=65_535,
+        has_profile=False,
+        is_animated=True,
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """What there is to know of a format that can be decoded, before a byte of it is decoded.
+
+    Attributes:
+        magic: What a file begins with.
+        brands: What tells it from others of one container: the type of a RIFF, or the codec's brand
+            of an ISO base media file (https://mp4ra.org/registered-types/brands).
+        loader: libvips' name of it.
+        reading: How its decoder reads the file.
+        header_alone: Whether the header is read without the whole file.
+        in_rows: Whether its decoder gives the picture row by row.
+        stops_early: Whether its decoder stops at the last byte that it needs: one that meets the
+            end of the file wanted more.
+        has_frames: Whether its pages follow each other in time.
+        has_cicp: Whether its colours may be given by numbers instead of a profile.
+        scaling: How its decoder can give a smaller picture.
+        can_be_truncated: Whether the part of it that was received can be rendered.
+        fail_on: At which level of its decoder's complaints libvips has to fail. ``truncated``
+            accepts what merely warns: phones write such.
+        max_decoded_bytes: What its decoder allocates at most for one file; None for no limit.
+        output: The format of a rendition in the photo's own format, or in what comes closest.
+        output_with_alpha: That of a photo with alpha, where it is another.
+        output_animated: That of an animated rendition, where it is another.
+    """
+
+    magic: tuple[bytes, ...] = ()
+    brands: frozenset[bytes] = frozenset()
+    loader: str
+    reading: Reading = Reading.FORWARD
+    header_alone: bool = False
+    in_rows: bool = False
+    stops_early: bool = False
+    has_frames: bool = False
+    has_cicp: bool = False
+    scaling: Scaling = Scaling.NONE
+    can_be_truncated: bool = False
+    fail_on: str = "truncated"
+    max_decoded_bytes: int | None = None
+    output: OutputFormat
+    output_with_alpha: OutputFormat | None = None
+    output_animated: OutputFormat | None = None
+
+
+_INPUTS: Final[Mapping[InputFormat, Input]] = {
+    InputFormat.JPEG: Input(
+        # Some phones write stray bytes after the first marker, which every decoder skips.
+        magic=(b"\xff\xd8",),
+        loader="jpegload",
+        header_alone=True,
+        in_rows=True,
+        stops_early=True,
+        scaling=Scaling.SHRINK,
+        can_be_truncated=True,
+        output=OutputFormat.JPEG,
+    ),
+    InputFormat.PNG: Input(
+        magic=(b"\x89PNG\r\n\x1a\n",),
+        loader="pngload",
+        header_alone=True,
+        in_rows=True,
+        stops_early=True,
+        output=OutputFormat.PNG,
+    ),
+    InputFormat.WEBP: Input(
+        magic=(b"RIFF",),
+        brands=frozenset({b"WEBP"}),
+        loader="webpload",
+        has_frames=True,
+        scaling=Scaling.SCALE,
+        output=OutputFormat.WEBP,
+    ),
+    InputFormat.GIF: Input(
+        magic=(b"GIF87a", b"GIF89a"),
+        loader="gifload",
+        has_frames=True,
+        output=OutputFormat.PNG,
+        output_animated=OutputFormat.GIF,
+    ),
+    InputFormat.TIFF: Input(
+        magic=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+        loader="tiffload",
+        reading=Reading.RANGES,
+        header_alone=True,
+        in_rows=True,
+        scaling=Scaling.LEVELS,
+        # Most browsers show neither TIFF nor HEIC.
+        output=OutputFormat.JPEG,
+        output_with_alpha=OutputFormat.PNG,
+    ),
+    InputFormat.AVIF: Input(
+        brands=frozenset({b"avif", b"avis"}),
+        loader="heifload",
+        reading=Reading.WHOLE,
+        has_cicp=True,
+        output=OutputFormat.AVIF,
+    ),
+    InputFormat.HEIC: Input(
+        brands=frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis"}),
+        loader="heifload",
+        reading=Reading.WHOLE,
+        has_cicp=True,
+        # libheif 1.23's security limits ``max_memory_block_size`` and ``max_total_memory``.
+        max_decoded_bytes=4 << 30,
+        output=OutputFormat.JPEG,
+        output_with_alpha=OutputFormat.PNG,
+    ),
+}
 
 # Recognised only to be refused by name: a person can act on "PDF", not on "unknown".
 _REFUSED = (
@@ -97,33 +291,33 @@ _REFUSED = (
     (b"\x1f\x8b", "gzip archive"),
 )
 
-# ISO base media brands: https://mp4ra.org/registered-types/brands
-_AVIF_BRANDS = {b"avif", b"avis"}
-_HEVC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis"}
-_HEIF_BRANDS = _HEVC_BRANDS | {b"mif1", b"mif2", b"msf1", b"heif"}
+# They only say that there is a picture: the codec's brand is beside them.
+_HEIF_BRANDS: Final = frozenset({b"mif1", b"mif2", b"msf1", b"heif"})
+_ACCEPTED: Final = ", ".join(InputFormat)
 
 
-def _isobmff(head: bytes) -> InputFormat:
-    """Tell AVIF and HEIC from videos by the brands of the ``ftyp`` box (ISO/IEC 14496-12, 4.3).
-
-    ``mif1`` and its like only say that there is a picture: the codec's brand is beside them.
-    """
-    length = min(int.from_bytes(head[:4], "big"), len(head))
-    major = head[8:12]
-    brands = {major, *(head[at : at + 4] for at in range(16, length - 3, 4))}
-    if major in _HEVC_BRANDS:
-        return InputFormat.HEIC
-    if brands & _AVIF_BRANDS:
-        return InputFormat.AVIF
-    if brands & _HEIF_BRANDS:
-        return InputFormat.HEIC
-    raise UnsupportedFormatError(
-        f"Expected a photo of a format in {_ACCEPTED} but received an MPEG-4 or QuickTime video "
-        f"(brand {major!r})"
+def _refused(received: str) -> UnsupportedFormatError:
+    return UnsupportedFormatError(
+        f"Expected a photo of a format in {_ACCEPTED} but received {received}"
     )
 
 
-_ACCEPTED = ", ".join(InputFormat)
+def _isobmff(head: bytes) -> InputFormat:
+    """Tell AVIF and HEIC from videos by the brands of the ``ftyp`` box (ISO/IEC 14496-12, 4.3)."""
+    length = min(int.from_bytes(head[:4], "big"), len(head))
+    major = head[8:12]
+    brands = {major, *(head[at : at + 4] for at in range(16, length - 3, 4))}
+    if major in InputFormat.HEIC.row.brands:
+        return InputFormat.HEIC
+    if brands & InputFormat.AVIF.row.brands:
+        return InputFormat.AVIF
+    if brands & (InputFormat.HEIC.row.brands | _HEIF_BRANDS):
+        return InputFormat.HEIC
+    raise _refused(f"an MPEG-4 or QuickTime video (brand {major!r})")
+
+
+def _brand_fits(head: bytes, row: Input) -> bool:
+    return not row.brands or head[8:12] in row.brands
 
 
 def sniff(head: bytes) -> InputFormat:
@@ -135,24 +329,19 @@ def sniff(head: bytes) -> InputFormat:
         NotAPhotoError: It is not recognised.
     """
     if not head:
-        msg = "Expected a photo but received an object of 0 bytes"
-        raise EmptyObjectError(msg)
-    for magic, found in _MAGIC:
-        if head.startswith(magic):
-            return found
-    if head[:4] == b"RIFF":
-        if head[8:12] == b"WEBP":
-            return InputFormat.WEBP
-        msg = f"Expected a photo of a format in {_ACCEPTED} but received RIFF {head[8:12]!r}"
-        raise UnsupportedFormatError(msg)
+        raise EmptyObjectError("Expected a photo but received an object of 0 bytes")
+    for each, row in _INPUTS.items():
+        if head.startswith(row.magic) and _brand_fits(head, row):
+            return each
     if head[4:8] == b"ftyp":
         return _isobmff(head)
+    if head.startswith(b"RIFF"):
+        raise _refused(f"RIFF {head[8:12]!r}")
     for magic, name in _REFUSED:
         if head.startswith(magic):
-            msg = f"Expected a photo of a format in {_ACCEPTED} but received {name}"
-            raise UnsupportedFormatError(msg)
+            raise _refused(name)
     if b"<svg" in head.lower():
-        msg = f"Expected a photo of a format in {_ACCEPTED} but received SVG"
-        raise UnsupportedFormatError(msg)
-    msg = f"Expected a photo of a format in {_ACCEPTED} but its first bytes are {head[:16]!r}"
-    raise NotAPhotoError(msg)
+        raise _refused("SVG")
+    raise NotAPhotoError(
+        f"Expected a photo of a format in {_ACCEPTED} but its first bytes are {head[:16]!r}"
+    )

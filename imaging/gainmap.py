@@ -245,7 +245,7 @@ def with_gain_map(picture: bytearray, gain_map: EncodedGainMap) -> bytearray:
     for segment in segments(base):
         if segment.end > leading_end:
             break
-        if segment.marker == 0xE1 and segment.payload.startswith(XMP):  # noqa: PLR2004 - APP1
+        if segment.marker == 0xE1 and segment.payload.startswith(XMP):
             packet = segment.payload
         else:
             header += base[segment.at : segment.end]

@@ -92,7 +92,7 @@ class Placement:
 
 def is_sideways(orientation: int) -> bool:
     """Tell whether EXIF ``orientation``, 1 to 8, swaps width and height (5 to 8 do)."""
-    return orientation >= 5  # noqa: PLR2004 - EXIF 2.32, tag 0x0112
+    return orientation >= 5
 
 
 def scaled(side: int, numerator: int, denominator: int) -> int:

@@ -13,6 +13,9 @@ __all__ = ["ImageHeader", "Level"]
 # ITU-T H.273, table 3: PQ and HLG.
 _HDR_TRANSFERS: Final = frozenset({16, 18})
 
+_SAMPLE_BYTES: Final = {"uchar": 1, "char": 1, "ushort": 2, "short": 2, "double": 8}
+_OTHER_SAMPLE_BYTES: Final = 4
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
@@ -85,13 +88,23 @@ class ImageHeader:
 
     @property
     def hdr(self) -> bool:
-        """Whether it tells of more light than SDR: by a gain map, or in PQ or HLG."""
+        """Whether it holds more light than SDR: by a gain map, or in PQ or HLG."""
         return self.has_gain_map or (self.cicp is not None and self.cicp.transfer in _HDR_TRANSFERS)
 
     @property
-    def moves(self) -> bool:
+    def is_animated(self) -> bool:
         """Whether its pages are frames, which follow each other in time."""
-        return self.n_pages > 1 and self.format in {InputFormat.GIF, InputFormat.WEBP}
+        return self.n_pages > 1 and self.format.row.has_frames
+
+    @property
+    def sample_bytes(self) -> int:
+        """Bytes of one channel of one pixel."""
+        return _SAMPLE_BYTES.get(self.band_format, _OTHER_SAMPLE_BYTES)
+
+    @property
+    def picture_bytes(self) -> int:
+        """Bytes of one decoded page, at its full size."""
+        return self.width * self.height * self.bands * self.sample_bytes
 
     @property
     def upright(self) -> tuple[int, int]:

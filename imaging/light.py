@@ -14,12 +14,12 @@ _WHITE = 65_535
 
 def _light(value: float) -> float:
     """Return the light of a stored value, both 0 to 1, by sRGB's curve (IEC 61966-2-1)."""
-    return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4  # noqa: PLR2004
+    return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
 
 
 def _stored(light: float) -> float:
     """Return the stored value of a light: the inverse."""
-    return light * 12.92 if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055  # noqa: PLR2004
+    return light * 12.92 if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055
 
 
 @cache

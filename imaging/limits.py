@@ -4,14 +4,9 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from imaging.errors import OverLimitError
-from imaging.formats import InputFormat
 from imaging.header import ImageHeader
 
 __all__ = ["Limits", "Memory"]
-
-_HEIC_DECODED_BYTES: Final = 4 << 30
-"""What libheif 1.23 allocates at most for one file, in one piece and in all: its security limits
-``max_memory_block_size`` and ``max_total_memory``."""
 
 _CODEC_PLANES: Final = 3
 
@@ -73,12 +68,12 @@ class Limits:
         self._check("max_height", header.height)
         self._check("max_pixels", header.width * header.height * frames)
         self._check("max_bands", header.bands)
-        if header.format is InputFormat.HEIC:
+        maximum = header.format.row.max_decoded_bytes
+        if maximum is not None:
             # The codec's planes and the interleaved samples that are made of them, both whole.
             sample_bytes = 1 if header.band_format == "uchar" else 2
             samples = header.width * header.height * (header.bands + _CODEC_PLANES)
             decoded = samples * sample_bytes
-            if decoded > _HEIC_DECODED_BYTES:
-                raise OverLimitError(
-                    "bytes of a decoded HEIC", actual=decoded, maximum=_HEIC_DECODED_BYTES
-                )
+            if decoded > maximum:
+                name = header.format.value.upper()
+                raise OverLimitError(f"bytes of a decoded {name}", actual=decoded, maximum=maximum)

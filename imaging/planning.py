@@ -1,11 +1,11 @@
 """Decides what will happen to a photo, from its header alone: pure, without pyvips."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, assert_never
 
 from imaging.errors import NeedsMoreMemoryError, PhotoWarning
-from imaging.formats import InputFormat, OutputFormat
+from imaging.formats import OutputFormat, Scaling
 from imaging.geometry import (
     FocalPoint,
     Placement,
@@ -17,8 +17,17 @@ from imaging.geometry import (
 from imaging.header import ImageHeader
 from imaging.limits import Limits, Memory
 from imaging.memory import estimate_peak
-from imaging.plan import Load, PlannedRendition, RenditionPlan
-from imaging.specs import HDR_SIDE, Colour, Fit, Hdr, Position, RenditionSpec, Truncated
+from imaging.plan import (
+    Animated,
+    FromBase,
+    FromParent,
+    Load,
+    OwnPass,
+    PlannedRendition,
+    RenditionPlan,
+    Way,
+)
+from imaging.specs import HDR_SIDE, Fit, Hdr, Position, RenditionSpec, Truncated
 
 __all__ = ["Asked", "make_plan"]
 
@@ -36,8 +45,6 @@ _MAX_SHIFT: Final = 0.2
 
 _MAX_HELD_BYTES: Final = 48 << 20
 """Pixels of one rendition, where there is a choice: 16 megapixels of RGB."""
-
-_IN_ROWS: Final = frozenset({InputFormat.JPEG, InputFormat.PNG, InputFormat.TIFF})
 
 _DEFAULT_LIMITS: Final = Limits()
 
@@ -68,22 +75,59 @@ class Asked:
     sidecar: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """One format of one spec.
+
+    Attributes:
+        spec: What is asked.
+        format: What it is encoded to.
+        placement: Where its pixels go.
+        frames: How many of the photo's it has.
+        keeps_gain_map: Whether the photo's gain map is stored with it.
+    """
+
+    spec: RenditionSpec
+    format: OutputFormat
+    placement: Placement
+    frames: int
+    keeps_gain_map: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Picture:
+    """The pixels that the still formats of one spec share: those with the same placement.
+
+    Attributes:
+        name: Names them among those of the photo.
+        wanted: The formats.
+    """
+
+    name: str
+    wanted: tuple[_Wanted, ...]
+
+    @property
+    def spec(self) -> RenditionSpec:
+        return self.wanted[0].spec
+
+    @property
+    def placement(self) -> Placement:
+        return self.wanted[0].placement
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height before the crop."""
+        return self.placement.width, self.placement.height
+
+
 def _source_format(spec: RenditionSpec, header: ImageHeader) -> OutputFormat:
     """Return the photo's own format, or the one that comes closest among those that can be made."""
-    match header.format:
-        case InputFormat.JPEG:
-            return OutputFormat.JPEG
-        case InputFormat.WEBP:
-            return OutputFormat.WEBP
-        case InputFormat.AVIF:
-            return OutputFormat.AVIF
-        case InputFormat.GIF if spec.animated and header.moves:
-            return OutputFormat.GIF
-        case InputFormat.PNG | InputFormat.GIF:
-            return OutputFormat.PNG
-        case InputFormat.TIFF | InputFormat.HEIC:
-            # Most browsers show neither.
-            return OutputFormat.PNG if header.has_alpha else OutputFormat.JPEG
+    row = header.format.row
+    if spec.animated and header.is_animated and row.output_animated is not None:
+        return row.output_animated
+    if header.has_alpha and row.output_with_alpha is not None:
+        return row.output_with_alpha
+    return row.output
 
 
 def _outputs(spec: RenditionSpec, header: ImageHeader) -> list[OutputFormat]:
@@ -92,7 +136,37 @@ def _outputs(spec: RenditionSpec, header: ImageHeader) -> list[OutputFormat]:
 
 
 def _frames(spec: RenditionSpec, output: OutputFormat, header: ImageHeader) -> int:
-    return header.n_pages if spec.animated and output.can_move and header.moves else 1
+    return header.n_pages if spec.animated and output.row.is_animated and header.is_animated else 1
+
+
+def _wanted(
+    spec: RenditionSpec, output: OutputFormat, header: ImageHeader, focal: FocalPoint | None
+) -> _Wanted:
+    placement = place(*header.upright, spec, focal, max_side=output.row.max_side)
+    return _Wanted(
+        spec=spec,
+        format=output,
+        placement=placement,
+        frames=_frames(spec, output, header),
+        keeps_gain_map=_keeps_gain_map(spec, output, placement, header),
+    )
+
+
+def _pictures(wanted: Sequence[_Wanted]) -> list[_Picture]:
+    """Return the pictures of the still renditions, in the order of ``wanted``.
+
+    Formats that allow different sides may need different pictures of one spec.
+    """
+    shared: dict[tuple[str, Placement], list[_Wanted]] = {}
+    for each in wanted:
+        if each.frames == 1:
+            shared.setdefault((each.spec.name, each.placement), []).append(each)
+    pictures: dict[str, _Picture] = {}
+    for (name, _), formats in shared.items():
+        # No spec's name has a dot.
+        unique = f"{name}.{formats[0].format.extension}" if name in pictures else name
+        pictures[unique] = _Picture(name=unique, wanted=tuple(formats))
+    return list(pictures.values())
 
 
 def _shrinks_to(side: int, shrink: int, target: int) -> bool:
@@ -109,19 +183,26 @@ def _shrinks_to(side: int, shrink: int, target: int) -> bool:
 
 def _load(header: ImageHeader, base: tuple[int, int]) -> Load:
     columns, rows = base[::-1] if is_sideways(header.orientation) else base
-    if header.format is InputFormat.JPEG:
-        for shrink in _JPEG_SHRINKS:
-            if _shrinks_to(header.width, shrink, columns) and _shrinks_to(
-                header.height, shrink, rows
-            ):
-                return Load(shrink=shrink)
-    if header.format is InputFormat.WEBP:
-        scale = max(columns / header.width, rows / header.height)
-        return Load(scale=min(1.0, _WEBP_SPARE * scale))
-    for level in reversed(header.levels):
-        if level.width >= columns and level.height >= rows:
-            return Load(page=level.page, subifd=level.subifd)
-    return Load()
+    load = Load(fail_on=header.format.row.fail_on)
+    match header.format.row.scaling:
+        case Scaling.SHRINK:
+            for shrink in _JPEG_SHRINKS:
+                if _shrinks_to(header.width, shrink, columns) and _shrinks_to(
+                    header.height, shrink, rows
+                ):
+                    return replace(load, shrink=shrink)
+        case Scaling.SCALE:
+            scale = max(columns / header.width, rows / header.height)
+            return replace(load, scale=min(1.0, _WEBP_SPARE * scale))
+        case Scaling.LEVELS:
+            for level in reversed(header.levels):
+                if level.width >= columns and level.height >= rows:
+                    return replace(load, page=level.page, subifd=level.subifd)
+        case Scaling.NONE:
+            pass
+        case _:
+            assert_never(header.format.row.scaling)
+    return load
 
 
 def _base(header: ImageHeader, placements: Sequence[Placement]) -> tuple[int, int]:
@@ -147,61 +228,89 @@ def _base(header: ImageHeader, placements: Sequence[Placement]) -> tuple[int, in
     )
 
 
-def _has_own_pass(
-    spec: RenditionSpec, placement: Placement, outputs: Sequence[OutputFormat], header: ImageHeader
-) -> bool:
-    """Tell whether a rendition is too large to be held, and can go row by row to its encoder.
+def _has_own_pass(picture: _Picture, header: ImageHeader) -> bool:
+    """Tell whether a picture is too large to be held, and can go row by row to its encoders.
 
-    It can if both codecs work in rows, and no row is needed before its turn.
+    It can if all codecs work in rows, and no row is needed before its turn.
     """
+    spec, placement = picture.spec, picture.placement
     return (
         placement.width * placement.height * max(3, header.bands) > _MAX_HELD_BYTES
-        and header.format in _IN_ROWS
+        and header.format.row.in_rows
         and header.orientation == 1
         and placement.search is None
         and spec.max_bytes is None
         and not spec.progressive
         and not spec.linear
-        and all(output in {OutputFormat.JPEG, OutputFormat.PNG} for output in outputs)
+        and all(each.format.row.in_rows for each in picture.wanted)
+        # A gain map comes from a file that is in memory whole anyway.
+        and not any(each.keeps_gain_map for each in picture.wanted)
     )
 
 
-def _parents(
-    specs: Sequence[RenditionSpec], placements: Mapping[str, Placement]
-) -> dict[str, str | None]:
-    """Return for each spec the smallest rendition that it can be made from; None for the base."""
-    parents: dict[str, str | None] = {}
-    able: list[tuple[str, Colour, bool]] = []
-    for spec in sorted(
-        specs, key=lambda spec: -placements[spec.name].width * placements[spec.name].height
-    ):
-        placement = placements[spec.name]
-        parents[spec.name] = next(
+def _parents(pictures: Sequence[_Picture]) -> dict[str, _Picture]:
+    """Return for each picture the smallest that it can be made from; nothing for the base."""
+    parents: dict[str, _Picture] = {}
+    able: list[_Picture] = []
+    for picture in sorted(pictures, key=lambda one: -one.size[0] * one.size[1]):
+        spec, placement = picture.spec, picture.placement
+        parent = next(
             (
-                name
-                for name, colour, linear in reversed(able)
+                one
+                for one in reversed(able)
                 # One pixel less is rounding: 320 x 213 is twice 160 x 107.
-                if (colour, linear) == (spec.colour, spec.linear)
-                and placements[name].width + 1 >= _PARENT_RATIO * placement.width
-                and placements[name].height + 1 >= _PARENT_RATIO * placement.height
+                if (one.spec.colour, one.spec.linear) == (spec.colour, spec.linear)
+                and one.size[0] + 1 >= _PARENT_RATIO * placement.width
+                and one.size[1] + 1 >= _PARENT_RATIO * placement.height
             ),
             None,
         )
+        if parent is not None:
+            parents[picture.name] = parent
         if spec.fit is not Fit.FILL and placement.crop is None and placement.canvas is None:
-            able.append((spec.name, spec.colour, spec.linear))
+            able.append(picture)
     return parents
+
+
+def _held_ways(
+    pictures: Sequence[_Picture], base: tuple[int, int] | None
+) -> dict[str, FromBase | FromParent]:
+    """Return how each picture is made that is held, and what of it stays in memory."""
+    parents = _parents(pictures)
+    made_from = {parent.name for parent in parents.values()}
+    ways: dict[str, FromBase | FromParent] = {}
+    for picture in pictures:
+        parent = parents.get(picture.name)
+        # A picture as large as its parent is the parent.
+        is_new = picture.size != (parent.size if parent is not None else base)
+        is_used_again = picture.name in made_from or picture.placement.search is not None
+        keeps_resized = is_new and is_used_again
+        changes = picture.placement.crop is not None or picture.spec.sharpen is not None
+        keeps_finished = len(picture.wanted) > 1 and (changes or (is_new and not keeps_resized))
+        if parent is None:
+            ways[picture.name] = FromBase(
+                picture=picture.name, keeps_resized=keeps_resized, keeps_finished=keeps_finished
+            )
+        else:
+            ways[picture.name] = FromParent(
+                picture=picture.name,
+                parent=parent.name,
+                keeps_resized=keeps_resized,
+                keeps_finished=keeps_finished,
+            )
+    return ways
 
 
 def _writing_order(planned: PlannedRendition) -> tuple[bool, int, int]:
     """Put what takes long last, so that a photo can be shown early: AVIF, frames, what is large."""
     width, height = planned.placement.output
-    return planned.format is OutputFormat.AVIF, planned.frames, width * height
+    return planned.format.row.is_slow, planned.frames, width * height
 
 
 def _keeps_gain_map(
     spec: RenditionSpec, output: OutputFormat, placement: Placement, header: ImageHeader
 ) -> bool:
-    if not header.has_gain_map or output is not OutputFormat.JPEG:
+    if not header.has_gain_map or not output.row.has_gain_map:
         return False
     if spec.hdr is None:
         return max(placement.output) >= HDR_SIDE
@@ -257,72 +366,44 @@ def make_plan(header: ImageHeader, asked: Asked) -> RenditionPlan:
         NeedsMoreMemoryError: The plan would take more memory than there is.
     """
     specs = asked.specs
-    outputs = {spec.name: _outputs(spec, header) for spec in specs}
-    frames = {
-        (spec.name, output): _frames(spec, output, header)
-        for spec in specs
-        for output in outputs[spec.name]
-    }
-    asked.limits.check_header(header, frames=max(frames.values()))
-    width, height = header.upright
     focal, warnings = _focal_point(specs, asked.focal_point)
-    placements = {
-        spec.name: place(
-            width,
-            height,
-            spec,
-            focal,
-            max_side=min(output.max_side for output in outputs[spec.name]),
-        )
-        for spec in specs
-    }
-    smallest = min(placements, key=lambda name: placements[name].width * placements[name].height)
+    wanted = [
+        _wanted(spec, output, header, focal) for spec in specs for output in _outputs(spec, header)
+    ]
+    asked.limits.check_header(header, frames=max(each.frames for each in wanted))
+    smallest = min(wanted, key=lambda each: each.placement.width * each.placement.height).spec.name
     renders_truncated = (
         asked.truncated is Truncated.RENDER
-        and header.format is InputFormat.JPEG
+        and header.format.row.can_be_truncated
         and not header.interlaced
     )
+    pictures = _pictures(wanted)
     apart = {
-        spec.name
-        for spec in specs
-        # How much of a photo that breaks off is there can only be told of one that is held.
+        picture.name
+        for picture in pictures
+        # How much of a truncated photo was received shows only in one that is held.
         if not renders_truncated
-        # It is told by pixels that are held what the photo looks like.
-        and not (asked.sidecar and spec.name == smallest)
-        and _has_own_pass(spec, placements[spec.name], outputs[spec.name], header)
-        # A gain map comes from a file that is in memory whole anyway.
-        and not any(
-            _keeps_gain_map(spec, output, placements[spec.name], header)
-            for output in outputs[spec.name]
-        )
+        # An appearance is computed from pixels that are held.
+        and not (asked.sidecar and picture.spec.name == smallest)
+        and _has_own_pass(picture, header)
     }
-    held = [spec for spec in specs if spec.name not in apart]
-    still = {name for (name, _), count in frames.items() if count == 1}
-    parents = _parents([spec for spec in held if spec.name in still], placements)
-    planned = [
-        PlannedRendition(
-            spec=spec,
-            placement=placements[spec.name],
-            parent=parents.get(spec.name) if frames[spec.name, output] == 1 else None,
-            format=output,
-            quality=(quality := spec.quality_of(output)),
-            max_bytes=None if quality is None else spec.max_bytes,
-            own_pass=(
-                _load(header, (placement.width, placement.height)) if spec.name in apart else None
-            ),
-            keeps_gain_map=_keeps_gain_map(spec, output, placement, header),
-            frames=frames[spec.name, output],
-        )
-        for spec in specs
-        for placement in (placements[spec.name],)
-        for output in outputs[spec.name]
-    ]
+    held = [picture for picture in pictures if picture.name not in apart]
+    animated = [each for each in wanted if each.frames > 1]
+    of_base: list[_Picture | _Wanted] = [*held, *animated]
     base = None
-    if any(spec.linear for spec in held):
+    if any(one.spec.linear for one in of_base):
         # What is made smaller before, by a decoder or for the base, is not averaged as light.
         base = header.upright
-    elif held:
-        base = _base(header, [placements[spec.name] for spec in held])
+    elif of_base:
+        base = _base(header, [one.placement for one in of_base])
+    ways: dict[str, Way] = {**_held_ways(held, base)}
+    for picture in pictures:
+        if picture.name in apart:
+            ways[picture.name] = OwnPass(load=_load(header, picture.size))
+    planned = [
+        _planned(each, ways[picture.name]) for picture in pictures for each in picture.wanted
+    ]
+    planned += [_planned(each, Animated(frames=each.frames)) for each in animated]
     plan = RenditionPlan(
         header=header,
         load=_load(header, base) if base else Load(),
@@ -339,3 +420,16 @@ def make_plan(header: ImageHeader, asked: Asked) -> RenditionPlan:
             estimate=plan.peak_bytes, available=memory.bytes, processes=memory.processes
         )
     return plan
+
+
+def _planned(wanted: _Wanted, way: Way) -> PlannedRendition:
+    quality = wanted.spec.quality_of(wanted.format)
+    return PlannedRendition(
+        spec=wanted.spec,
+        placement=wanted.placement,
+        way=way,
+        format=wanted.format,
+        quality=quality,
+        max_bytes=None if quality is None else wanted.spec.max_bytes,
+        keeps_gain_map=wanted.keeps_gain_map,
+    )

@@ -6,15 +6,15 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from imaging.bridge import OpenPhoto
+from imaging.bridge.source import OpenPhoto
 from imaging.deadline import NEVER, Deadline
-from imaging.formats import InputFormat
+from imaging.decoders import decoder_of
+from imaging.encoding import OpenSink
 from imaging.header import ImageHeader
 from imaging.limits import Memory
-from imaging.pipeline import OpenSink, render
+from imaging.pipeline import render
 from imaging.plan import RenditionPlan
 from imaging.planning import Asked, make_plan
-from imaging.reading import read_header
 from imaging.rendition import Rendition
 from imaging.room import make_room
 from imaging.streams import ByteSource
@@ -23,8 +23,6 @@ __all__ = ["InMemory", "Photo", "PhotoOpener", "open_photo", "render_in_memory"]
 
 # The pixels of one photo at a time: an estimate assumes that the process holds no other's.
 _pixels: Final = threading.Lock()
-# The header of the others is read from the whole file, which is then held.
-_HEADER_ALONE: Final = frozenset({InputFormat.JPEG, InputFormat.PNG, InputFormat.TIFF})
 
 
 class Photo(Protocol):
@@ -72,7 +70,7 @@ class _PhotoHere:
     def render(
         self, plan: RenditionPlan, open_sink: OpenSink, deadline: Deadline = NEVER
     ) -> Iterator[Rendition]:
-        if self.header.format in _HEADER_ALONE:
+        if self.header.format.row.header_alone:
             self._held.enter_context(_pixels)
         make_room(plan.peak_bytes, self._memory)
         return render(plan, self._opened, open_sink, deadline)
@@ -97,9 +95,11 @@ def open_photo(source: ByteSource, asked: Asked) -> Iterator[Photo]:
     """
     asked.limits.check_bytes(source.size)
     with OpenPhoto(source) as opened, ExitStack() as held:
-        if opened.format not in _HEADER_ALONE:
+        if not opened.format.row.header_alone:
+            # The whole file is read for its header, and held from there on.
             held.enter_context(_pixels)
-        yield _PhotoHere(opened, read_header(opened), asked.memory, held)
+        header = decoder_of(opened.format).header(opened)
+        yield _PhotoHere(opened, header, asked.memory, held)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,10 @@
 """What is asked of a photo: one :class:`RenditionSpec` per rendition."""
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Final
 
@@ -11,7 +12,6 @@ from imaging.errors import ConfigError
 from imaging.formats import OutputFormat
 
 __all__ = [
-    "DEFAULT_QUALITY",
     "NAME_PATTERN",
     "SOURCE_FORMAT",
     "Colour",
@@ -30,26 +30,18 @@ NAME_PATTERN: Final = "[a-z0-9][a-z0-9_-]*"
 SOURCE_FORMAT: Final = "source"
 """The ``format`` that means: whatever the photo is, where that can be made."""
 
-MAX_DIMENSION: Final = max(output.max_side for output in OutputFormat)
+MAX_DIMENSION: Final = max(output.row.max_side for output in OutputFormat)
 """The longest side that anything can have."""
 
 MIN_SHARPEN: Final = 0.1
 MAX_SHARPEN: Final = 10
 """libvips' maximum for the mask of ``sharpen``; below the minimum the mask is a single pixel."""
 
-DEFAULT_QUALITY: Final = {
-    OutputFormat.JPEG: 85,
-    OutputFormat.WEBP: 82,
-    OutputFormat.AVIF: 60,
-    OutputFormat.PNG: None,
-    OutputFormat.GIF: None,
-}
-"""``Q`` where a spec names none; PNG and GIF have no quality."""
-
 HDR_SIDE: Final = 1024
 """Below, a gain map would cost more than it shows; pixels of the longer side."""
 
-# Raised whenever the same spec makes other pixels than before, so that old renditions are stale.
+# Raised whenever the same spec makes other pixels than before, also by a new default: stored
+# renditions are then stale.
 _PIPELINE_VERSION: Final = 1
 
 
@@ -148,7 +140,7 @@ class RenditionSpec:
         formats: What to encode to, each once; None for the photo's own format, where that can be
             made (GIF becomes PNG, unless it is to move; TIFF and HEIC become JPEG, or PNG where
             they have alpha).
-        quality: 1 to 100, for every format or for each that is named; :data:`DEFAULT_QUALITY`
+        quality: 1 to 100, for every format or for each that is named; the table's default
             elsewhere.
         max_bytes: Encoded bytes at most: a rendition that is larger is encoded again at the best
             quality that fits, and at the lowest there is if none does; None for no maximum.
@@ -198,7 +190,7 @@ class RenditionSpec:
         """Yield for each rule its key, whether it is kept, what it wants, and what there is."""
         name = re.fullmatch(NAME_PATTERN, self.name) is not None
         yield "name", name, f"text that matches {NAME_PATTERN}", self.name
-        longest = min([output.max_side for output in self.formats if output] or [MAX_DIMENSION])
+        longest = min([output.row.max_side for output in self.formats if output] or [MAX_DIMENSION])
         for key, side in (("width", self.width), ("height", self.height)):
             in_range = side is None or 1 <= side <= longest
             yield key, in_range, f"an integer from 1 to {longest}", side
@@ -213,18 +205,24 @@ class RenditionSpec:
         once = len(set(self.formats)) == len(self.formats) > 0
         listed = [output.value if output else SOURCE_FORMAT for output in self.formats]
         yield "format", once, "one format or more, each once", listed
-        interlaced = not self.progressive or bool({OutputFormat.JPEG, None} & set(self.formats))
+        interlaced = not self.progressive or any(
+            output is None or output.row.is_progressive for output in self.formats
+        )
         moving = not self.animated or any(
-            output is None or output.can_move for output in self.formats
+            output is None or output.row.is_animated for output in self.formats
         )
         yield "animated", moving, "format to name webp, gif or source", listed
-        tagged = self.colour is Colour.SRGB or OutputFormat.GIF not in self.formats
-        yield "colour", tagged, "'srgb' for gif, which holds no profile", self.colour.value
+        bare = [output.value for output in self.formats if output and not output.row.has_profile]
+        tagged = self.colour is Colour.SRGB or not bare
+        expected = f"'srgb' for {' and '.join(bare)}, which holds no profile"
+        yield "colour", tagged, expected, self.colour.value
         yield "progressive", interlaced, "format to name jpeg", listed
-        mapped = self.hdr is not Hdr.KEEP or bool({OutputFormat.JPEG, None} & set(self.formats))
+        mapped = self.hdr is not Hdr.KEEP or any(
+            output is None or output.row.has_gain_map for output in self.formats
+        )
         yield "hdr", mapped, "format to name jpeg", listed
         yield from self._quality_rules()
-        background = all(0 <= value <= 255 for value in self.background)  # noqa: PLR2004 - one byte
+        background = all(0 <= value <= 255 for value in self.background)
         expected = "three integers from 0 to 255"
         yield "background", background, expected, list(self.background)
 
@@ -232,21 +230,21 @@ class RenditionSpec:
         each = self.quality if isinstance(self.quality, Mapping) else {None: self.quality}
         for output, quality in each.items():
             key = f"quality.{output}" if output else "quality"
-            in_range = quality is None or 1 <= quality <= 100  # noqa: PLR2004 - the scale of Q
+            in_range = quality is None or 1 <= quality <= 100
             yield key, in_range, "an integer from 1 to 100", quality
             asked = not output or None in self.formats or output in self.formats
             yield key, asked, "a format that format names", output and output.value
         in_range = self.max_bytes is None or self.max_bytes >= 1
         yield "max_bytes", in_range, "an integer of 1 or more", self.max_bytes
         lossless = [
-            output.value for output in self.formats if output and not DEFAULT_QUALITY[output]
+            output.value for output in self.formats if output and not output.row.default_quality
         ]
         lowerable = self.max_bytes is None or not lossless
         yield "max_bytes", lowerable, "formats that have a quality", lossless
 
     def quality_of(self, output: OutputFormat) -> int | None:
         """Return ``Q`` for ``output``; None where the format has none."""
-        default = DEFAULT_QUALITY[output]
+        default = output.row.default_quality
         if default is None:
             return None
         if isinstance(self.quality, Mapping):
@@ -258,22 +256,29 @@ class RenditionSpec:
 
         What it asks of other formats is left out.
         """
-        jpeg = output is OutputFormat.JPEG
+        row = output.row
         return replace(
             self,
             formats=(output,),
             quality=self.quality_of(output),
-            max_bytes=self.max_bytes if DEFAULT_QUALITY[output] else None,
-            animated=self.animated and output.can_move,
-            progressive=self.progressive and jpeg,
-            colour=Colour.SRGB if output is OutputFormat.GIF else self.colour,
-            hdr=None if self.hdr is Hdr.KEEP and not jpeg else self.hdr,
+            max_bytes=self.max_bytes if row.default_quality else None,
+            animated=self.animated and row.is_animated,
+            progressive=self.progressive and row.is_progressive,
+            colour=self.colour if row.has_profile else Colour.SRGB,
+            hdr=None if self.hdr is Hdr.KEEP and not row.has_gain_map else self.hdr,
         )
 
     def digest(self, output: OutputFormat) -> str:
         """Return 16 hexadecimal digits that change whenever ``output`` would look different.
 
-        What the spec says of other formats does not count: adding one makes no old one stale.
+        What the spec says of other formats does not count, and a field that has its default is left
+        out: neither another format nor a new option makes stored renditions stale.
         """
-        text = repr((_PIPELINE_VERSION, *map(str, astuple(self.only(output)))))
+        spec = self.only(output)
+        said = {
+            field.name: value
+            for field in fields(spec)
+            if (value := getattr(spec, field.name)) != field.default
+        }
+        text = json.dumps([_PIPELINE_VERSION, said], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

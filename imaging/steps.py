@@ -1,7 +1,6 @@
 """The steps from stored pixels to a finished rendition: one Image -> Image function each."""
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import cache
@@ -9,25 +8,27 @@ from typing import Final
 
 import pyvips
 
-from imaging.colour import background_in, to_rgb
-from imaging.fields import field_names
+from imaging.colour import background_in, to_rgb, untagged_grey
+from imaging.fields import blob_of, field_names, set_blob
 from imaging.files.exif import COPYRIGHT_FIELDS, SAFE_FIELDS, write_exif
 from imaging.files.xmp import upright_xmp
 from imaging.geometry import Box, Placement
 from imaging.header import ImageHeader
+from imaging.plan import PlannedRendition
 from imaging.specs import Metadata
 
 __all__ = [
-    "crop",
-    "fill_out",
+    "FORMAT_STEPS",
+    "PICTURE_STEPS",
+    "STEPS",
+    "Step",
     "find_crop",
-    "flatten",
     "keep_metadata",
     "kept",
-    "pad",
     "resize",
+    "resize_as_planned",
     "rows_above_flat_end",
-    "sharpen",
+    "take",
     "upright",
 ]
 
@@ -52,19 +53,6 @@ _EXIF_FIELDS: Final[Mapping[Metadata, AbstractSet[str]]] = {
 }
 
 
-def fill_out(image: pyvips.Image, header: ImageHeader, shrink: int) -> pyvips.Image:
-    """Give a shrunk JPEG back the fraction of a pixel that libvips cut off its edges.
-
-    libvips drops what shrink-on-load leaves beyond whole pixels; rounding to the nearest instead
-    keeps the picture where it was (46 dB instead of 36 for 6023 x 3383 shrunk by 8).
-    """
-    columns = max(1, math.floor(header.width / shrink + 0.5))
-    rows = max(1, math.floor(header.height / shrink + 0.5))
-    if (columns, rows) == (image.width, image.height):
-        return image
-    return image.embed(0, 0, columns, rows, extend="copy")
-
-
 def resize(image: pyvips.Image, width: int, height: int) -> pyvips.Image:
     """Resize to exactly ``width`` x ``height`` with Lanczos3; alpha is premultiplied for it.
 
@@ -78,6 +66,20 @@ def resize(image: pyvips.Image, width: int, height: int) -> pyvips.Image:
     # Transparent pixels have a colour too, and it must not bleed into their neighbours.
     band_format = image.format
     return image.premultiply().resize(scale, vscale=vscale).unpremultiply().cast(band_format)
+
+
+def resize_as_planned(image: pyvips.Image, planned: PlannedRendition) -> pyvips.Image:
+    """Return the picture in the planned size, uncropped.
+
+    *Shape*: uchar, any bands in, the same out.
+    """
+    size = planned.placement.width, planned.placement.height
+    if not planned.spec.linear:
+        return resize(image, *size)
+    # Imported on first use: few specs ask for it.
+    from imaging.light import resize_linear
+
+    return resize_linear(image, *size)
 
 
 def upright(image: pyvips.Image) -> pyvips.Image:
@@ -112,12 +114,12 @@ def keep_metadata(image: pyvips.Image, header: ImageHeader, metadata: Metadata) 
     for field in field_names(image):
         if field in _STALE or (not whole and field.startswith(_METADATA)):
             image.remove(field)
-    if whole and image.get_typeof("xmp-data"):
-        packet = upright_xmp(bytes(image.get("xmp-data")))  # type: ignore[arg-type]  # no blobs
-        if packet is None:
+    if whole and (packet := blob_of(image, "xmp-data")) is not None:
+        upright_packet = upright_xmp(packet)
+        if upright_packet is None:
             image.remove("xmp-data")
         else:
-            image.set_type(pyvips.GValue.blob_type, "xmp-data", packet)  # type: ignore[arg-type]
+            set_blob(image, "xmp-data", upright_packet)
     names = _EXIF_FIELDS[metadata]
     fields = {name: value for name, value in header.exif.items() if name in names}
     if fields and not image.get_typeof("exif-data"):
@@ -157,11 +159,6 @@ def kept(image: pyvips.Image) -> str:
     return "|".join(flags) or "none"
 
 
-def crop(image: pyvips.Image, box: Box) -> pyvips.Image:
-    """Keep what lies in ``box``."""
-    return image.crop(box.left, box.top, box.width, box.height)
-
-
 def find_crop(image: pyvips.Image, placement: Placement) -> Box | None:
     """Return which part of a resized picture to keep, looking at its pixels if so planned.
 
@@ -173,20 +170,6 @@ def find_crop(image: pyvips.Image, placement: Placement) -> Box | None:
     found = image.smartcrop(crop.width, crop.height, interesting=placement.search.value)
     # libvips notes where the part lay as the offset that would bring it back.
     return replace(crop, left=-found.xoffset, top=-found.yoffset)
-
-
-def sharpen(image: pyvips.Image, sigma: float) -> pyvips.Image:
-    """Sharpen the lightness with libvips' mask of ``sigma`` pixels; colours stay.
-
-    *Shape*: uchar, 1 to 4 bands, ``b-w`` or ``srgb`` in; the same out.
-    """
-    if not image.hasalpha():
-        return image.sharpen(sigma=sigma)
-    # What transparent pixels hide must not sharpen their neighbours.
-    alpha = image.extract_band(image.bands - 1)
-    shown = image.premultiply().extract_band(0, n=image.bands - 1).cast("uchar")
-    sharpened = shown.sharpen(sigma=sigma).bandjoin(alpha)
-    return sharpened.copy(interpretation=image.interpretation).unpremultiply().cast("uchar")
 
 
 def _background(
@@ -201,19 +184,50 @@ def _background(
     return image, background_in(image, colour)
 
 
-def flatten(image: pyvips.Image, colour: tuple[int, int, int]) -> pyvips.Image:
-    """Lay a picture with alpha on ``colour``; one without stays as it is."""
-    if not image.hasalpha():
+def crop(image: pyvips.Image, _: PlannedRendition, box: Box | None) -> pyvips.Image:
+    """Keep the part of the picture that lies in ``box``."""
+    return image if box is None else image.crop(box.left, box.top, box.width, box.height)
+
+
+def sharpen(image: pyvips.Image, planned: PlannedRendition, _: Box | None) -> pyvips.Image:
+    """Sharpen the lightness with libvips' mask of so many pixels; colours stay.
+
+    *Shape*: uchar, 1 to 4 bands, ``b-w`` or ``srgb`` in; the same out.
+    """
+    sigma = planned.spec.sharpen
+    if sigma is None:
         return image
-    image, background = _background(image, colour)
+    if not image.hasalpha():
+        return image.sharpen(sigma=sigma)
+    # The colours of transparent pixels must not sharpen their neighbours.
+    alpha = image.extract_band(image.bands - 1)
+    shown = image.premultiply().extract_band(0, n=image.bands - 1).cast("uchar")
+    sharpened = shown.sharpen(sigma=sigma).bandjoin(alpha)
+    return sharpened.copy(interpretation=image.interpretation).unpremultiply().cast("uchar")
+
+
+def spread_grey(image: pyvips.Image, planned: PlannedRendition, _: Box | None) -> pyvips.Image:
+    """Convert grey with a profile to sRGB for formats that hold grey as three bands.
+
+    A profile of grey would be wrong for them.
+    """
+    return image if planned.format.row.has_grey else untagged_grey(image)
+
+
+def flatten(image: pyvips.Image, planned: PlannedRendition, _: Box | None) -> pyvips.Image:
+    """Lay a picture with alpha on the background, for formats that hold none."""
+    if planned.format.row.has_alpha or not image.hasalpha():
+        return image
+    image, background = _background(image, planned.spec.background)
     return image.flatten(background=background)
 
 
-def pad(image: pyvips.Image, placement: Placement, colour: tuple[int, int, int]) -> pyvips.Image:
-    """Lay the picture where ``placement.canvas`` says, on an opaque ``colour``."""
-    canvas = placement.canvas
-    assert canvas is not None  # noqa: S101 - the caller looked
-    image, background = _background(image, colour)
+def pad(image: pyvips.Image, planned: PlannedRendition, _: Box | None) -> pyvips.Image:
+    """Lay the picture on an opaque canvas of the background, where the plan has one."""
+    canvas = planned.placement.canvas
+    if canvas is None:
+        return image
+    image, background = _background(image, planned.spec.background)
     if image.hasalpha():
         background = [*background, 255]
     return image.embed(
@@ -224,3 +238,25 @@ def pad(image: pyvips.Image, placement: Placement, colour: tuple[int, int, int])
         extend="background",
         background=background,
     )
+
+
+Step = Callable[[pyvips.Image, PlannedRendition, Box | None], pyvips.Image]
+"""One step: the image, what is made of it, and which part of the resized photo is kept."""
+
+PICTURE_STEPS: Final[tuple[Step, ...]] = (crop, sharpen)
+"""From a resized picture to what all formats of a spec share."""
+
+FORMAT_STEPS: Final[tuple[Step, ...]] = (spread_grey, flatten, pad)
+"""From there to what one format is encoded from."""
+
+STEPS: Final = (*PICTURE_STEPS, *FORMAT_STEPS)
+"""All steps from a resized picture to its encoder, in their order."""
+
+
+def take(
+    order: Sequence[Step], image: pyvips.Image, planned: PlannedRendition, box: Box | None
+) -> pyvips.Image:
+    """Return the image after the steps of ``order``."""
+    for step in order:
+        image = step(image, planned, box)
+    return image

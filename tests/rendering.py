@@ -7,7 +7,7 @@ import pyvips
 from imaging.header import ImageHeader
 from imaging.limits import Limits
 from imaging.local import MemorySource
-from imaging.plan import RenditionPlan
+from imaging.plan import FromParent, PlannedRendition, RenditionPlan
 from imaging.planning import Asked, make_plan
 from imaging.rendering import InMemory, open_photo, render_in_memory
 from imaging.rendition import Rendition
@@ -79,3 +79,8 @@ def header_of(photo: bytes) -> ImageHeader:
 def plan_of(photo: bytes, asked: Asked) -> RenditionPlan:
     """Return what would be made of ``photo``."""
     return make_plan(header_of(photo), asked)
+
+
+def parent_of(planned: PlannedRendition) -> str | None:
+    """Return the picture that a rendition is made from; None for the base."""
+    return planned.way.parent if isinstance(planned.way, FromParent) else None

@@ -10,9 +10,9 @@ __all__ = ["Meter", "in_words"]
 def in_words(seconds: float) -> str:
     """Return a time as a person would say it: ``42 s``, ``3 min 20 s``, ``2 h 05 min``."""
     whole = round(seconds)
-    if whole < 60:  # noqa: PLR2004 - a minute
+    if whole < 60:
         return f"{whole} s"
-    if whole < 3600:  # noqa: PLR2004 - an hour
+    if whole < 3600:
         return f"{whole // 60} min {whole % 60:02} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 

@@ -34,7 +34,7 @@ def register_hooks(
 
     def before() -> None:
         warm_up(config)
-        import imaging.decoders.heic  # noqa: F401 - so that it is in the snapshot
+        import imaging.decoders.libheif  # noqa: F401 - so that it is in the snapshot
 
         drop_client()
 

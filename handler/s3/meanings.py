@@ -98,9 +98,9 @@ def meaning_of(status: int, code: str) -> Meaning:
         return known
     if code.startswith(_KMS):
         return Meaning.NOT_OURS
-    if status >= 500 or status in _TIMEOUT_OR_THROTTLED:  # noqa: PLR2004 - HTTP
+    if status >= 500 or status in _TIMEOUT_OR_THROTTLED:
         return Meaning.AGAIN
-    if status in _UNAUTHORISED or status < 400:  # noqa: PLR2004 - HTTP
+    if status in _UNAUTHORISED or status < 400:
         return Meaning.NOT_OURS
     # Of a 400 without a word nobody knows the reason; expired credentials are one.
     return Meaning.NOT_OURS if not code or code.isdecimal() else Meaning.NEVER

@@ -193,7 +193,7 @@ def _source_failure(error: Exception, place: str) -> RenditionsError:  # noqa: P
         return SourceError(f"Expected to read {place} but received {error}")
     status, code, message = _parts(error)
     said = f"but S3 answered {status} {code}: {message}"
-    if status == 304:  # noqa: PLR2004 - HTTP
+    if status == 304:
         return NotModifiedError(f"{place} is as it was")
     if code == "NoSuchBucket":
         return SourceBucketMissingError(f"Expected to read {place} {said}")
@@ -203,7 +203,7 @@ def _source_failure(error: Exception, place: str) -> RenditionsError:  # noqa: P
         return ArchivedError(f"Expected {place} where it can be read {said}")
     if _is_of_key(code, message):
         return SourceKeyDeniedError(f"Expected to decrypt {place} {said}")
-    if status == 403:  # noqa: PLR2004 - HTTP
+    if status == 403:
         return SourceAccessDeniedError(f"Expected to read {place} {said}")
     if meaning_of(status, code) is Meaning.NEVER:
         return SourceRefusedError(f"Expected to read {place} {said}")
@@ -215,18 +215,18 @@ def _destination_failure(error: Exception, place: str) -> RenditionsError:  # no
         return StorageError(f"Expected to reach {place} but received {error}")
     status, code, message = _parts(error)
     said = f"but S3 answered {status} {code}: {message}"
-    if status == 412:  # noqa: PLR2004 - HTTP
+    if status == 412:
         return ConditionFailedError(f"Expected {place} to be as it was {said}")
     if code == "NoSuchBucket":
         return DestinationBucketMissingError(f"Expected a bucket for {place} {said}")
-    if status == 404:  # noqa: PLR2004 - HTTP
+    if status == 404:
         return ObjectMissingError(f"Expected {place} {said}")
     if _is_of_key(code, message):
         return DestinationKeyDeniedError(f"Expected to encrypt {place} {said}")
-    if status == 403:  # noqa: PLR2004 - HTTP
+    if status == 403:
         # Without s3:ListBucket S3 answers 403, not 404, about an object that is not there.
         return DestinationAccessDeniedError(f"Expected access to {place} {said}")
-    if status == 501:  # noqa: PLR2004 - HTTP
+    if status == 501:
         return StorageError(
             f"Expected a store with conditional writes for {place} {said}; "
             "CONDITIONAL_WRITES=false does without"

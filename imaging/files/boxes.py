@@ -96,7 +96,7 @@ def _boxes(data: bytes) -> Iterator[Box]:
     while at + 8 <= len(data):
         size, kind = struct.unpack_from(">I4s", data, at)
         # 64-bit sizes and "to the end" are for boxes of media, not for these.
-        if size < 8:  # noqa: PLR2004 - a box is no shorter than its header
+        if size < 8:
             return
         yield kind, data[at + 8 : at + size]
         at += size

@@ -35,11 +35,11 @@ def _boxes(read_at: ReadAt, at: int, end: int) -> Iterator[_Box]:
     """Yield the boxes from ``at`` to ``end``; of a ``uuid`` box the kind is its UUID."""
     for _ in range(_MAX_BOXES):
         head = read_at(at, 32)
-        if at + 8 > end or len(head) < 8:  # noqa: PLR2004 - a box's header
+        if at + 8 > end or len(head) < 8:
             return
         length, kind = struct.unpack_from(">I4s", head)
         begin = 8
-        if length == 1 and len(head) >= 16:  # noqa: PLR2004 - a length of 64 bits
+        if length == 1 and len(head) >= 16:
             (length,) = struct.unpack_from(">Q", head, 8)
             begin = 16
         if length == 0:
@@ -102,14 +102,14 @@ def _first_orientation(tiff: Tiff | None) -> int:
         value = tiff.directory(tiff.first).integer(_ORIENTATION, 1) if tiff else 1
     except CorruptPhotoError:
         return 1
-    return value if 1 <= value <= 8 else 1  # noqa: PLR2004 - EXIF's range
+    return value if 1 <= value <= 8 else 1
 
 
 def _track_size(read_at: ReadAt, track: _Box) -> tuple[int, int]:
     """Return width and height of a track's pictures (ISO/IEC 14496-12, 12.1.3)."""
     for box in _inner(read_at, track, b"stsd"):
         entry = read_at(box.at + 8, 36)
-        if entry[4:8] == b"CRAW" and len(entry) == 36:  # noqa: PLR2004 - as read
+        if entry[4:8] == b"CRAW" and len(entry) == 36:
             width, height = struct.unpack_from(">HH", entry, 32)
             return width, height
     return 0, 0

@@ -214,7 +214,7 @@ def _entries(known: Mapping[int, tuple[str, _Kind]], fields: ExifFields) -> list
         if isinstance(value, str):
             data = value.encode() + b"\0"
             entries.append((tag, kind.type, len(data), data))
-        elif value is not None and (kind is not _SHORT or value[0] <= 0xFFFF):  # noqa: PLR2004
+        elif value is not None and (kind is not _SHORT or value[0] <= 0xFFFF):
             entries.append((tag, kind.type, 1, struct.pack("<" + kind.layout, *value)))
     return entries
 
@@ -225,7 +225,7 @@ def _directory(entries: list[_Entry], at: int) -> bytes:
     overflow = b""
     overflow_at = at + 2 + 12 * len(entries) + 4
     for tag, kind, count, data in entries:
-        if len(data) <= 4:  # noqa: PLR2004 - what an entry holds itself
+        if len(data) <= 4:
             field = data.ljust(4, b"\0")
         else:
             field = struct.pack("<I", overflow_at + len(overflow))

@@ -248,7 +248,7 @@ def _meta(read: Read, size: int) -> bytes:
         header = read(at, 16)
         length, kind = struct.unpack_from(">I4s", header)
         begin = 8
-        if length == 1 and len(header) == 16:  # noqa: PLR2004 - a 64-bit size follows
+        if length == 1 and len(header) == 16:
             (length,) = struct.unpack_from(">Q", header, 8)
             begin = 16
         elif length == 0:
@@ -303,9 +303,9 @@ def _kinds(body: bytes) -> Iterator[tuple[int, bytes]]:
             continue
         info = _Reader(entry)
         version = info.uint(4) >> 24
-        if version < 2:  # noqa: PLR2004 - those of MPEG-21 have no type
+        if version < 2:
             continue
-        number = info.uint(2 if version == 2 else 4)  # noqa: PLR2004 - 3 has wide numbers
+        number = info.uint(2 if version == 2 else 4)
         info.uint(2)
         yield number, info.uint(4).to_bytes(4, "big")
 
@@ -461,7 +461,7 @@ def _check_av1(item: Item, data: bytes) -> None:
             length = 0
             for place, byte in enumerate(data[begin : begin + 8]):
                 length |= (byte & 127) << 7 * place
-                if byte < 128:  # noqa: PLR2004 - the last byte has no continuation bit
+                if byte < 128:
                     begin += place + 1
                     end = begin + length
                     break

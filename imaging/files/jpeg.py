@@ -39,9 +39,9 @@ class Segment:
 def segments(data: bytes) -> Iterator[Segment]:
     """Yield the segments before the first scan, as far as they are whole."""
     at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF:  # noqa: PLR2004 - every marker's first byte
+    while at + 4 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]
-        if marker == 0xFF:  # noqa: PLR2004 - fill bytes may precede a marker
+        if marker == 0xFF:
             at += 1
             continue
         end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")

@@ -97,17 +97,17 @@ def _jpeg_size(read_at: ReadAt, at: int, end: int) -> tuple[int, int] | None:
     at += 2
     for _ in range(_MAX_SEGMENTS):
         head = read_at(at, 10)
-        if len(head) < 10 or head[0] != 0xFF or at >= end:  # noqa: PLR2004 - a segment's head
+        if len(head) < 10 or head[0] != 0xFF or at >= end:
             return None
         marker, length = head[1], int.from_bytes(head[2:4], "big")
-        if marker == 0xFF:  # noqa: PLR2004 - fill bytes may precede a marker
+        if marker == 0xFF:
             at += 1
             continue
         if marker in {0xC0, 0xC1, 0xC2}:
             precision, height, width, components = struct.unpack_from(">BHHB", head, 4)
-            shown = precision == 8 and components in {1, 3} and width and height  # noqa: PLR2004
+            shown = precision == 8 and components in {1, 3} and width and height
             return (width, height) if shown else None
-        if 0xC3 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:  # noqa: PLR2004 - SOFs
+        if 0xC3 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
             return None
         at += 2 + length
     return None

@@ -153,7 +153,7 @@ def _from_tiff(tiff: Tiff, head: bytes, maker: bytes) -> Raw | None:
         kind=kind,
         width=width,
         height=height,
-        orientation=orientation if 1 <= orientation <= 8 else 1,  # noqa: PLR2004 - EXIF's range
+        orientation=orientation if 1 <= orientation <= 8 else 1,
         exif=read_exif(tiff.read_at),
         preview=largest_preview(tiff.read_at, tiff.size, _jpegs(directories, exif)),
     )
@@ -252,7 +252,7 @@ def _olympus_jpegs(tiff: Tiff, at: int) -> Iterator[JpegPlace]:
         entry = note.directory(begin).entries[_CAMERA_SETTINGS]
         inner = (
             entry.at
-            if entry.length > 4  # noqa: PLR2004 - older notes hold the directory itself
+            if entry.length > 4
             else struct.unpack(note.order + "I", note.read(entry.at, 4))[0]
         )
         settings = note.directory(inner)
@@ -269,7 +269,7 @@ def _from_raf(read_at: ReadAt, size: int) -> Raw:
     Source: https://libopenraw.freedesktop.org/formats/raf/
     """
     head = read_at(84, 12)
-    if len(head) < 12:  # noqa: PLR2004 - as read
+    if len(head) < 12:
         raise TruncatedPhotoError("Expected the header of a Fujifilm RAF but it ends too soon")
     at, length, table = struct.unpack(">III", head)
     preview = largest_preview(read_at, size, iter([JpegPlace(at=at, length=length)]))
@@ -279,14 +279,14 @@ def _from_raf(read_at: ReadAt, size: int) -> Raw:
 
 def _raf_size(read_at: ReadAt, at: int) -> tuple[int, int]:
     counted = read_at(at, 4)
-    count = int.from_bytes(counted, "big") if len(counted) == 4 else 0  # noqa: PLR2004 - as read
+    count = int.from_bytes(counted, "big") if len(counted) == 4 else 0
     at += 4
     for _ in range(min(count, _MAX_RAF_ENTRIES)):
         entry = read_at(at, 8)
-        if len(entry) < 8:  # noqa: PLR2004 - as read
+        if len(entry) < 8:
             break
         tag, length, rows, columns = struct.unpack(">HHHH", entry)
-        if tag == 0x0100 and length == 4:  # noqa: PLR2004 - the full size, two numbers
+        if tag == 0x0100 and length == 4:
             return columns, rows
         at += 4 + length
     return 0, 0

@@ -254,12 +254,12 @@ def open_tiff(read_at: ReadAt, size: int) -> Tiff | None:
     """
     head = read_at(0, 16)
     order = {b"II": "<", b"MM": ">"}.get(head[:2])
-    if order is None or len(head) < 8:  # noqa: PLR2004 - the header of a classic one
+    if order is None or len(head) < 8:
         return None
     (version,) = struct.unpack_from(order + "H", head, 2)
-    if version == 43 and len(head) == 16:  # noqa: PLR2004 - BigTIFF
+    if version == 43 and len(head) == 16:
         (first,) = struct.unpack_from(order + "Q", head, 8)
     else:
         # Camera makers have numbers of their own where TIFF has 42.
         (first,) = struct.unpack_from(order + "I", head, 4)
-    return Tiff(order=order, big=version == 43, first=first, size=size, read_at=read_at)  # noqa: PLR2004
+    return Tiff(order=order, big=version == 43, first=first, size=size, read_at=read_at)

@@ -179,7 +179,7 @@ class TiffPicture:
             shorts[_EXTRA] = (0,) * extra
         if _PHOTOMETRIC not in self.directory.entries:
             shorts[_PHOTOMETRIC] = (_photometric(self.directory),)
-        if self.space is Space.CIELAB and self.bits == 8:  # noqa: PLR2004 - as it says
+        if self.space is Space.CIELAB and self.bits == 8:
             shorts |= {_PHOTOMETRIC: (2,), _SAMPLE_FORMAT: (1,) * samples}
         return restated(self.directory, _UNDERSTOOD, shorts)
 
@@ -249,7 +249,7 @@ def _below(tiff: Tiff, directory: Directory) -> Iterator[Directory]:
 def _is_reduced(directory: Directory) -> bool:
     """Tell whether it says that it is a smaller copy, or a mask, of another picture."""
     kind = directory.integer(_SUBFILE, 0)
-    return bool(kind & (_REDUCED | _MASK)) or directory.integer(_OLD_SUBFILE, 0) == 2  # noqa: PLR2004
+    return bool(kind & (_REDUCED | _MASK)) or directory.integer(_OLD_SUBFILE, 0) == 2
 
 
 def _levels(picture: TiffPicture, reduced: list[Directory]) -> Iterator[TiffLevel]:
@@ -331,7 +331,7 @@ def _photometric(directory: Directory) -> int:
         return directory.integer(_PHOTOMETRIC, 1)
     if directory.integer(_COMPRESSION, 1) in _FAX:
         return 0
-    return 1 if directory.integer(_SAMPLES, 1) < 3 else 2  # noqa: PLR2004 - RGB
+    return 1 if directory.integer(_SAMPLES, 1) < 3 else 2
 
 
 def _space(directory: Directory) -> Space:
@@ -357,7 +357,7 @@ def _space(directory: Directory) -> Space:
 
 
 def _is_jpeg(directory: Directory) -> bool:
-    return directory.integer(_COMPRESSION, 1) == 7  # noqa: PLR2004 - technical note 2
+    return directory.integer(_COMPRESSION, 1) == 7
 
 
 def _sample_kind(directory: Directory, space: Space) -> tuple[Numbers, int]:
@@ -369,7 +369,7 @@ def _sample_kind(directory: Directory, space: Space) -> tuple[Numbers, int]:
         or len(set(formats)) > 1
         or numbers is None
         or depths[0] not in _DEPTHS.get((space, numbers), ())
-        or (_is_jpeg(directory) and depths[0] != 8)  # noqa: PLR2004 - as libjpeg is built
+        or (_is_jpeg(directory) and depths[0] != 8)
     ):
         raise UnsupportedFormatError(
             f"Expected a TIFF of {space} with samples that are decoded here but received "

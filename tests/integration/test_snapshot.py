@@ -25,7 +25,7 @@ from snapshot_restore_py import get_after_restore, get_before_snapshot
 def tell(when):
     app = handler.app
     key = app._client and app._client._request_signer._credentials.access_key
-    loaded = "imaging.decoders.heic" in sys.modules
+    loaded = "imaging.decoders.libheif" in sys.modules
     print(json.dumps([when, key, loaded, random.random()]), file=sys.stderr, flush=True)
 
 def before_ours():

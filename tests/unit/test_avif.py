@@ -10,7 +10,7 @@ import pytest
 import pyvips
 from PIL import Image
 
-from imaging.decoders import avif as decoder
+from imaging.decoders import libavif as decoder
 from imaging.errors import CorruptPhotoError
 from imaging.formats import OutputFormat
 from imaging.specs import RenditionSpec

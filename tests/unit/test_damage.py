@@ -9,11 +9,11 @@ import pytest
 import pyvips
 
 from handler.errors import Disposition, disposition_of
-from imaging.bridge import OpenPhoto
+from imaging.bridge.source import OpenPhoto
+from imaging.decoders import tiff as decoder
 from imaging.errors import RenditionsError
 from imaging.local import MemorySink, MemorySource
 from imaging.planning import Asked, make_plan
-from imaging.reading import read_header
 from imaging.rendering import open_photo
 from imaging.rendition import Rendition
 from imaging.specs import RenditionSpec, Truncated
@@ -162,14 +162,14 @@ def test_a_photo_that_points_before_its_first_byte_is_no_failure_of_its_source()
     with OpenPhoto(MemorySource(tiff(64, 48))) as photo:
         assert photo._on_seek(-1, 0) == -1
         assert photo._on_seek(-(1 << 30), 2) == -1
-        assert read_header(photo).width == 64
+        assert decoder.header(photo).width == 64
 
 
 def test_what_is_there_of_a_photo_is_rendered_and_the_rest_is_grey() -> None:
     """The upper part is the photo's, the lower is of one colour, and the warning says how much."""
     data = truncated(jpeg(320, 240), 0.7)
     made, sinks = rendered(data, Truncated.RENDER)
-    assert made[0].warnings[0].message.startswith("The photo breaks off; it has ")
+    assert made[0].warnings[0].message.startswith("The photo is truncated; it has ")
     image = pyvips.Image.new_from_buffer(sinks[-1].data or b"", "")
     whole = upright_reference(jpeg(320, 240), image.width, image.height)
     top = (0, 0, image.width, image.height // 2)

@@ -10,6 +10,7 @@ from imaging.errors import SinkError
 from imaging.fitting import LOWEST_QUALITY, fit
 from imaging.formats import OutputFormat
 from imaging.local import MemorySink, MemorySource
+from imaging.plan import FromBase
 from imaging.planning import Asked, make_plan
 from imaging.rendering import open_photo
 from imaging.rendition import Rendition
@@ -198,3 +199,26 @@ def test_small_jpegs_have_tables_of_their_own_and_large_ones_stream() -> None:
     large = RenditionSpec(name="large", width=363)
     made = rendered(jpeg(800, 800), small, large)
     assert [has_own_tables(data) for data in made.data] == [True, False]
+
+
+def test_each_format_has_its_own_largest_side() -> None:
+    """A WebP that has to be smaller does not make the JPEG beside it smaller."""
+    photo = png(17_000, 40)
+    alone = made(photo, RenditionSpec(name="a", formats=(JPEG,)))
+    both = made(photo, RenditionSpec(name="a", formats=(JPEG, WEBP)))
+    sizes = {one.planned.format: (image.width, image.height) for one, image in both}
+    assert sizes == {JPEG: (17_000, 40), WEBP: (16_383, 39)}
+    images = {one.planned.format: image for one, image in both}
+    assert psnr(images[JPEG], alone[0][1]) == float("inf")
+
+
+def test_formats_of_one_size_share_one_picture() -> None:
+    """Only what a format's largest side changes is made apart."""
+    spec = RenditionSpec(name="a", formats=(JPEG, WEBP, PNG))
+    shared = {
+        one.planned.format: one.planned.way
+        for one, _ in made(png(17_000, 40), spec, RenditionSpec(name="b", width=100))
+        if one.planned.spec.name == "a"
+    }
+    assert shared[JPEG] == shared[PNG] == FromBase(picture="a", keeps_finished=False)
+    assert shared[WEBP] == FromBase(picture="a.webp", keeps_resized=True)

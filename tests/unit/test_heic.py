@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import pyvips
 
-from imaging.decoders import heic as decoder
+from imaging.decoders import libheif as decoder
 from imaging.errors import CorruptPhotoError, OverLimitError
 from imaging.formats import InputFormat, OutputFormat
 from imaging.limits import Limits
@@ -149,7 +149,7 @@ with open_photo(MemorySource(sys.stdin.buffer.read()), asked) as photo:
     plan = make_plan(photo.header, asked)
     assert not {"_pi_heif", "PIL"} & set(sys.modules)
     list(photo.render(plan, lambda _: MemorySink()))
-print({"_pi_heif", "PIL", "imaging.decoders.heic"} & set(sys.modules))
+print({"_pi_heif", "PIL", "imaging.decoders.libheif"} & set(sys.modules))
 """
     jpeg_data = pyvips.Image.black(64, 48, bands=3).jpegsave_buffer()
     printed = [
@@ -159,7 +159,7 @@ print({"_pi_heif", "PIL", "imaging.decoders.heic"} & set(sys.modules))
         for data in (jpeg_data, heic(64, 48))
     ]
     assert printed[0] == "set()\n"
-    assert "imaging.decoders.heic" in printed[1]
+    assert "imaging.decoders.libheif" in printed[1]
     # Not even for a HEIC: Pillow takes longer to import than the decoder.
     assert "PIL" not in printed[1]
 

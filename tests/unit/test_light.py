@@ -6,7 +6,7 @@ import pyvips
 from imaging.formats import OutputFormat
 from imaging.specs import RenditionSpec
 from tests.photos import jpeg, psnr, scene
-from tests.rendering import rendered
+from tests.rendering import parent_of, rendered
 
 PNG = (OutputFormat.PNG,)
 
@@ -33,7 +33,7 @@ def test_half_the_light_is_188_and_not_128(photo: str, *, alpha: bool) -> None:
         RenditionSpec(name="small", width=50, linear=True, formats=PNG),
         RenditionSpec(name="plain", width=200, formats=PNG),
     )
-    parents = {each.planned.spec.name: each.planned.parent for each in made.renditions}
+    parents = {each.planned.spec.name: parent_of(each.planned) for each in made.renditions}
     assert parents == {"large": None, "small": "large", "plain": None}
     levels = {name: image.extract_band(0, n=3).avg() for name, image in made.images.items()}
     assert levels["large"] == pytest.approx(188, abs=2)

@@ -10,12 +10,12 @@ import pyvips
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imaging.bridge import OpenPhoto
+from imaging.bridge.source import OpenPhoto
+from imaging.decoders import tiff as decoder
 from imaging.files.exif import SAFE_FIELDS, read_exif, read_strip_rows, write_exif
 from imaging.files.xmp import upright_xmp
 from imaging.formats import InputFormat, OutputFormat
 from imaging.local import MemorySource
-from imaging.reading import read_header
 from imaging.specs import Metadata, RenditionSpec
 from tests.photos import (
     COPYRIGHT,
@@ -159,7 +159,7 @@ def test_a_tiff_with_its_fields_at_the_end_of_the_file_is_read_too() -> None:
     with photo:
         assert photo.read_at(0, 4) == data[:4]
         assert photo.read_at(len(data) - 2, 10) == data[-2:]
-        assert read_header(photo).exif == {}
+        assert decoder.header(photo).exif == {}
 
 
 def test_xmp_that_describes_other_parts_of_the_file_does_not_survive_them() -> None:

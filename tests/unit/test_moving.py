@@ -3,7 +3,7 @@
 import pytest
 import pyvips
 
-from imaging.bridge import OpenPhoto
+from imaging.bridge.source import OpenPhoto
 from imaging.errors import CorruptPhotoError, OverLimitError
 from imaging.formats import OutputFormat
 from imaging.limits import Limits

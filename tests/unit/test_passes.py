@@ -6,6 +6,7 @@ from imaging import planning
 from imaging.errors import CorruptPhotoError, SourceError
 from imaging.formats import OutputFormat
 from imaging.local import MemorySink, MemorySource
+from imaging.plan import FromBase, OwnPass
 from imaging.planning import Asked, make_plan
 from imaging.rendering import open_photo
 from imaging.specs import Fit, RenditionSpec, Truncated
@@ -40,7 +41,7 @@ def test_a_pass_of_its_own_makes_the_same_picture(
     made = rendered(data, *specs)
     plan = made.plan
     assert (plan.base is None) == (len(specs) == 1)
-    assert plan.renditions[-1].own_pass is not None
+    assert isinstance(plan.renditions[-1].way, OwnPass)
     full = made.images["full"]
     assert (full.width, full.height) == plan.header.upright
     assert psnr(full, upright_reference(data, full.width, full.height)) > 30
@@ -52,7 +53,7 @@ def test_what_is_cropped_and_resized_has_its_own_pass_too() -> None:
     data = jpeg(1600, 1000)
     spec = RenditionSpec(name="large", width=800, height=800, fit=Fit.COVER)
     made = rendered(data, spec)
-    assert made.plan.renditions[0].own_pass is not None
+    assert isinstance(made.plan.renditions[0].way, OwnPass)
     whole = upright_reference(data, 1280, 800)
     assert psnr(made.images["large"], whole.crop(240, 0, 800, 800)) > 30
 
@@ -69,21 +70,21 @@ def test_what_is_cropped_and_resized_has_its_own_pass_too() -> None:
 def test_what_must_be_held_is_made_from_the_base(spec: RenditionSpec) -> None:
     """Where an encoder wants the whole picture, or wants it again, there is nothing to save."""
     plan = rendered(jpeg(1200, 800), spec).plan
-    assert plan.renditions[0].own_pass is None
+    assert isinstance(plan.renditions[0].way, FromBase)
     assert plan.base == (1200, 800)
 
 
 def test_a_photo_that_lies_on_its_side_is_held() -> None:
     """The first row of what comes out is the last column of what comes in."""
     made = rendered(jpeg(1200, 800, orientation=6), FULL)
-    assert made.plan.renditions[0].own_pass is None
+    assert isinstance(made.plan.renditions[0].way, FromBase)
     assert made.images["full"].width == 1200
 
 
 def test_a_photo_that_may_break_off_is_held() -> None:
     """How much of it is there can only be told of pixels that are held."""
     plan = plan_of(jpeg(1200, 800), Asked(specs=(FULL,), truncated=Truncated.RENDER))
-    assert plan.renditions[0].own_pass is None
+    assert isinstance(plan.renditions[0].way, FromBase)
 
 
 def test_a_photo_that_breaks_off_leaves_no_rendition() -> None:

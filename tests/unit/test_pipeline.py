@@ -9,7 +9,7 @@ from imaging.limits import Limits
 from imaging.planning import Asked, make_plan
 from imaging.specs import Fit, RenditionSpec
 from tests.photos import avif, corner_colours, gif, jpeg, png, psnr, tiff, upright_reference, webp
-from tests.rendering import header_of, rendered
+from tests.rendering import header_of, parent_of, rendered
 
 INSIDE = tuple(
     RenditionSpec(name=f"w{side}", width=side, height=side, formats=(OutputFormat.PNG,))
@@ -63,7 +63,7 @@ def test_one_base_serves_all_and_large_parents_serve_small_children() -> None:
     plan = rendered(jpeg(2400, 1600), *INSIDE).plan
     assert plan.load.shrink == 2
     assert plan.base == (512, 341)
-    assert [planned.parent for planned in plan.renditions] == ["w160", "w320", None, None]
+    assert [parent_of(planned) for planned in plan.renditions] == ["w160", "w320", None, None]
 
 
 def test_only_the_copyright_stays_of_the_metadata() -> None:

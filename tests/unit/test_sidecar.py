@@ -13,7 +13,7 @@ import thash
 
 from handler.cli import main
 from imaging.appearance import appearance_of
-from imaging.plan import RenditionPlan
+from imaging.plan import FromBase, OwnPass, RenditionPlan
 from imaging.rendition import Rendition
 from imaging.sidecar import sidecar
 from imaging.specs import Fit, RenditionSpec, Truncated
@@ -214,7 +214,7 @@ def test_the_smallest_is_held_even_if_it_is_large(monkeypatch: pytest.MonkeyPatc
     """Who asks for the photo's own size only, and for its appearance, gets both."""
     monkeypatch.setattr("imaging.planning._MAX_HELD_BYTES", 1000)
     plan, renditions = made(jpeg(240, 160), (RenditionSpec(name="full"),))
-    assert plan.renditions[0].own_pass is None
+    assert isinstance(plan.renditions[0].way, FromBase)
     assert renditions[0].appearance is not None
     plan, renditions = made(jpeg(240, 160), (RenditionSpec(name="full"), SPECS[2]))
-    assert [each.own_pass is None for each in plan.renditions] == [True, False]
+    assert [type(each.way) for each in plan.renditions] == [FromBase, OwnPass]

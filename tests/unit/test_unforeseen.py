@@ -24,13 +24,13 @@ from handler.s3.requests import Requests
 from handler.settings import JobAttributes, Settings, read_settings
 from handler.told.outcome import tell
 from imaging.config import load_config
+from imaging.decoders import jpeg as decoder
 from imaging.errors import (
     InternalError,
     RenditionsError,
     TruncatedPhotoError,
     error_from_exception,
 )
-from imaging.reading import read_header
 from tests.photos import jpeg
 
 _CONFIG: Final = '[[renditions]]\nname = "small"\nwidth = 16\n'
@@ -69,7 +69,7 @@ def _broken_for_wide(function: Callable[..., Any], width: int) -> Callable[..., 
 def bug_at_width(monkeypatch: pytest.MonkeyPatch) -> int:
     """Let the reading of headers have a bug, for photos of the width that this returns."""
     width = 48
-    monkeypatch.setattr("imaging.rendering.read_header", _broken_for_wide(read_header, width))
+    monkeypatch.setattr(decoder, "header", _broken_for_wide(decoder.header, width))
     return width
 
 

@@ -1,51 +1,28 @@
-"""ByteSource -> libvips source, ByteSink <- libvips target: the only module that names them.
-
-libvips calls back into Python for bytes, and loses what goes wrong there: an exception becomes
-end-of-file, and a JPEG or PNG cut short then "succeeds". So every callback here captures its
-exception, answers -1, and the capture outranks whatever libvips reports, success included.
-"""
+"""A photo's bytes for libvips: ByteSource -> libvips source."""
 
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import pyvips
 
 from imaging.errors import (
     CorruptPhotoError,
     RenditionsError,
-    SinkError,
     SourceError,
     TruncatedPhotoError,
 )
-from imaging.formats import SNIFF_BYTES, InputFormat, sniff
-from imaging.streams import ByteSink, ByteSource
+from imaging.formats import SNIFF_BYTES, InputFormat, Reading, sniff
+from imaging.streams import ByteSource
 
-__all__ = ["OpenPhoto", "encode", "encode_pass", "encoded", "hand_on"]
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
-_LOADERS: Final = {
-    InputFormat.JPEG: "jpegload",
-    InputFormat.PNG: "pngload",
-    InputFormat.WEBP: "webpload",
-    InputFormat.GIF: "gifload",
-    InputFormat.TIFF: "tiffload",
-    InputFormat.AVIF: "heifload",
-    InputFormat.HEIC: "heifload",
-}
-
-# These loaders jump about in the file. The others read from start to end, and are given no seek
-# handler: libvips then keeps the header for a second look by itself, and asks for no SEEK_END.
-_SEEKING: Final = frozenset({InputFormat.TIFF})
-
-# Their decoders, which are not libvips' own, take a file as one.
-_WHOLE: Final = frozenset({InputFormat.AVIF, InputFormat.HEIC})
+__all__ = ["OpenPhoto"]
 
 _CHUNK_BYTES: Final = 64 << 10
-
-# These loaders stop at the last byte that they need: one that finds the end wanted more.
-_FRUGAL: Final = frozenset({InputFormat.JPEG, InputFormat.PNG})
 
 
 class OpenPhoto:
@@ -72,8 +49,12 @@ class OpenPhoto:
         self._head_at = 0
         self.head = bytes(self._head)
         self.format = sniff(self.head)
-        self.seekable = self.format in _SEEKING
+        self._row = self.format.row
+        # A decoder that reads from start to end is given no seek handler: libvips then keeps the
+        # header for a second look by itself, and asks for no SEEK_END.
+        self._seeks = self._row.reading is Reading.RANGES
         self._encoded: bytes | None = None
+        self._is_read = False
         # The header says whether there is a gain map to read from the end of the file.
         self._header = bytearray()
         self._records = self.format is InputFormat.JPEG
@@ -83,15 +64,26 @@ class OpenPhoto:
             and int.from_bytes(self._head[4:8], "little") + 8 > self.size
         )
         self._source: pyvips.SourceCustom | None = self._made_source()
-        if self.seekable:
+        if self._seeks:
             self.rewind()
 
     def _made_source(self) -> pyvips.SourceCustom:
         source = pyvips.SourceCustom()
         source.signal_connect("read", self._on_read)
-        if self.seekable:
+        if self._seeks:
             source.signal_connect("seek", self._on_seek)
         return source
+
+    def rewind_if_read(self) -> None:
+        """Begin again at the first byte if the pixels were read before.
+
+        *Cost*: as :meth:`rewind`.
+
+        Raises:
+            SourceError: The source cannot go back.
+        """
+        if self._is_read:
+            self.rewind()
 
     def rewind(self) -> None:
         """Begin again at the first byte, as if nothing had been read.
@@ -107,6 +99,7 @@ class OpenPhoto:
         self._head_at = 0
         self._ended = False
         self._encoded = None
+        self._is_read = False
         self._header.clear()
         self._source = self._made_source()
 
@@ -130,11 +123,11 @@ class OpenPhoto:
         self._position += count
         return count
 
-    def _on_read(self, buffer: object) -> int:
+    def _on_read(self, buffer: "WriteableBuffer") -> int:
         if self._captured is not None:
             return -1
         try:
-            view = memoryview(buffer)  # type: ignore[arg-type]  # cffi's buffer is one
+            view = memoryview(buffer)
             if self._head_at < len(self._head):
                 chunk = self._head[self._head_at : self._head_at + len(view)]
                 view[: len(chunk)] = chunk
@@ -147,7 +140,7 @@ class OpenPhoto:
         except BaseException as error:  # noqa: BLE001 - libvips would turn it into end-of-file
             self._captured = error
             return -1
-        if count == 0 and self.format in _FRUGAL:
+        if count == 0 and self._row.stops_early:
             self._ended = True
         return count
 
@@ -170,12 +163,14 @@ class OpenPhoto:
 
         Of a HEIC only what its header says can be had: libvips has no decoder for its pixels.
         """
-        loader = _LOADERS[self.format]
+        whole = self._encoded is not None or self._row.reading is Reading.WHOLE
         with self.decoding():
-            if self._encoded is None and self.format not in _WHOLE:
-                image = pyvips.Operation.call(f"{loader}_source", self._source, **options)
+            if whole:
+                call = f"{self._row.loader}_buffer"
+                image = pyvips.Operation.call(call, self.encoded(), **options)
             else:
-                image = pyvips.Operation.call(f"{loader}_buffer", self.encoded(), **options)
+                call = f"{self._row.loader}_source"
+                image = pyvips.Operation.call(call, self._source, **options)
         self._records = False
         assert isinstance(image, pyvips.Image)  # noqa: S101 - what every loader returns
         return image
@@ -188,7 +183,7 @@ class OpenPhoto:
         Raises:
             SourceError: The bytes cannot be read.
         """
-        if self.format in _WHOLE:
+        if self._row.reading is Reading.WHOLE:
             return self.encoded()[offset : offset + length]
         place = self._position
         self._position = self._bytes.seek(offset)
@@ -222,7 +217,7 @@ class OpenPhoto:
                 while (count := self._on_read(chunk)) > 0:
                     whole.write(chunk[:count])
             self._encoded = whole.getvalue()
-            # Nobody wanted more than there was.
+            # No decoder met the end.
             self._ended = False
         return self._encoded
 
@@ -270,7 +265,8 @@ class OpenPhoto:
         Raises:
             SourceError: The rest cannot be read.
         """
-        if self.seekable:
+        self._is_read = True
+        if self._seeks:
             return
         with self.decoding():
             scratch = memoryview(bytearray(_CHUNK_BYTES))
@@ -288,120 +284,3 @@ class OpenPhoto:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-
-def encode(image: pyvips.Image, saver: str, options: dict[str, object], sink: ByteSink) -> int:
-    """Evaluate ``image`` into ``sink`` and commit it; return how many bytes it took.
-
-    The sink is committed only after libvips reported success, no callback failed, and bytes were
-    written; otherwise it is aborted before the error goes on.
-
-    Args:
-        image: In memory, or lazy on one that is: a broken photo is noticed before this.
-        saver: libvips' name, such as ``jpegsave_target``.
-        options: The saver's.
-        sink: Not written to before.
-
-    Raises:
-        SinkError: The bytes could not be handed on, or there were none.
-    """
-    with _committed(sink):
-        return _evaluate(image, saver, options, sink.write)
-
-
-def encode_pass(
-    photo: OpenPhoto,
-    image: pyvips.Image,
-    saver: str,
-    options: dict[str, object],
-    sink: ByteSink,
-) -> int:
-    """Do as :func:`encode` does with an image that is lazy on ``photo``: decode while encoding.
-
-    The photo's bytes are read to their end before the sink is committed.
-
-    Raises:
-        SourceError: The photo's bytes could not be read.
-        CorruptPhotoError: The photo could not be decoded to its end.
-        SinkError: The bytes could not be handed on, or there were none.
-    """
-    with _committed(sink):
-        with photo.decoding():
-            written = _evaluate(image, saver, options, sink.write)
-        photo.drain()
-    return written
-
-
-def encoded(image: pyvips.Image, saver: str, options: dict[str, object]) -> bytearray:
-    """Return what :func:`encode` would hand to a sink."""
-    data = bytearray()
-    _evaluate(image, saver, options, data.extend)
-    return data
-
-
-def hand_on(data: bytearray, sink: ByteSink) -> None:
-    """Commit ``data``, a whole rendition, to ``sink``, or abort it.
-
-    Raises:
-        SinkError: The bytes could not be handed on.
-    """
-    with _committed(sink):
-        try:
-            sink.write(memoryview(data))
-        except RenditionsError:
-            raise
-        except Exception as error:
-            raise SinkError(f"Expected to write the rendition: {error}") from error
-
-
-@contextmanager
-def _committed(sink: ByteSink) -> Iterator[None]:
-    """Commit ``sink`` at the end of what is done within, or abort it if that fails."""
-    try:
-        yield
-        sink.commit()
-    except BaseException:
-        sink.abort()
-        raise
-
-
-def _evaluate(
-    image: pyvips.Image,
-    saver: str,
-    options: dict[str, object],
-    write: Callable[[memoryview], None],
-) -> int:
-    captured: BaseException | None = None
-    written = 0
-
-    def on_write(data: object) -> int:
-        nonlocal captured, written
-        if captured is not None:
-            return -1
-        try:
-            view = memoryview(data)  # type: ignore[arg-type]  # cffi's buffer is one
-            write(view)
-        except BaseException as error:  # noqa: BLE001 - libvips would lose it
-            captured = error
-            return -1
-        written += len(view)
-        return len(view)
-
-    target = pyvips.TargetCustom()
-    target.signal_connect("write", on_write)
-    failure: pyvips.Error | None = None
-    try:
-        pyvips.Operation.call(saver, image, target, **options)
-    except pyvips.Error as error:
-        failure = error
-    if captured is not None:
-        if isinstance(captured, RenditionsError) or not isinstance(captured, Exception):
-            raise captured from failure
-        raise SinkError(f"Expected to write the rendition: {captured}") from captured
-    if failure is not None:
-        raise CorruptPhotoError(
-            "Expected to encode the rendition but the encoder gave up", detail=str(failure)
-        ) from failure
-    if written == 0:
-        raise SinkError("Expected an encoded rendition but the encoder wrote no bytes")
-    return written

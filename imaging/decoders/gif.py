@@ -1,0 +1,35 @@
+"""GIF, by libvips: libnsgif."""
+
+from typing import TYPE_CHECKING, Final
+
+from imaging.decoders.header import common_header
+
+if TYPE_CHECKING:
+    import pyvips
+
+    from imaging.bridge.source import OpenPhoto
+    from imaging.header import ImageHeader
+    from imaging.plan import Load
+
+__all__ = ["decode", "header", "peak_bytes"]
+
+_TABLES_BYTES: Final = 1 << 20
+_TABLES_BYTES_PER_PIXEL: Final = 4
+_BYTES_PER_PIXEL: Final = 3.2
+
+
+def header(photo: "OpenPhoto") -> "ImageHeader":
+    return common_header(photo, photo.load())
+
+
+def decode(photo: "OpenPhoto", header: "ImageHeader", load: "Load") -> "pyvips.Image":
+    del header
+    return photo.load(access="sequential", fail_on=load.fail_on)
+
+
+def peak_bytes(header: "ImageHeader", load: "Load") -> float:
+    """Tables, the file, and one frame."""
+    del load
+    pixels = header.width * header.height
+    tables = min(_TABLES_BYTES, pixels * _TABLES_BYTES_PER_PIXEL)
+    return tables + header.size + pixels * _BYTES_PER_PIXEL

@@ -1,0 +1,84 @@
+"""What libvips says of every photo's header, whatever its format; no pixel is decoded."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from imaging.fields import blob_of
+from imaging.files.exif import ExifFields, read_exif
+from imaging.header import ImageHeader
+
+if TYPE_CHECKING:
+    import pyvips
+
+    from imaging.bridge.source import OpenPhoto
+
+__all__ = ["common_header", "number_of", "read_profile", "text_of"]
+
+_PROFILE_SPACES: Final[dict[int | str, bytes]] = {1: b"GRAY", 3: b"RGB ", "cmyk": b"CMYK"}
+_ORIENTATIONS: Final = range(1, 9)
+
+
+def number_of(image: "pyvips.Image", field: str, default: int) -> int:
+    """Return an integer field of ``image``; ``default`` where there is none."""
+    value = image.get(field) if image.get_typeof(field) else default
+    return value if isinstance(value, int) else default
+
+
+def text_of(image: "pyvips.Image", field: str) -> str:
+    """Return a field of ``image`` as text; empty where there is none."""
+    return str(image.get(field)) if image.get_typeof(field) else ""
+
+
+def read_profile(image: "pyvips.Image") -> bytes | None:
+    """Return the embedded ICC profile, whether it fits or not."""
+    return blob_of(image, "icc-profile-data")
+
+
+def _fits(image: "pyvips.Image", profile: bytes) -> bool:
+    """Tell whether a profile is one for such bands.
+
+    libvips and viewers ignore one that is not: editors leave RGB profiles in grey photos.
+
+    Source: ICC.1:2022, 7.2: colour space at 16, "acsp" at 36.
+    """
+    colour_bands = image.bands - image.hasalpha()
+    space = _PROFILE_SPACES.get("cmyk" if image.interpretation == "cmyk" else colour_bands)
+    return profile[16:20] == space and profile[36:40] == b"acsp"
+
+
+def _exif(image: "pyvips.Image") -> ExifFields:
+    block = (blob_of(image, "exif-data") or b"").removeprefix(b"Exif\0\0")
+    return read_exif(lambda at, length: block[at : at + length]) if block else {}
+
+
+def common_header(
+    photo: "OpenPhoto",
+    image: "pyvips.Image",
+    **own: Any,  # noqa: ANN401 - fields of ImageHeader, each of its own type
+) -> ImageHeader:
+    """Return the header of ``photo``, of which ``image`` is libvips'.
+
+    Args:
+        photo: The photo.
+        image: libvips' lazy image of it.
+        own: What its format alone has, as fields of :class:`ImageHeader`.
+    """
+    profile = read_profile(image)
+    fits = profile is not None and _fits(image, profile)
+    orientation = number_of(image, "orientation", 1)
+    return ImageHeader(
+        format=photo.format,
+        loader=str(image.get("vips-loader")),
+        width=image.width,
+        height=image.height,
+        bands=image.bands,
+        band_format=str(image.format),
+        interpretation=str(image.interpretation),
+        has_alpha=bool(image.hasalpha()),
+        has_profile=fits,
+        has_foreign_profile=profile is not None and not fits,
+        orientation=orientation if orientation in _ORIENTATIONS else 1,
+        n_pages=number_of(image, "n-pages", 1),
+        interlaced=bool(image.get_typeof("interlaced") and image.get("interlaced")),
+        size=photo.size,
+        **{"exif": _exif(image)} | own,
+    )

@@ -1,0 +1,49 @@
+"""JPEG, by libvips: libjpeg-turbo, which shrinks on its DCT coefficients."""
+
+import math
+from typing import TYPE_CHECKING
+
+from imaging.decoders.header import common_header, text_of
+from imaging.files.jpeg import declares_gain_map
+
+if TYPE_CHECKING:
+    import pyvips
+
+    from imaging.bridge.source import OpenPhoto
+    from imaging.header import ImageHeader
+    from imaging.plan import Load
+
+__all__ = ["decode", "header", "peak_bytes"]
+
+
+def header(photo: "OpenPhoto") -> "ImageHeader":
+    image = photo.load()
+    return common_header(
+        photo,
+        image,
+        chroma=text_of(image, "jpeg-chroma-subsample"),
+        has_gain_map=declares_gain_map(photo.header),
+    )
+
+
+def decode(photo: "OpenPhoto", header: "ImageHeader", load: "Load") -> "pyvips.Image":
+    image = photo.load(access="sequential", fail_on=load.fail_on, shrink=load.shrink)
+    if load.shrink == 1:
+        return image
+    # libvips drops what shrink-on-load leaves beyond whole pixels; rounding to the nearest instead
+    # keeps the picture where it was (46 dB instead of 36 for 6023 x 3383 shrunk by 8).
+    columns = max(1, math.floor(header.width / load.shrink + 0.5))
+    rows = max(1, math.floor(header.height / load.shrink + 0.5))
+    if (columns, rows) == (image.width, image.height):
+        return image
+    with photo.decoding():
+        return image.embed(0, 0, columns, rows, extend="copy")
+
+
+def peak_bytes(header: "ImageHeader", load: "Load") -> float:
+    """Of a progressive one the coefficients: two bytes for each sample of each component."""
+    del load
+    if not header.interlaced:
+        return 0
+    halved = header.bands == 3 and header.chroma == "4:2:0"
+    return header.width * header.height * (3 if halved else 2 * header.bands)

@@ -1,0 +1,39 @@
+"""WebP, by libvips: libwebp, which scales while it decodes."""
+
+from typing import TYPE_CHECKING, Final
+
+from imaging.decoders.header import common_header
+
+if TYPE_CHECKING:
+    import pyvips
+
+    from imaging.bridge.source import OpenPhoto
+    from imaging.header import ImageHeader
+    from imaging.plan import Load
+
+__all__ = ["decode", "header", "peak_bytes"]
+
+_LOSSLESS_BYTES_PER_PIXEL: Final = 5.6
+_FRAMES: Final = 1.94
+_MORE_BYTES: Final = 24 << 20
+"""At most, and as much as the rest where that is less."""
+
+
+def header(photo: "OpenPhoto") -> "ImageHeader":
+    return common_header(photo, photo.load(), lossless=b"VP8L" in photo.head)
+
+
+def decode(photo: "OpenPhoto", header: "ImageHeader", load: "Load") -> "pyvips.Image":
+    del header
+    return photo.load(access="sequential", fail_on=load.fail_on, scale=load.scale)
+
+
+def peak_bytes(header: "ImageHeader", load: "Load") -> float:
+    """The file, the scaled picture, and of a lossless one all of it."""
+    width, height = load.decoded(header)
+    frame = width * height * header.bands
+    if header.lossless:
+        held = header.size + header.width * header.height * _LOSSLESS_BYTES_PER_PIXEL + frame
+    else:
+        held = header.size * 2 + frame * _FRAMES
+    return held + min(_MORE_BYTES, held)

@@ -1,0 +1,136 @@
+"""What libvips holds while it decodes, resizes, sharpens and searches a picture; pure.
+
+It works in strips, several for each of its threads, whose number is not known in detail: the
+figures here were fitted to what ``make calibrate`` measured.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from imaging.formats import Reading
+from imaging.header import ImageHeader
+from imaging.specs import Position
+
+if TYPE_CHECKING:
+    from imaging.geometry import Placement
+    from imaging.plan import Load, PlannedRendition
+
+__all__ = [
+    "KEPT_ENCODER",
+    "KEPT_PLANES",
+    "KEPT_STRIPS",
+    "decoding_bytes",
+    "resizing_bytes",
+    "searching_bytes",
+]
+
+_MB: Final = 1 << 20
+
+# What malloc keeps of freed strips, of a decoder's planes, and of what an encoder held.
+KEPT_STRIPS: Final = 0.93
+KEPT_PLANES: Final = 0.45
+KEPT_ENCODER: Final = 0.4
+
+# So many lines of the wider picture, and so many more for each of them that goes into one of the
+# narrower.
+_STRIP_LINES: Final = 420
+_STRIP_LINES_PER_FACTOR: Final = 460
+_MAX_STRIP_FACTOR: Final = 4.0
+
+# With alpha the colours are multiplied by it before the resize, as floats.
+_ALPHA_LINES: Final = 710
+_ALPHA_LINES_PER_FACTOR: Final = 140
+_FLOAT_BYTES: Final = 4
+
+# What is in memory already is not decoded in strips.
+_DERIVED_LINES: Final = 320
+_DERIVED_LINES_PER_FACTOR: Final = 460
+
+# In linear light each sample has two bytes.
+_LINEAR_LINES: Final = 730
+_LINEAR_LINES_PER_FACTOR: Final = 280
+_LINEAR_BYTES: Final = 2
+
+_MAX_STRIPS: Final = 1.8
+"""Of the whole picture: two of its kind, one in each format, where it has few lines."""
+
+_SEEKING_STRIPS: Final = 1.2
+"""How many times as much is held of a file in strips whose decoder seeks."""
+
+_CONVERSION_BYTES: Final = 3 * _MB
+"""Tables of littlecms, and the profile, which may have a megabyte."""
+
+_SHARPEN_BYTES: Final = 6 * _MB
+"""And as much again with alpha."""
+
+_SHARPEN_ROWS: Final = 480
+_SHARPEN_OPAQUE: Final = 4.2
+_SHARPEN_ALPHA: Final = 10.5
+"""Bytes for each of a sharpened picture's, in so many of its rows: 16 bits of Lab, or floats."""
+
+# libvips looks for entropy in a copy of floats where there is alpha.
+_SEARCH_COPIES: Final = 1.54
+_SEARCH_BYTES: Final = 80 * _MB
+
+
+def _factor(columns: int, made: int) -> float:
+    return min(max(1.0, columns / made), _MAX_STRIP_FACTOR)
+
+
+def decoding_bytes(header: ImageHeader, load: "Load", columns: int) -> float:
+    """Return what is held from the decoder to a picture of ``columns``, in the photo's colours."""
+    width, height = load.decoded(header)
+    factor = _factor(width, columns)
+    if header.has_alpha and width != columns:
+        sample = _FLOAT_BYTES
+        lines = _ALPHA_LINES + _ALPHA_LINES_PER_FACTOR * factor
+    else:
+        sample = header.sample_bytes
+        lines = _STRIP_LINES + _STRIP_LINES_PER_FACTOR * factor
+    strips = width * header.bands * sample * min(lines, height * _MAX_STRIPS)
+    if header.format.row.reading is Reading.RANGES and header.tile is None:
+        strips *= _SEEKING_STRIPS
+    if header.has_profile or header.interpretation in {"cmyk", "lab", "labs"}:
+        strips += _CONVERSION_BYTES
+    return strips
+
+
+def resizing_bytes(
+    header: ImageHeader,
+    rendition: "PlannedRendition",
+    bands: int,
+    made_from: tuple[int, int] | None,
+) -> float:
+    """Return what it takes to make a picture from another in memory, and to sharpen it.
+
+    Args:
+        header: The photo's.
+        rendition: What the picture is for.
+        bands: Of the picture, of a byte each.
+        made_from: Width and height of the other.
+    """
+    placement, spec = rendition.placement, rendition.spec
+    columns, rows = made_from or (1, 1)
+    taken: float = 0
+    if (columns, rows) != (placement.width, placement.height):
+        factor = _factor(columns, placement.width)
+        if spec.linear:
+            sample = _FLOAT_BYTES if header.has_alpha else _LINEAR_BYTES
+            lines = _LINEAR_LINES + _LINEAR_LINES_PER_FACTOR * factor
+        else:
+            sample = _FLOAT_BYTES if header.has_alpha else 1
+            lines = _DERIVED_LINES + _DERIVED_LINES_PER_FACTOR * factor
+        taken += columns * bands * sample * min(lines, rows * _MAX_STRIPS)
+    if spec.sharpen is not None:
+        height = min(placement.height, _SHARPEN_ROWS)
+        each = _SHARPEN_ALPHA if header.has_alpha else _SHARPEN_OPAQUE
+        taken += placement.width * bands * height * each
+        taken += _SHARPEN_BYTES * (2 if header.has_alpha else 1)
+    return taken
+
+
+def searching_bytes(header: ImageHeader, placement: "Placement", bands: int) -> float:
+    """Return what it takes to find out which part of a picture to keep."""
+    if placement.search is not Position.ENTROPY or not header.has_alpha:
+        return 0
+    copy = placement.width * placement.height * bands * _FLOAT_BYTES
+    return min(_SEARCH_COPIES * copy, _SEARCH_BYTES)
