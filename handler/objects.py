@@ -20,7 +20,7 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectEvent:
-    """One thing that happened to one object; made in ``handler/events/fields.py`` from an event.
+    """One thing that happened to one object; made in ``handler/events/checks.py`` from an event.
 
     Attributes:
         bucket: The bucket.

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from handler.errors import Disposition, EventError
-from handler.events.envelope import Envelope, Item, ItemReport
-from handler.events.fields import (
+from handler.events.checks import (
     field_at,
     fields_of,
     identifier,
@@ -17,6 +16,7 @@ from handler.events.fields import (
     shown,
     url_decoded,
 )
+from handler.events.envelope import Envelope, Item, ItemReport
 from handler.objects import ObjectEvent
 from handler.report import JobReport
 

@@ -4,10 +4,10 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
 """
 
 from handler.errors import EventError
+from handler.events.checks import field_at, identifier, sequence_of, shown
 from handler.events.envelope import Envelope
-from handler.events.fields import field_at, identifier, sequence_of, shown
 from handler.events.job import read_job
-from handler.events.streams import stream_envelope
+from handler.events.shards import stream_envelope
 from handler.objects import ObjectEvent
 from handler.settings import JobAttributes
 

@@ -6,8 +6,8 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
 from typing import Final
 
 from handler.errors import Disposition, EventError
+from handler.events.checks import field_at, identifier, object_event
 from handler.events.envelope import Envelope, Item, answer_or_raise
-from handler.events.fields import field_at, identifier, object_event
 from handler.objects import Change, ObjectEvent
 
 __all__ = ["open_envelope", "read_event"]

@@ -4,8 +4,8 @@ They come in a direct invocation, and are what streams and queues carry.
 """
 
 from handler.errors import Disposition, EventError
+from handler.events.checks import field_at, object_event
 from handler.events.envelope import Envelope, Item, answer_or_raise
-from handler.events.fields import field_at, object_event
 from handler.objects import ObjectEvent
 
 __all__ = ["open_envelope", "read_job"]

@@ -6,10 +6,10 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html
 import base64
 
 from handler.errors import EventError
+from handler.events.checks import field_at, identifier, sequence_of, shown
 from handler.events.envelope import Envelope
-from handler.events.fields import field_at, identifier, sequence_of, shown
 from handler.events.payloads import read_payload
-from handler.events.streams import stream_envelope
+from handler.events.shards import stream_envelope
 from handler.objects import ObjectEvent
 
 __all__ = ["open_envelope", "read_data"]

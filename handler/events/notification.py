@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from handler.errors import Disposition, EventError
+from handler.events.checks import field_at, fields_of, object_event, sequence_of, shown, url_decoded
 from handler.events.envelope import Envelope, Item, answer_or_raise
-from handler.events.fields import field_at, fields_of, object_event, sequence_of, shown, url_decoded
 from handler.objects import Change, ObjectEvent
 
 __all__ = ["open_envelope", "read_records"]

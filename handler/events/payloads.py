@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from handler.errors import EventError
-from handler.events.fields import shown
+from handler.events.checks import shown
 from handler.objects import ObjectEvent
 
 __all__ = ["read_payload"]

@@ -7,8 +7,8 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-batching-concu
 """
 
 from handler.errors import Disposition
+from handler.events.checks import field_at, identifier, sequence_of
 from handler.events.envelope import Envelope, Item, answer_with_failures
-from handler.events.fields import field_at, identifier, sequence_of
 from handler.events.payloads import read_payload
 from handler.settings import JobAttributes
 

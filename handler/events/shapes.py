@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from handler.errors import EventError
+from handler.events.checks import field_at, shown
 from handler.events.envelope import Envelope
-from handler.events.fields import field_at, shown
 from handler.settings import JobAttributes
 
 __all__ = ["is_http", "open_envelope"]

@@ -4,8 +4,8 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html
 """
 
 from handler.errors import Disposition
+from handler.events.checks import field_at, identifier, sequence_of
 from handler.events.envelope import Envelope, Item, answer_or_raise
-from handler.events.fields import field_at, identifier, sequence_of
 from handler.events.payloads import read_payload
 
 __all__ = ["open_envelope"]

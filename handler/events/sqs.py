@@ -4,8 +4,8 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 """
 
 from handler.errors import Disposition
+from handler.events.checks import field_at, fields_of, identifier, sequence_of
 from handler.events.envelope import Envelope, Item, answer_with_failures
-from handler.events.fields import field_at, fields_of, identifier, sequence_of
 from handler.events.payloads import read_payload
 
 __all__ = ["open_envelope", "read_message"]

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from handler.errors import RequestError
-from handler.events.fields import fields_of, sequence_of, shown
+from handler.events.checks import fields_of, sequence_of, shown
 
 __all__ = ["Request", "http_answer", "json_answer", "read_request"]
 

@@ -20,11 +20,11 @@ from handler.errors import Disposition
 from handler.report import JobReport
 from handler.settings import Function
 
-__all__ = ["NAMESPACE", "PhotoLog", "photo_line"]
+__all__ = ["NAMESPACE", "UNITS", "PhotoLog", "photo_line"]
 
 NAMESPACE: Final = "Renditions"
 
-_UNITS: Final = {
+UNITS: Final = {
     "SourceBytes": "Bytes",
     "RenditionBytes": "Bytes",
     "Latency": "Milliseconds",
@@ -126,7 +126,7 @@ def photo_line(
             {
                 "Namespace": NAMESPACE,
                 "Dimensions": [["FunctionName"]],
-                "Metrics": [{"Name": name, "Unit": _UNITS[name]} for name in known],
+                "Metrics": [{"Name": name, "Unit": UNITS[name]} for name in known],
             },
         ],
     }

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.errors import Disposition, EventError, InvocationError
-from handler.events.fields import object_event
+from handler.events.checks import object_event
 from handler.events.shapes import open_envelope
 from handler.items import process_items
 from handler.objects import Change, ObjectEvent

@@ -479,4 +479,4 @@ def test_sources_are_imported_when_their_first_event_arrives() -> None:
         text=True,
         check=True,
     )
-    assert done.stdout.split() == ["envelope", "fields", "notification", "shapes"]
+    assert done.stdout.split() == ["checks", "envelope", "notification", "shapes"]

@@ -8,7 +8,6 @@ from handler.errors import Disposition
 from handler.report import JobReport
 from handler.settings import Function
 from handler.told.metrics import photo_line
-from tests.stack import Stack
 
 _ROOT: Final = Path(__file__).parents[2]
 _PAGE: Final = (_ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
@@ -28,15 +27,6 @@ def test_every_code_has_something_to_do() -> None:
     listed = {code for row in rows for code in re.findall(r"`([a-z-]+)`", row)}
     assert {"corrupt", "over-limit", "store-failed", "poison"} <= codes
     assert codes - listed == set()
-
-
-def test_every_alarm_has_its_part() -> None:
-    """What an alarm's description names is a heading, or a code of the table."""
-    made = Stack(SourceBucket="photos", DestinationBucket="renditions")
-
-    for alarm in made.of_type("AWS::CloudWatch::Alarm").values():
-        (named,) = re.findall(r'"(.+)"', alarm["AlarmDescription"])
-        assert f"### {named}\n" in _PAGE or f"`{named}`" in _PAGE
 
 
 def test_queries_name_fields_that_are_in_the_line() -> None:
