@@ -28,6 +28,10 @@ logging.getLogger().setLevel(_settings.log_level)
 if _settings.log_level != "DEBUG":
     # libvips tells of every step of every photo at INFO.
     logging.getLogger("pyvips").setLevel(logging.WARNING)
+else:
+    # At DEBUG they log each request as it is sent: with its signature and the session's token.
+    for _library in ("botocore", "urllib3"):
+        logging.getLogger(_library).setLevel(logging.INFO)
 configure_libvips(concurrency=_settings.concurrency)
 _client: Any = make_client()
 _photo_log = PhotoLog(_settings.function)

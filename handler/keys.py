@@ -23,7 +23,8 @@ class KeyTemplate:
     share a key.
 
     Raises:
-        SettingsError: A field is missing, unknown or repeated, or two run into one another.
+        SettingsError: A field is missing, unknown or repeated, or two run into one another, or
+            there are braces besides.
     """
 
     text: str
@@ -33,6 +34,11 @@ class KeyTemplate:
             raise SettingsError(
                 "DESTINATION_KEY_TEMPLATE: expected {key}, {name} and {ext} once each "
                 f"but received {self.text!r}"
+            )
+        if {"{", "}"} & set("".join(re.split(r"\{\w+\}", self.text))):
+            # str.format() would take it for a field, or fail with it, photo by photo.
+            raise SettingsError(
+                f"DESTINATION_KEY_TEMPLATE: expected no other braces but received {self.text!r}"
             )
         # A name holds neither of these, so with one of them between, key and name stay apart.
         literals = re.split(r"\{\w+\}", self.text)[1:-1]

@@ -91,6 +91,7 @@ class Settings:
         source_prefix: ``SOURCE_PREFIX``: the trigger's prefix filter; a destination key in the
             source's own bucket must not begin with it. With ``SOURCE_BUCKET`` that is checked at
             init already.
+        http_base_path: ``HTTP_BASE_PATH``: what a custom domain puts before every path; or empty.
         url_signing_keys: ``URL_SIGNING_KEYS``; where there is one, HTTP requests must be signed.
         cache_control: ``CACHE_CONTROL`` of every rendition.
         rejected_prefix: ``REJECTED_PREFIX`` in the destination, where rejections are kept; or None.
@@ -109,6 +110,7 @@ class Settings:
     key_template: KeyTemplate
     source_bucket: str | None
     source_prefix: str
+    http_base_path: str
     url_signing_keys: tuple[bytes, ...] = field(repr=False)
     cache_control: str
     rejected_prefix: str | None
@@ -203,6 +205,16 @@ def _url_signing_keys(environ: Mapping[str, str]) -> tuple[bytes, ...]:
     return keys
 
 
+def _http_base_path(environ: Mapping[str, str]) -> str:
+    path = environ.get("HTTP_BASE_PATH", "")
+    if re.fullmatch(r"(/[^/?#%\s]+)*", path) is None:
+        raise SettingsError(
+            "HTTP_BASE_PATH: expected a path such as /photos, without a slash at its end, but "
+            f"received {path!r}"
+        )
+    return path
+
+
 def _boolean(environ: Mapping[str, str], variable: str, *, default: bool) -> bool:
     text = environ.get(variable, str(default)).lower()
     if text not in {"true", "false"}:
@@ -243,6 +255,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         key_template=template,
         source_bucket=environ.get("SOURCE_BUCKET") or None,
         source_prefix=source_prefix,
+        http_base_path=_http_base_path(environ),
         url_signing_keys=_url_signing_keys(environ),
         cache_control=environ.get("CACHE_CONTROL", "public, max-age=86400"),
         rejected_prefix=_rejected_prefix(environ),

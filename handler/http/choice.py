@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from handler.errors import RequestError
+from handler.errors import KeyTooLongError, RequestError
 from handler.http.messages import Request
 from handler.http.signing import is_signed
 from handler.settings import Settings
@@ -14,6 +14,9 @@ from imaging.specs import RenditionSpec
 __all__ = ["Asked", "asked_from_request"]
 
 _ANY_FORMAT: Final = "image/*"
+_MAX_KEY_BYTES: Final = 1024
+_BY_NAME: Final = frozenset({OutputFormat.AVIF, OutputFormat.WEBP})
+"""What a client gets only if its Accept names it: ``*/*`` is sent by clients that show neither."""
 _MAX_EXPIRES_DIGITS: Final = 12
 """The year 33658; int() refuses a number of thousands of digits."""
 
@@ -53,6 +56,20 @@ class OutsidePrefixError(RequestError):
     status = 404
 
 
+class OutsideBasePathError(RequestError):
+    """The path does not begin with ``HTTP_BASE_PATH``."""
+
+    code = "outside-base-path"
+    status = 404
+
+
+class TooLongKeyError(RequestError):
+    """S3 has no key as long as the photo's, or as its rendition's would be."""
+
+    code = KeyTooLongError.code
+    status = 414
+
+
 class NotAcceptableError(RequestError):
     """The client takes none of the rendition's formats."""
 
@@ -87,7 +104,10 @@ def asked_from_request(request: Request, settings: Settings, now_s: float) -> As
     """
     if request.method not in {"GET", "HEAD"}:
         raise MethodNotAllowedError(f"Expected GET or HEAD but received {request.method}")
-    name, _, key = request.path.removeprefix("/").partition("/")
+    path = request.path.removeprefix(settings.http_base_path)
+    if settings.http_base_path and (path == request.path or not path.startswith("/")):
+        raise OutsideBasePathError(f"Expected a path below {settings.http_base_path}")
+    name, _, key = path.removeprefix("/").partition("/")
     if not name or not key:
         raise RequestError(f"Expected /rendition/key but received {request.path!r}")
     if {".", ".."} & set(key.split("/")):
@@ -99,16 +119,16 @@ def asked_from_request(request: Request, settings: Settings, now_s: float) -> As
     if name not in specs:
         raise UnknownRenditionError(f"Expected one of {', '.join(specs)} but received {name!r}")
     if not key.startswith(settings.source_prefix):
-        raise OutsidePrefixError(
-            f"Expected a key below {settings.source_prefix!r} but received {key!r}"
-        )
+        raise OutsidePrefixError(f"Expected a key that is served but received {key!r}")
     spec = specs[name]
     chosen = _choose(spec.formats, request.headers.get("accept") or "*/*")
+    outcomes = _outcomes(chosen, key)
+    _check_length(key, name, outcomes, settings)
     return Asked(
         key=key,
         # The photo's own format has no settings of its own to leave out.
         spec=replace(spec, formats=(None,)) if chosen is None else spec.only(chosen),
-        formats=_outcomes(chosen, key),
+        formats=outcomes,
         varies=len(spec.formats) > 1,
         expires_in_s=expires_in_s,
     )
@@ -137,6 +157,18 @@ def _check_signature(
     return left_s
 
 
+def _check_length(
+    key: str, name: str, outcomes: Sequence[OutputFormat], settings: Settings
+) -> None:
+    try:
+        for output in outcomes:
+            settings.key_template.destination(key, name, output.extension)
+    except KeyTooLongError as error:
+        raise TooLongKeyError("Expected a shorter key: S3 has none as long as this") from error
+    if len(key.encode()) > _MAX_KEY_BYTES:
+        raise TooLongKeyError(f"Expected a key of at most {_MAX_KEY_BYTES} bytes")
+
+
 def _outcomes(chosen: OutputFormat | None, key: str) -> tuple[OutputFormat, ...]:
     """Return what ``chosen`` can come out as; where it is the photo's own, the likeliest first."""
     if chosen is not None:
@@ -150,6 +182,8 @@ def _outcomes(chosen: OutputFormat | None, key: str) -> tuple[OutputFormat, ...]
 def _choose(formats: Sequence[OutputFormat | None], accept: str) -> OutputFormat | None:
     """Return the format that ``accept`` likes best; of equals, the one that the spec names first.
 
+    AVIF and WebP only where it names them, unless there is nothing else to have.
+
     Raises:
         NotAcceptableError: It takes none.
     """
@@ -157,11 +191,17 @@ def _choose(formats: Sequence[OutputFormat | None], accept: str) -> OutputFormat
         output: _liking(accept, output.content_type if output else _ANY_FORMAT)
         for output in formats
     }
-    best = max(formats, key=lambda output: liked[output])
-    if liked[best] == 0:
+    taken = [output for output in formats if liked[output] > 0]
+    if not taken:
         listed = ", ".join(output.content_type if output else _ANY_FORMAT for output in formats)
         raise NotAcceptableError(f"Expected Accept to take one of {listed} but received {accept!r}")
-    return best
+    named = {item.split(";")[0].strip().lower() for item in accept.split(",")}
+    suitable = [
+        output
+        for output in taken
+        if output is None or output not in _BY_NAME or output.content_type in named
+    ]
+    return max(suitable or taken, key=lambda output: liked[output])
 
 
 def _liking(accept: str, content_type: str) -> float:

@@ -15,7 +15,7 @@ from handler.objects import ObjectEvent
 from handler.report import JobReport
 from handler.s3.requests import Requests
 from handler.settings import Settings
-from imaging.errors import RenditionsError
+from imaging.errors import RejectedPhotoError, RenditionsError
 from imaging.specs import RenditionSpec
 
 __all__ = ["MAX_BODY_BYTES", "respond"]
@@ -124,14 +124,30 @@ def _find(
 def _refusal(report: JobReport) -> dict[str, Any] | None:
     """Return the answer to a request whose photo gave no rendition; None if it gave one."""
     match report.disposition:
-        case Disposition.SUPERSEDED:
+        case Disposition.SUPERSEDED | Disposition.IGNORED:
             return json_answer(404, "no-such-photo", f"There is no photo {report.key!r}")
         case Disposition.REJECTED:
-            return json_answer(422, report.code or "rejected", report.message or "")
+            return json_answer(422, report.code or "rejected", _public_message(report))
         case Disposition.RETRY:
-            return json_answer(503, report.code or "retry", report.message or "", retry=True)
+            return json_answer(503, report.code or "retry", "Try again", retry=True)
         case _:
             return None
+
+
+def _public_message(report: JobReport) -> str:
+    """Return what the public may know of a rejection.
+
+    What ``imaging`` says is of the photo's own bytes: it knows of no bucket. Any other message may
+    have S3's words in it, with accounts, roles and keys; the log has those.
+    """
+    if report.code in _codes_of_imaging(RejectedPhotoError) and report.message:
+        return report.message
+    return "The photo is rejected"
+
+
+def _codes_of_imaging(family: type[RejectedPhotoError]) -> set[str]:
+    own = {family.code} if family.__module__.startswith("imaging.") else set()
+    return own.union(*map(_codes_of_imaging, family.__subclasses__()))
 
 
 def _answer(
@@ -150,7 +166,9 @@ def _answer(
         if "Body" in answer:
             answer["Body"].close()
         operation = "get_object" if request.method == "GET" else "head_object"
-        url = requests.presigned_url(operation, seconds=_REDIRECT_SECONDS, **place)
+        # Nobody may fetch it for longer than the URL that was asked for is good.
+        seconds = min(_REDIRECT_SECONDS, asked.expires_in_s or _REDIRECT_SECONDS)
+        url = requests.presigned_url(operation, seconds=seconds, **place)
         return http_answer(302, {"Location": url, "Cache-Control": "no-store"})
     if request.method == "HEAD":
         return http_answer(200, headers)

@@ -1,6 +1,7 @@
 """The function as Lambda calls it, against an S3 over HTTP."""
 
 import importlib
+import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -194,3 +195,21 @@ def test_the_objects_user_metadata_names_the_focal_point(
         for output in ("png", "avif"):
             shown = pyvips.Image.new_from_buffer(stored[f"{key}/a.{output}"], "")
             assert psnr(shown, whole.crop(left, 0, 200, 200)) >= 27
+
+
+def test_no_log_has_a_credential_in_it(
+    store: FaultProxy, start: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """At DEBUG neither the session's token nor a signature is logged, nor the secret itself."""
+    store.client().put_object(Bucket="photos", Key="a.jpg", Body=jpeg(400, 300))
+    # Puts back what the function does to the root's level.
+    caplog.set_level("DEBUG")
+    for library in ("botocore", "urllib3", "pyvips"):
+        logging.getLogger(library).setLevel(logging.NOTSET)
+    handler = start(
+        LOG_LEVEL="DEBUG", AWS_SESSION_TOKEN="the-token", AWS_SECRET_ACCESS_KEY="the-secret"
+    )
+    handler({"bucket": "photos", "key": "a.jpg"}, None)
+    assert "jpegload" in caplog.text
+    for secret in ("the-token", "the-secret", "AWS4-HMAC-SHA256"):
+        assert secret not in caplog.text

@@ -7,7 +7,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 import pyvips
@@ -16,7 +16,7 @@ from handler.http.messages import http_answer
 from handler.http.respond import MAX_BODY_BYTES
 from handler.http.signing import signature
 from tests.photos import jpeg, png, text, truncated
-from tests.servers import ACCESS_DENIED, Fault, FaultProxy
+from tests.servers import ACCESS_DENIED, Answer, Fault, FaultProxy
 
 Start = Callable[..., Any]
 
@@ -154,13 +154,14 @@ def test_what_an_event_made_is_not_made_again(
     _put(store, "a.png", png(400, 300))
     handler = start(**settings)
     handler({"bucket": "photos", "key": "a.png"}, None)
-    for path, content_type in [
-        ("/one/a.png", "image/jpeg"),
-        ("/own/a.png", "image/png"),
-        ("/many/a.png", "image/avif"),
+    for path, accept, content_type in [
+        ("/one/a.png", "*/*", "image/jpeg"),
+        ("/own/a.png", "*/*", "image/png"),
+        ("/many/a.png", "*/*", "image/jpeg"),
+        ("/many/a.png", "image/avif,*/*", "image/avif"),
     ]:
         before = len(store.requests)
-        answer = handler(_request(path), None)
+        answer = handler(_request(path, headers={"accept": accept}), None)
         assert answer["headers"]["Content-Type"] == content_type
         assert _operations(store, before) == ["GetObject renditions"]
 
@@ -262,6 +263,59 @@ def test_a_rendition_too_large_for_lambda_is_redirected_to(
         data = response.read()
     assert len(data) > MAX_BODY_BYTES
     assert pyvips.Image.new_from_buffer(data, "").width == 1400
+
+
+def test_a_redirect_holds_no_longer_than_the_url_that_led_to_it(
+    store: FaultProxy, start: Start, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With 30 seconds left, the presigned URL is good for 30, not for five minutes."""
+    monkeypatch.setattr("handler.http.respond.MAX_BODY_BYTES", 100)
+    _put(store, "a.jpg", jpeg(400, 300))
+    secret = bytes(range(32))
+    handler = start(**settings, URL_SIGNING_KEYS=secret.hex())
+    expires = str(int(time.time()) + 30)
+    query = {"expires": expires, "signature": signature(secret, "one", "a.jpg", expires)}
+    answer = handler(_request("/one/a.jpg", query=query), None)
+    assert answer["statusCode"] == 302
+    parameters = parse_qs(urlsplit(answer["headers"]["Location"]).query)
+    lifetime = parameters.get("X-Amz-Expires")
+    left = int(lifetime[0]) if lifetime else int(parameters["Expires"][0]) - int(time.time())
+    assert 0 < left <= 30
+
+
+_SECRET_WORDS: Final = "User: arn:aws:sts::123456789012:assumed-role/r/f may not read s3://photos/x"
+
+
+@pytest.mark.parametrize("bucket", ["photos", "renditions"])
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (403, "AccessDenied"),
+        (403, "InvalidObjectState"),
+        (400, "InvalidRequest"),
+        (503, "SlowDown"),
+    ],
+)
+def test_no_answer_has_s3_s_words_in_it(
+    store: FaultProxy,
+    start: Start,
+    settings: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    bucket: str,
+    status: int,
+    code: str,
+) -> None:
+    """They name accounts, roles and keys, which are for the log."""
+    monkeypatch.setattr("handler.s3.requests._FIRST_PAUSE_S", 0.0)
+    _put(store, "a.jpg", jpeg(400, 300))
+    handler = start(**settings)
+    action = Answer(status=status, code=code, message=_SECRET_WORDS)
+    for operation in ("GetObject", "PutObject"):
+        store.add(Fault(action=action, operation=operation, bucket=bucket, times=None))
+    answer = handler(_request("/one/a.jpg"), None)
+    assert answer["statusCode"] in {422, 503}
+    for word in ("arn:", "123456789012", "s3://", "photos/"):
+        assert word not in answer["body"]
 
 
 def test_the_largest_body_fits_into_a_lambda_response() -> None:

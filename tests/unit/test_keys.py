@@ -18,11 +18,34 @@ def test_a_key_leads_back_to_its_photo(template: str, key: str, name: str, ext: 
     assert made.source(made.destination(key, name, ext)) == (key, name, ext)
 
 
-@pytest.mark.parametrize("text", ["{key}", "{key}{name}.{ext}", "{key}-{name}.{ext}", "{x}/{key}"])
-def test_a_template_that_could_collide_is_refused(text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{key}",
+        "{key}{name}.{ext}",
+        "{key}-{name}.{ext}",
+        "{x}/{key}",
+        "{key}/{name}.{ext}}",
+        "{/{key}/{name}.{ext}",
+        "{{key}}/{name}.{ext}",
+        "{key}/{name}.{ext}{",
+        "{key}/{name}.{ext}/{0!r}",
+    ],
+)
+def test_a_template_that_could_collide_or_fail_is_refused(text: str) -> None:
     """The error names the variable and what was received."""
     with pytest.raises(SettingsError, match="DESTINATION_KEY_TEMPLATE"):
         KeyTemplate(text)
+
+
+@given(st.text("{}/.keynamxt", max_size=30), st.text("{}/.", max_size=4))
+def test_a_template_that_is_taken_never_fails(middle: str, end: str) -> None:
+    """Whatever passes init makes keys that lead back."""
+    try:
+        made = KeyTemplate(f"{{key}}{middle}{{name}}.{{ext}}{end}")
+    except SettingsError:
+        return
+    assert made.source(made.destination("a b.jpg", "n", "jpg")) == ("a b.jpg", "n", "jpg")
 
 
 def test_a_key_that_s3_would_not_take_is_refused() -> None:

@@ -26,6 +26,11 @@ width = 100
 format = ["avif", "webp", "jpeg"]
 
 [[renditions]]
+name = "modern"
+width = 100
+format = ["webp", "avif"]
+
+[[renditions]]
 name = "one"
 width = 100
 
@@ -118,6 +123,58 @@ def test_what_is_not_to_be_had_is_refused(
     assert (caught.value.code, caught.value.status) == (code, status)
 
 
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [
+        ("/photos/v1/one/a.jpg", "a.jpg"),
+        ("/photos/v1/one/photos/v1/a.jpg", "photos/v1/a.jpg"),
+        ("/one/a.jpg", None),
+        ("/photos/v12/one/a.jpg", None),
+        ("/photos/v1", None),
+    ],
+)
+def test_a_base_path_is_taken_off_once(config: str, path: str, key: str | None) -> None:
+    """What a custom domain puts before every path is no part of it; without it there is nothing."""
+    settings = _settings(config, HTTP_BASE_PATH="/photos/v1")
+    if key is not None:
+        assert _ask(settings, path).key == key
+        return
+    with pytest.raises(RequestError) as caught:
+        _ask(settings, path)
+    assert (caught.value.code, caught.value.status) == ("outside-base-path", 404)
+
+
+@pytest.mark.parametrize("key", ["a" * 1025, "é" * 509])
+def test_a_key_that_is_too_long_is_the_client_s_fault(config: str, key: str) -> None:
+    """Whether S3 would not take the photo's, or its rendition's."""
+    with pytest.raises(RequestError) as caught:
+        _ask(_settings(config), f"/one/{key}")
+    assert (caught.value.code, caught.value.status) == ("key-too-long", 414)
+
+
+def test_half_a_surrogate_pair_is_no_signature(config: str) -> None:
+    """In a signature it is a bad one, in a path no UTF-8; neither is this function's error."""
+    event = json.loads((_EVENTS / "function-url.json").read_text())
+    event["rawPath"] = "/one/a.jpg"
+    event["queryStringParameters"] = {"signature": "\ud800", "expires": "\udfff"}
+    with pytest.raises(RequestError) as caught:
+        asked_from_request(read_request(event), _signed(config), _NOW)
+    assert caught.value.code == "bad-signature"
+    event["rawPath"] = "/one/\ud800.jpg"
+    with pytest.raises(RequestError, match="UTF-8"):
+        read_request(event)
+
+
+def test_an_expiry_of_thousands_of_digits_is_refused(config: str) -> None:
+    """Python reads no such number; a signature of ours over it does not make it one."""
+    expires = "9" * 5_000
+    query = {"expires": expires, "signature": signature(_SECRETS[0], "one", "a.jpg", expires)}
+    with pytest.raises(RequestError) as caught:
+        _ask(_signed(config), "/one/a.jpg", query=query)
+    assert caught.value.code == "bad-request"
+    assert len(caught.value.message) < 100
+
+
 @given(st.text(min_size=1, max_size=20).filter(lambda key: not {".", ".."} & set(key.split("/"))))
 def test_any_other_key_arrives_as_it_is(key: str) -> None:
     """A key may begin with a slash, hold two in a row, or look like a rendition."""
@@ -128,10 +185,15 @@ def test_any_other_key_arrives_as_it_is(key: str) -> None:
 @pytest.mark.parametrize(
     ("rendition", "accept", "chosen"),
     [
-        ("many", "*/*", "avif"),
+        ("many", "*/*", "jpeg"),
+        ("many", "image/*", "jpeg"),
+        ("many", "image/avif,image/webp,image/apng,*/*;q=0.8", "avif"),
+        ("many", "image/webp,image/apng,*/*", "webp"),
+        ("modern", "*/*", "webp"),
         ("many", "image/webp", "webp"),
         ("many", "image/webp,image/*;q=0.8", "webp"),
-        ("many", "image/avif;q=0,image/*", "webp"),
+        ("many", "image/avif;q=0,image/*", "jpeg"),
+        ("many", "image/avif;q=0,image/webp,image/*", "webp"),
         ("many", "IMAGE/JPEG ; Q=0.9 , */*;q=0.1", "jpeg"),
         ("many", "image/jpeg,image/webp", "webp"),
         ("many", "image/jpeg;q=oops,image/webp;q=0.2", "webp"),
@@ -144,10 +206,13 @@ def test_any_other_key_arrives_as_it_is(key: str) -> None:
 def test_accept_picks_among_the_formats_listed(
     config: str, rendition: str, accept: str, chosen: str | None
 ) -> None:
-    """The client's weights decide, and among equals the order of the config."""
+    """The client's weights decide, and among equals the order of the config.
+
+    AVIF and WebP are for those who name them, unless there is nothing else.
+    """
     asked = _ask(_settings(config), f"/{rendition}/a.png", accept=accept)
     assert asked.spec.formats == (chosen and OutputFormat(chosen),)
-    assert asked.varies is (rendition == "many")
+    assert asked.varies is (rendition in {"many", "modern"})
 
 
 @pytest.mark.parametrize("accept", ["text/html", "image/gif", "image/jpeg;q=0"])

@@ -17,6 +17,10 @@ _REQUIRED = {"DESTINATION_BUCKET": "renditions", "AWS_REGION": "eu-central-1"}
         ("COMPLETION_TARGET", "arn:aws:sns:us-east-1:123456789012:topic"),
         ("COMPLETION_TARGET", "topic"),
         ("DYNAMODB_KEY_ATTRIBUTE", ""),
+        ("HTTP_BASE_PATH", "photos"),
+        ("HTTP_BASE_PATH", "/photos/"),
+        ("HTTP_BASE_PATH", "/"),
+        ("HTTP_BASE_PATH", "/a b"),
     ],
 )
 def test_a_wrong_setting_is_named(variable: str, value: str) -> None:
