@@ -121,6 +121,33 @@ class NeedsMoreMemoryError(RejectedPhotoError):
         self.available = available
 
 
+class OutOfMemoryError(NeedsMoreMemoryError):
+    """The photo took more memory than there is; its decoder was ended.
+
+    Args:
+        held: Bytes that the decoder's process held when it was last looked at.
+        available: What the function has; 0 if nobody knows.
+    """
+
+    def __init__(self, *, held: int, available: int) -> None:
+        # Not the message of an estimate, which says how much would do: nobody knows.
+        RejectedPhotoError.__init__(
+            self,
+            "Expected a photo that can be decoded in the memory that there is"
+            + (f", {available >> 20} MB," if available else "")
+            + " but its decoder wanted more"
+            + (f" than {held >> 20} MB beside the function" if held else ""),
+        )
+        self.estimate = held
+        self.available = available
+
+
+class CrashedError(RejectedPhotoError):
+    """The photo ended the processes that decoded it: one, and a new one after it."""
+
+    code = "crashed"
+
+
 class SourceError(RenditionsError):
     """The encoded bytes could not be read to their end; another attempt may."""
 

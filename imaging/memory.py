@@ -26,13 +26,13 @@ from imaging.plan import (
 )
 from imaging.specs import Colour
 
-__all__ = ["estimate_peak"]
+__all__ = ["PROCESS_BYTES", "estimate_peak"]
 
 _MB: Final = 1 << 20
 
 _MARGIN: Final = 1.09
 
-_PROCESS_BYTES: Final = 62 * _MB
+PROCESS_BYTES: Final = 62 * _MB
 """The interpreter, libvips, the S3 client, two megabytes of reading ahead."""
 
 _APPEARANCE_BYTES: Final = 12 * _MB
@@ -197,5 +197,5 @@ def estimate_peak(plan: RenditionPlan) -> int:
     bands = _bands(plan.header)
     decoding = _decoding(plan, bands)
     rendering = decoding.bases + max(_rendering(plan, bands, decoding.kept))
-    process = _PROCESS_BYTES + (0 if plan.appearance_of is None else _APPEARANCE_BYTES)
+    process = PROCESS_BYTES + (0 if plan.appearance_of is None else _APPEARANCE_BYTES)
     return round((process + max(decoding.peak, rendering)) * _MARGIN)

@@ -1,0 +1,583 @@
+"""The parent's side of the wall: a photo whose bytes are here, and whose pixels are elsewhere.
+
+:meth:`Workers.open_photo` has the shape of ``imaging.rendering.open_photo``. What a worker says is
+believed only as far as it was asked for and can be checked: the state it is in decides what it may
+say, values have their types and ranges, a rendition is the next of the plan, of the planned size,
+format and bytes, and is committed only after the photo's own bytes were read to their end here.
+
+One worker is kept while all is well. After anything else it is ended, and a new one takes 2 ms. A
+refusal counts only if a new worker gave it: what another photo left behind has no say.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from enum import Enum
+from typing import Final
+
+from imaging.deadline import NEVER, Deadline
+from imaging.errors import (
+    CorruptPhotoError,
+    CrashedError,
+    OutOfMemoryError,
+    OutOfTimeError,
+    OverLimitError,
+    RejectedPhotoError,
+    RenditionsError,
+    SinkError,
+    SourceError,
+    TruncatedPhotoError,
+    UnsupportedFormatError,
+)
+from imaging.formats import SNIFF_BYTES, Reading, sniff
+from imaging.header import ImageHeader
+from imaging.limits import Memory
+from imaging.memory import PROCESS_BYTES
+from imaging.plan import OwnPass, PlannedRendition, RenditionPlan
+from imaging.planning import Asked
+from imaging.rendition import Rendition
+from imaging.streams import ByteSink, ByteSource
+from imaging.worker.pool import Pool, Room, Worker
+from imaging.worker.protocol import (
+    CHUNK_BYTES,
+    Frame,
+    GoneError,
+    Kind,
+    Made,
+    Open,
+    PhotoAhead,
+    ProtocolError,
+    Read,
+    Refused,
+    receive,
+    send,
+)
+from imaging.worker.spawning import Launch, Process, resident_bytes
+from imaging.worker.values import MisfitError, from_json, to_json
+
+__all__ = ["Workers"]
+
+OpenSink = Callable[[PlannedRendition], ByteSink]
+
+_COPIES: Final = 2
+"""Of a file that is held, while it is put together."""
+
+_LOOK_S: Final = 0.025
+_MOST_DEATHS: Final = 2
+_MOST_WARNINGS: Final = 100
+_MOST_WORDS: Final = 2000
+
+_SAMPLE_BYTES: Final = 8
+"""Of a pixel, encoded, at most: four bands of 16 bits."""
+
+_BESIDE_PIXELS: Final = 32 << 20
+"""Of an encoded rendition, at most: its profile, its metadata, its gain map."""
+
+
+class WorkerError(Exception):
+    """An exception in a worker that nobody foresaw: a bug."""
+
+
+_SAYABLE: Final = {
+    kind.code: kind
+    for kind in (
+        CorruptPhotoError,
+        SinkError,
+        TruncatedPhotoError,
+        UnsupportedFormatError,
+    )
+}
+"""What a worker may say of a photo, beside a limit that is exceeded."""
+
+
+class _Refusal(Exception):  # noqa: N818 - it never leaves this module
+    """The worker says that the photo cannot be rendered."""
+
+    def __init__(self, error: Exception, *, is_starved: bool = False) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.is_starved = is_starved
+
+
+class _Reason(Enum):
+    TIME = "time"
+    MEMORY = "memory"
+
+
+class _Watch:
+    """Ends a worker that takes too long or too much.
+
+    *Cost*: a thread, which looks at the worker's memory 40 times a second.
+    """
+
+    def __init__(
+        self, process: Process, deadline: Deadline, most_bytes: Callable[[], int | None]
+    ) -> None:
+        self._process = process
+        self._deadline = deadline
+        self._most_bytes = most_bytes
+        self._done = threading.Event()
+        self.reason: _Reason | None = None
+        self.seen_bytes = 0
+        self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
+        self._thread.start()
+
+    def _look(self) -> None:
+        while not self._done.wait(min(_LOOK_S, self._deadline.remaining_s)):
+            most = self._most_bytes()
+            if self._deadline.has_passed:
+                self.reason = _Reason.TIME
+            elif most is not None:
+                self.seen_bytes = max(self.seen_bytes, self._process.resident_bytes())
+                if self.seen_bytes > most:
+                    self.reason = _Reason.MEMORY
+            if self.reason is not None:
+                self._process.kill()
+                return
+
+    def end(self) -> None:
+        self._done.set()
+        self._thread.join()
+
+
+class _Feed:
+    """The photo's bytes, as the worker asks for them.
+
+    Attributes:
+        head: The first bytes.
+        format: What they are of.
+
+    Raises:
+        RejectedPhotoError: They are not those of a photo that is accepted.
+        SourceError: They cannot be read.
+    """
+
+    def __init__(self, source: ByteSource) -> None:
+        self._source = source
+        self._at = 0
+        self._is_whole = False
+        self._buffer = memoryview(bytearray(CHUNK_BYTES))
+        self.head = bytes(self.read(0, min(SNIFF_BYTES, source.size)))
+        self.format = sniff(self.head)
+
+    @property
+    def size(self) -> int:
+        return self._source.size
+
+    def _fill(self, buffer: memoryview) -> int:
+        try:
+            count = self._source.readinto(buffer)
+        except RenditionsError:
+            raise
+        except Exception as error:
+            raise SourceError(f"Expected to read the photo: {error}") from error
+        if count < 0:
+            raise SourceError(f"Expected 0 or more bytes from the source but received {count}")
+        if count == 0 and self._at < self.size:
+            raise SourceError(f"Expected {self.size} bytes but they ended at {self._at}")
+        self._at += count
+        return count
+
+    def read(self, at: int, length: int) -> memoryview:
+        """Return ``length`` bytes from ``at``, fewer at the end; valid until the next call."""
+        if at != self._at:
+            self._at = self._source.seek(at)
+            self._is_whole = False
+        wanted = self._buffer[: min(length, self.size - at)]
+        filled = 0
+        while filled < len(wanted):
+            filled += self._fill(wanted[filled:])
+        return wanted
+
+    def finish(self) -> None:
+        """Read on to the end, where a source checks its checksum; not of a photo read by ranges.
+
+        Raises:
+            SourceError: The rest cannot be read, or is not what it was.
+        """
+        if self._is_whole or self.format.row.reading is Reading.RANGES:
+            return
+        while self._fill(self._buffer):
+            pass
+        self._is_whole = True
+
+    def rewind(self) -> None:
+        """Begin again at the first byte.
+
+        *Cost*: the rest of the bytes, and a second download: a source that has come to its end is
+        one download again, and any other would go on by ranges.
+        """
+        self.finish()
+        self._at = self._source.seek(0)
+        self._is_whole = False
+
+    def close(self) -> None:
+        self._source.close()
+
+
+class _Nowhere:
+    """The sink of a rendition that was committed before its worker died, and is made again."""
+
+    def write(self, data: memoryview) -> None: ...
+
+    def commit(self) -> None: ...
+
+    def abort(self) -> None: ...
+
+
+class _Turn(Enum):
+    """Who speaks next of a photo."""
+
+    WORKER = "worker"
+    PARENT = "parent"
+    NOBODY = "nobody"
+
+
+class _Talk:
+    """One photo with one worker: what it may say depends on what was said before."""
+
+    def __init__(self, worker: Worker, feed: _Feed) -> None:
+        self._worker = worker
+        self._feed = feed
+        self._failure: RenditionsError | None = None
+        self._turn = _Turn.WORKER
+
+    def _say(self, kind: Kind, value: object = None, data: bytes | memoryview = b"") -> None:
+        send(self._worker.process.socket, kind, b"" if value is None else to_json(value), data)
+
+    def _hear(self, *expected: Kind) -> Frame:
+        """Return the next frame of an ``expected`` kind; the worker's reads are answered here."""
+        while True:
+            frame = receive(self._worker.process.socket, self._worker.buffer)
+            if frame.kind is Kind.READ:
+                self._answer(from_json(Read, frame.json))
+                continue
+            if self._failure is not None:
+                raise self._failure
+            if frame.kind is Kind.REFUSED:
+                raise _refusal(from_json(Refused, frame.json))
+            if frame.kind not in expected:
+                raise ProtocolError(f"expected {expected} but received {frame.kind}")
+            return frame
+
+    def _answer(self, read: Read) -> None:
+        if not (0 <= read.at < self._feed.size and 0 < read.length <= CHUNK_BYTES):
+            raise ProtocolError(f"received {read} of a photo of {self._feed.size} bytes")
+        try:
+            data = self._feed.read(read.at, read.length)
+        except RenditionsError as error:
+            # The worker lets go of the photo first.
+            self._failure = error
+            self._say(Kind.SOURCE_FAILED)
+        else:
+            self._say(Kind.BYTES, data=data)
+
+    def header(self) -> ImageHeader:
+        """Begin, and return what the photo's header says."""
+        self._say(Kind.PHOTO, PhotoAhead(size=self._feed.size), self._feed.head)
+        header = from_json(ImageHeader, self._hear(Kind.HEADER).json)
+        if header.size != self._feed.size or header.format is not self._feed.format:
+            raise ProtocolError(f"expected a header of this photo but received {header}")
+        self._turn = _Turn.PARENT
+        return header
+
+    def end(self) -> None:
+        """Let the worker go.
+
+        Raises:
+            ProtocolError: It is in the middle of something.
+        """
+        if self._turn is _Turn.PARENT:
+            self._say(Kind.STOP)
+        elif self._turn is _Turn.WORKER:
+            raise ProtocolError("the worker has not come to an end")
+
+    def render(
+        self, plan: RenditionPlan, open_sink: OpenSink, done: set[int]
+    ) -> Iterator[Rendition]:
+        """Yield each rendition that is not ``done`` yet, as it is committed, and note it there."""
+        self._turn = _Turn.WORKER
+        self._say(Kind.GO, plan)
+        for index, planned in enumerate(plan.renditions):
+            if from_json(Open, self._hear(Kind.OPEN).json).index != index:
+                raise ProtocolError(f"expected rendition {index}")
+            if not isinstance(planned.way, OwnPass):
+                # Nothing is opened for a photo that is not whole.
+                self._feed.finish()
+            sink: ByteSink = _Nowhere() if index in done else open_sink(planned)
+            try:
+                made = self._copy(planned, sink)
+                self._feed.finish()
+                sink.commit()
+            except BaseException:
+                sink.abort()
+                raise
+            if index not in done:
+                done.add(index)
+                yield _rendition(planned, made)
+        self._hear(Kind.DONE)
+        self._turn = _Turn.NOBODY
+
+    def _copy(self, planned: PlannedRendition, sink: ByteSink) -> Made:
+        """Hand a rendition's bytes to its sink, and return what the worker says of it."""
+        width, height = planned.placement.output
+        most = planned.pixels * planned.frames * _SAMPLE_BYTES + _BESIDE_PIXELS
+        head = bytearray()
+        size = 0
+        while (frame := self._hear(Kind.WRITE, Kind.MADE)).kind is Kind.WRITE:
+            size += len(frame.data)
+            if size > most:
+                raise ProtocolError(f"expected a rendition of at most {most} bytes")
+            if len(head) < SNIFF_BYTES:
+                head += frame.data[:SNIFF_BYTES]
+            _write(sink, frame.data)
+        made = from_json(Made, frame.json)
+        if (made.width, made.height, made.size) != (width, height, size) or size == 0:
+            raise ProtocolError(f"expected {width} x {height} in {size} bytes but received {made}")
+        if not _has_magic(bytes(head), planned):
+            raise ProtocolError(f"expected {planned.format} but received {bytes(head[:16])!r}")
+        if len(made.warnings) > _MOST_WARNINGS:
+            raise ProtocolError(f"received {len(made.warnings)} warnings")
+        return made
+
+
+def _has_magic(head: bytes, planned: PlannedRendition) -> bool:
+    try:
+        return sniff(head).value == planned.format.value
+    except RejectedPhotoError:
+        return False
+
+
+def _write(sink: ByteSink, data: memoryview) -> None:
+    try:
+        sink.write(data)
+    except RenditionsError:
+        raise
+    except Exception as error:
+        raise SinkError(f"Expected to write the rendition: {error}") from error
+
+
+def _rendition(planned: PlannedRendition, made: Made) -> Rendition:
+    return Rendition(
+        planned=planned,
+        width=made.width,
+        height=made.height,
+        size=made.size,
+        quality=made.quality,
+        gain_map_size=made.gain_map_size,
+        warnings=made.warnings,
+        elapsed_ms=made.elapsed_ms,
+        appearance=made.appearance,
+    )
+
+
+def _refusal(refused: Refused) -> _Refusal:
+    """Return the error that a worker names: one that a photo can have, and no other."""
+    message, detail = refused.message[:_MOST_WORDS], refused.detail[:_MOST_WORDS]
+    if refused.limit:
+        limit = refused.limit[:_MOST_WORDS]
+        return _Refusal(OverLimitError(limit, actual=refused.actual, maximum=refused.maximum))
+    if refused.code in _SAYABLE:
+        return _Refusal(_SAYABLE[refused.code](message, detail=detail))
+    return _Refusal(WorkerError(message), is_starved=refused.code == OutOfMemoryError.code)
+
+
+def _was_killed(status: int | None) -> bool:
+    """Tell whether somebody else ended it: the kernel, for want of memory."""
+    return status is not None and os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+
+
+_FAILURES: Final = (_Refusal, ProtocolError, MisfitError)
+
+
+class _PhotoElsewhere:
+    """A photo that a worker has; another takes over where the first is not to be believed."""
+
+    def __init__(self, pool: Pool, room: Room, feed: _Feed, memory: Memory | None) -> None:
+        self._pool = pool
+        self._room = room
+        self._feed = feed
+        self._memory = memory
+        self._deadline = NEVER
+        self._deaths = 0
+        self._growing = ExitStack()
+        self._worker: Worker | None = None
+        self.header: ImageHeader
+
+    def read_header(self, deadline: Deadline) -> None:
+        """Have a worker read the header, which is there from then on."""
+        self._deadline = deadline
+        if not self._feed.format.row.header_alone:
+            # The whole file is read for its header, and held from there on.
+            self._growing.enter_context(self._room.growing())
+            self._room.take(self, _COPIES * self._feed.size, deadline)
+        self._begin(fresh=False)
+        while True:
+            try:
+                self.header = self._talk.header()
+            except _FAILURES as failure:
+                self._begin_again(failure)
+            else:
+                return
+
+    def render(self, plan: RenditionPlan, open_sink: OpenSink) -> Iterator[Rendition]:
+        self._room.take(self, plan.peak_bytes - PROCESS_BYTES, self._deadline)
+        self._growing.close()
+        done: set[int] = set()
+        is_new = False
+        while True:
+            try:
+                if is_new and self._talk.header() != self.header:
+                    raise ProtocolError("expected the header that another worker read")
+                yield from self._talk.render(plan, open_sink, done)
+            except _FAILURES as failure:
+                self._begin_again(failure)
+                is_new = True
+            else:
+                return
+
+    def _begin(self, *, fresh: bool) -> None:
+        self._worker = self._pool.take(fresh=fresh)
+        self._talk = _Talk(self._worker, self._feed)
+        self._watch = _Watch(self._worker.process, self._deadline, self._most_bytes)
+
+    def _most_bytes(self) -> int | None:
+        """Return what the worker may hold beside this process and the other photos."""
+        if self._memory is None:
+            return None
+        return self._memory.bytes - resident_bytes("self") - self._room.beside(self)
+
+    def _begin_again(self, failure: Exception) -> None:
+        """Have a new worker do it, once what the last one said, or how it ended, is no answer.
+
+        Raises:
+            RenditionsError: It is one.
+        """
+        assert self._worker is not None  # noqa: S101 - it is what failed
+        is_fresh = self._worker.is_fresh
+        error = self._error(failure, self._end(), is_fresh=is_fresh)
+        if error is not None:
+            raise error from failure
+        self._feed.rewind()
+        self._begin(fresh=True)
+
+    def _error(self, failure: Exception, status: int | None, *, is_fresh: bool) -> Exception | None:
+        """Return what the photo is refused with; None where another attempt is to say it."""
+        if self._watch.reason is _Reason.TIME:
+            return OutOfTimeError("Expected time to finish but there is none")
+        if isinstance(failure, _Refusal):
+            is_starved = failure.is_starved
+        else:
+            is_starved = self._watch.reason is _Reason.MEMORY or (
+                isinstance(failure, GoneError) and _was_killed(status)
+            )
+        if is_starved:
+            available = 0 if self._memory is None else self._memory.bytes
+            starved = OutOfMemoryError(held=self._watch.seen_bytes, available=available)
+            return starved if is_fresh else None
+        if isinstance(failure, _Refusal):
+            return failure.error if is_fresh else None
+        self._deaths += 1
+        if self._deaths < _MOST_DEATHS:
+            return None
+        return CrashedError(
+            f"Expected a photo that can be decoded but it ended {_MOST_DEATHS} decoders",
+            detail=f"{failure}; wait status {status}",
+        )
+
+    def _end(self) -> int | None:
+        worker, self._worker = self._worker, None
+        self._watch.end()
+        return None if worker is None else self._pool.end(worker)
+
+    def close(self) -> None:
+        """Keep the worker if it has said its last word, and all was well; else end it."""
+        self._growing.close()
+        self._room.give_back(self)
+        if self._worker is None:
+            return
+        try:
+            self._talk.end()
+        except ProtocolError:
+            self._end()
+            return
+        worker, self._worker = self._worker, None
+        self._watch.end()
+        if self._watch.reason is None:
+            self._pool.give_back(worker)
+        else:
+            self._pool.end(worker)
+
+
+class Workers:
+    """The wall: opens photos whose pixels are in workers.
+
+    Args:
+        launch: How workers are started.
+        memory: What the function has; None for no limit.
+        side_by_side: How many photos may be in workers at once, as far as the memory has room.
+        keeps: Whether a worker is used for more than one photo.
+
+    *Thread*: any. *Cost*: a process from which workers are forked, beside them.
+    """
+
+    def __init__(
+        self,
+        launch: Launch,
+        memory: Memory | None = None,
+        *,
+        side_by_side: int = 1,
+        keeps: bool = True,
+    ) -> None:
+        self._pool = Pool(launch, memory, keeps=keeps)
+        self._seats = threading.BoundedSemaphore(side_by_side)
+        self._room = Room(None if memory is None else memory.bytes - PROCESS_BYTES)
+
+    def start(self) -> None:
+        """Have the first worker's ancestor start, and do not wait for it."""
+        self._pool.start()
+
+    @contextmanager
+    def open_photo(
+        self, source: ByteSource, asked: Asked, deadline: Deadline = NEVER
+    ) -> Iterator[_PhotoElsewhere]:
+        """Have a worker read the header of the photo that ``source`` gives.
+
+        Render it once at most, within the context, which closes ``source`` once a photo was found
+        in it.
+
+        *Cost*: a round trip to the worker for each 256 KiB that the decoder reads, most of them
+        while it works on what came before; 2 ms for a new worker.
+
+        *Thread*: any; it waits until a worker may be had, and in ``render`` for memory.
+
+        Raises:
+            OverLimitError: It has more bytes than ``asked`` allows; nothing was read.
+            RejectedPhotoError: It is no photo, or its header cannot be read.
+            CrashedError: Two workers died of it.
+            OutOfMemoryError: It takes more than there is.
+            OutOfTimeError: ``deadline`` passed.
+            SourceError: The bytes cannot be read.
+        """
+        asked.limits.check_bytes(source.size)
+        feed = _Feed(source)
+        with closing(feed), self._seat(deadline), ExitStack() as waiting:
+            photo = _PhotoElsewhere(self._pool, self._room, feed, asked.memory)
+            waiting.callback(photo.close)
+            photo.read_header(deadline)
+            yield photo
+
+    @contextmanager
+    def _seat(self, deadline: Deadline) -> Iterator[None]:
+        if not self._seats.acquire(timeout=min(deadline.remaining_s, threading.TIMEOUT_MAX)):
+            deadline.check("decode the photo")
+        try:
+            yield
+        finally:
+            self._seats.release()
+
+    def close(self) -> None:
+        """End every process that was started here."""
+        self._pool.close()

@@ -1,0 +1,228 @@
+"""What is said over the wall, and how: frames of capped size over a stream socket.
+
+The parent holds the credentials, the bytes and the sinks; the worker holds the decoders. A photo
+goes like this, ``<`` from the worker, ``>`` from the parent:
+
+    < READY   once in a worker's life: what of its sandbox does not hold
+    > PHOTO   the size, and the first bytes
+    < READ    an offset and a length              } as often as the decoder wants,
+    > BYTES   what is there, or SOURCE_FAILED     } from here to DONE
+    < HEADER  what the header says
+    > GO      the plan; or STOP, and the worker is free again
+    < OPEN    the number of a rendition, in the plan's order }
+    < WRITE   some of its bytes                              } for each rendition
+    < MADE    what it became; it is stored now               }
+    < DONE    or REFUSED, at any time after PHOTO
+
+Values are JSON (``values.py``), never pickle: nothing that a worker sends is run.
+"""
+
+import socket
+import struct
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, NamedTuple
+
+from imaging.errors import PhotoWarning
+from imaging.rendition import Appearance
+
+__all__ = [
+    "CHUNK_BYTES",
+    "Frame",
+    "GoneError",
+    "Kind",
+    "Made",
+    "Open",
+    "PhotoAhead",
+    "ProtocolError",
+    "Read",
+    "Ready",
+    "Refused",
+    "receive",
+    "send",
+]
+
+CHUNK_BYTES: Final = 256 << 10
+"""Of data, the most in one frame."""
+
+_MAX_JSON_BYTES: Final = 1 << 20
+_HEAD: Final = struct.Struct("<cII")
+_SMALL: Final = 16 << 10
+"""Up to here a copy costs less than a second system call."""
+
+
+class ProtocolError(Exception):
+    """The other side said what it may not say, or not now."""
+
+
+class GoneError(ProtocolError):
+    """The other side has closed its end, in the middle or between two frames."""
+
+
+class Kind(Enum):
+    """What a frame is: its first byte."""
+
+    READY = b"Y"
+    PHOTO = b"P"
+    BYTES = b"B"
+    SOURCE_FAILED = b"X"
+    GO = b"G"
+    STOP = b"S"
+    READ = b"R"
+    HEADER = b"H"
+    OPEN = b"O"
+    WRITE = b"W"
+    MADE = b"M"
+    DONE = b"D"
+    REFUSED = b"E"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """A new worker's first word.
+
+    Attributes:
+        unguarded: What the kernel refused of its sandbox, in words.
+    """
+
+    unguarded: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhotoAhead:
+    """A photo to come; its first bytes are the frame's data.
+
+    Attributes:
+        size: Encoded bytes.
+    """
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """The worker wants bytes.
+
+    Attributes:
+        at: The first.
+        length: How many at most; fewer come at the end of the photo only.
+    """
+
+    at: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Open:
+    """A rendition's bytes are about to come.
+
+    Attributes:
+        index: Its place in the plan.
+    """
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """The photo cannot be rendered; the worker is ready for the next one.
+
+    Attributes:
+        code: The error's.
+        message: The error's.
+        detail: The error's.
+        limit: The limit that is exceeded, for that error; empty for any other.
+        actual: What the photo has of it.
+        maximum: What is allowed of it.
+    """
+
+    code: str
+    message: str
+    detail: str
+    limit: str = ""
+    actual: int = 0
+    maximum: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A rendition is whole. The attributes are those of ``imaging.rendition.Rendition``."""
+
+    width: int
+    height: int
+    size: int
+    quality: int | None
+    gain_map_size: int | None
+    warnings: tuple[PhotoWarning, ...]
+    elapsed_ms: float
+    appearance: Appearance | None
+
+
+class Frame(NamedTuple):
+    """One frame as it was received.
+
+    Attributes:
+        kind: What it is.
+        json: Its value, as JSON; may be empty.
+        data: Its bytes; may be empty. Valid until the next frame is received into the same buffer.
+    """
+
+    kind: Kind
+    json: bytearray
+    data: memoryview
+
+
+def send(
+    to: socket.socket, kind: Kind, json: bytes = b"", data: bytes | bytearray | memoryview = b""
+) -> None:
+    """Send one frame.
+
+    *Cost*: one system call, two for more than 16 KiB of data.
+
+    Raises:
+        GoneError: The other side has ended.
+    """
+    head = _HEAD.pack(kind.value, len(json), len(data)) + json
+    try:
+        if len(data) <= _SMALL:
+            to.sendall(head + data)
+        else:
+            to.sendall(head)
+            to.sendall(data)
+    except OSError as error:
+        raise GoneError(f"the other side has ended: {error}") from error
+
+
+def _fill(origin: socket.socket, view: memoryview) -> None:
+    filled = 0
+    while filled < len(view):
+        try:
+            count = origin.recv_into(view[filled:])
+        except OSError as error:
+            raise GoneError(f"the other side has ended: {error}") from error
+        if count == 0:
+            raise GoneError(f"the other side has ended after {filled} of {len(view)} bytes")
+        filled += count
+
+
+def receive(origin: socket.socket, buffer: memoryview) -> Frame:
+    """Wait for a frame, and return it; its data lies in ``buffer``.
+
+    Raises:
+        GoneError: The other side has ended.
+        ProtocolError: What came is no frame, or is larger than one may be.
+    """
+    head = bytearray(_HEAD.size)
+    _fill(origin, memoryview(head))
+    letter, json_length, data_length = _HEAD.unpack(head)
+    try:
+        kind = Kind(letter)
+    except ValueError:
+        raise ProtocolError(f"expected a frame but received {bytes(head)!r}") from None
+    if json_length > _MAX_JSON_BYTES or data_length > len(buffer):
+        raise ProtocolError(f"expected a {kind.name} that is smaller than {bytes(head)!r} says")
+    json = bytearray(json_length)
+    _fill(origin, memoryview(json))
+    data = buffer[:data_length]
+    _fill(origin, data)
+    return Frame(kind, json, data)

@@ -1,0 +1,291 @@
+"""A worker: decodes and encodes for the parent, one photo after another, over one socket.
+
+Whatever it says may be the words of a photo that took it over: the parent (``client.py``) holds
+every one of them against what it asked for.
+"""
+
+import os
+import socket
+import threading
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from typing import Final
+
+from imaging.bridge.source import OpenPhoto
+from imaging.decoders import decoder_of
+from imaging.errors import OverLimitError, RenditionsError, SourceError
+from imaging.formats import Reading, sniff
+from imaging.pipeline import render
+from imaging.plan import PlannedRendition, RenditionPlan
+from imaging.worker.protocol import (
+    CHUNK_BYTES,
+    Frame,
+    GoneError,
+    Kind,
+    Made,
+    Open,
+    PhotoAhead,
+    ProtocolError,
+    Read,
+    Ready,
+    Refused,
+    receive,
+    send,
+)
+from imaging.worker.values import from_json, to_json
+
+__all__ = ["MOST_WORDS", "serve"]
+
+MOST_WORDS: Final = 2000
+"""Of a message or a detail, that are handed on."""
+
+_BLOCK_BYTES: Final = 64 << 10
+_KEPT_BLOCKS: Final = 32
+
+
+class _Wire:
+    """The worker's end of the socket, with two buffers: what was received last outlives one more.
+
+    *Thread*: one at a time hears; any says: in a pass of its own, a rendition is written while
+    libvips' threads read.
+    """
+
+    def __init__(self, parent: socket.socket) -> None:
+        self._parent = parent
+        self._saying = threading.Lock()
+        self._buffers = [memoryview(bytearray(CHUNK_BYTES)) for _ in range(2)]
+
+    def say(self, kind: Kind, value: object = None, data: bytes | memoryview = b"") -> None:
+        with self._saying:
+            send(self._parent, kind, b"" if value is None else to_json(value), data)
+
+    def hear(self) -> Frame:
+        self._buffers.reverse()
+        return receive(self._parent, self._buffers[0])
+
+
+class _Remote(ABC):
+    """The photo's bytes, which the parent has; a ByteSource in one of two ways."""
+
+    def __init__(self, wire: _Wire, size: int) -> None:
+        self._wire = wire
+        self._size = size
+        self._at = 0
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+    @abstractmethod
+    def readinto(self, buffer: memoryview) -> int: ...
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        if at < 0:
+            raise SourceError(f"Expected a position of 0 or more but received {at}")
+        self._at = at
+        return at
+
+    def close(self) -> None:
+        """The parent holds what there is to close."""
+        return
+
+    @abstractmethod
+    def settle(self) -> None:
+        """Take what was asked for and has not come, so that the next answer is to another."""
+
+    def _ask(self, at: int, length: int) -> None:
+        self._wire.say(Kind.READ, Read(at=at, length=length))
+
+    def _answer(self) -> memoryview:
+        frame = self._wire.hear()
+        if frame.kind is Kind.SOURCE_FAILED:
+            raise SourceError("Expected the photo's bytes but the parent has none")
+        if frame.kind is not Kind.BYTES or not frame.data:
+            raise ProtocolError(f"expected bytes but received {frame.kind.name}")
+        return frame.data
+
+
+class _Forward(_Remote):
+    """A photo that is read from start to end, a chunk ahead of the decoder.
+
+    What was asked for is kept: asking twice would turn the parent's one download into ranges.
+    """
+
+    def __init__(self, wire: _Wire, size: int, head: memoryview) -> None:
+        super().__init__(wire, size)
+        # A copy: the buffer that it came in is used again.
+        self._held, self._held_at = memoryview(bytes(head)), 0
+        self._next = len(head)
+        self._is_asked = False
+
+    def readinto(self, buffer: memoryview) -> int:
+        if not 0 <= self._at - self._held_at < len(self._held):
+            if self._at >= self._size:
+                return 0
+            self._fetch()
+        start = self._at - self._held_at
+        chunk = self._held[start : start + len(buffer)]
+        buffer[: len(chunk)] = chunk
+        self._at += len(chunk)
+        return len(chunk)
+
+    def _fetch(self) -> None:
+        if self._at != self._next:
+            # Back to the start, for another pass.
+            self.settle()
+            self._next = self._at
+        if not self._is_asked:
+            self._ask(self._next, CHUNK_BYTES)
+        self._is_asked = False
+        self._held, self._held_at = self._answer(), self._next
+        self._next += len(self._held)
+        if self._next < self._size:
+            self._ask(self._next, CHUNK_BYTES)
+            self._is_asked = True
+
+    def settle(self) -> None:
+        if self._is_asked:
+            self._is_asked = False
+            held, self._held = self._held, memoryview(bytes(self._answer()))
+            self._held_at, self._next = self._next, self._next + len(self._held)
+            if self._held_at - len(held) <= self._at < self._held_at:
+                # The decoder has not come to its end: both are kept.
+                self._held = memoryview(bytes(held) + bytes(self._held))
+                self._held_at -= len(held)
+
+
+class _Ranges(_Remote):
+    """A photo whose decoder jumps about in it: blocks, of which the last ones are kept."""
+
+    def settle(self) -> None:
+        """Nothing is asked for ahead."""
+
+    def __init__(self, wire: _Wire, size: int) -> None:
+        super().__init__(wire, size)
+        self._blocks: OrderedDict[int, bytes] = OrderedDict()
+
+    def readinto(self, buffer: memoryview) -> int:
+        if self._at >= self._size:
+            return 0
+        number, offset = divmod(self._at, _BLOCK_BYTES)
+        if number not in self._blocks:
+            self._ask(number * _BLOCK_BYTES, _BLOCK_BYTES)
+            self._blocks[number] = bytes(self._answer())
+            if len(self._blocks) > _KEPT_BLOCKS:
+                self._blocks.popitem(last=False)
+        self._blocks.move_to_end(number)
+        chunk = self._blocks[number][offset : offset + len(buffer)]
+        buffer[: len(chunk)] = chunk
+        self._at += len(chunk)
+        return len(chunk)
+
+
+class _Sink:
+    """A rendition on its way to the parent, which stores it once it is said to be whole."""
+
+    def __init__(self, wire: _Wire, index: int) -> None:
+        self._wire = wire
+        wire.say(Kind.OPEN, Open(index=index))
+
+    def write(self, data: memoryview) -> None:
+        view = memoryview(data)
+        for at in range(0, len(view), CHUNK_BYTES):
+            self._wire.say(Kind.WRITE, data=view[at : at + CHUNK_BYTES])
+
+    def commit(self) -> None:
+        """MADE says it, once the facts of the rendition are known."""
+
+    def abort(self) -> None:
+        """REFUSED says it."""
+
+
+def _refusal(error: Exception) -> Refused:
+    if isinstance(error, OverLimitError):
+        return Refused(
+            code=error.code,
+            message=error.message,
+            detail="",
+            limit=error.limit,
+            actual=error.actual,
+            maximum=error.maximum,
+        )
+    if isinstance(error, RenditionsError):
+        return Refused(
+            code=error.code,
+            message=error.message[:MOST_WORDS],
+            detail=error.detail[:MOST_WORDS],
+        )
+    code = "needs-more-memory" if isinstance(error, MemoryError) else "internal"
+    return Refused(code=code, message=repr(error)[:MOST_WORDS], detail="")
+
+
+def _make(wire: _Wire, source: _Remote) -> None:
+    with OpenPhoto(source) as photo:
+        header = decoder_of(photo.format).header(photo)
+        source.settle()
+        wire.say(Kind.HEADER, header)
+        frame = wire.hear()
+        if frame.kind is Kind.STOP:
+            return
+        if frame.kind is not Kind.GO:
+            raise ProtocolError(f"expected a plan but received {frame.kind.name}")
+        plan = from_json(RenditionPlan, frame.json)
+        places = {id(planned): index for index, planned in enumerate(plan.renditions)}
+
+        def open_sink(planned: PlannedRendition) -> _Sink:
+            return _Sink(wire, places[id(planned)])
+
+        for rendition in render(plan, photo, open_sink):
+            made = Made(
+                width=rendition.width,
+                height=rendition.height,
+                size=rendition.size,
+                quality=rendition.quality,
+                gain_map_size=rendition.gain_map_size,
+                warnings=rendition.warnings,
+                elapsed_ms=rendition.elapsed_ms,
+                appearance=rendition.appearance,
+            )
+            wire.say(Kind.MADE, made)
+    source.settle()
+    wire.say(Kind.DONE)
+
+
+def _serve_one(wire: _Wire) -> None:
+    frame = wire.hear()
+    if frame.kind is not Kind.PHOTO:
+        raise ProtocolError(f"expected a photo but received {frame.kind.name}")
+    size = from_json(PhotoAhead, frame.json).size
+    source: _Remote
+    if sniff(bytes(frame.data)).row.reading is Reading.RANGES:
+        source = _Ranges(wire, size)
+    else:
+        source = _Forward(wire, size, frame.data)
+    refused = None
+    try:
+        _make(wire, source)
+    except ProtocolError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is an answer
+        refused = _refusal(error)
+    # Not while the error is handled: it holds the decode and its memory.
+    if refused is not None:
+        source.settle()
+        wire.say(Kind.REFUSED, refused)
+
+
+def serve(parent: socket.socket, refused: tuple[str, ...]) -> None:
+    """Work for the parent until it ends.
+
+    Args:
+        parent: The socket.
+        refused: What the sandbox could not do, which is said first.
+    """
+    wire = _Wire(parent)
+    wire.say(Kind.READY, Ready(unguarded=refused))
+    try:
+        while True:
+            _serve_one(wire)
+    except GoneError:
+        return

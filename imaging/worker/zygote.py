@@ -1,0 +1,126 @@
+"""The process that workers are forked from: ``imaging`` imported, no secret, no photo.
+
+It is started with an empty environment (``spawning.py``), so that there is no credential that a
+fork could inherit. It speaks with the parent alone, over one socket:
+
+    < one line of JSON: empty, or why it cannot start
+    > FORK, with the worker's socket       < the worker's process ID
+    > REAP and a worker's process ID       < its wait status
+
+It imports what any photo may need, before the first fork: a worker opens no file.
+"""
+
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import signal
+import socket
+import struct
+import traceback
+from collections.abc import Sequence
+from typing import Final, NoReturn
+
+import imaging
+from imaging.worker import sandbox
+
+__all__ = ["FORK", "INTEGER", "REAP", "main"]
+
+FORK: Final = b"F"
+REAP: Final = b"R"
+INTEGER: Final = struct.Struct("<i")
+
+_ELSEWHERE: Final = frozenset({"config", "local", "rendering", "warming", "worker"})
+"""What the other side imports alone. Everything else of ``imaging`` may be a photo's."""
+
+_LIBRARIES: Final = ("imaging.worker.worker", "heapq")
+"""What is imported beside it: the standard library has imports on first use, too. A test renders
+photos of every kind behind the filter, where an import fails."""
+
+_OPERATIONS: Final = (
+    *("jpegload_source", "colourspace", "resize", "reducev", "reduceh", "extract_area"),
+    *("icc_transform", "copy", "cast", "flatten", "jpegsave_target"),
+)
+"""pyvips asks libvips for the arguments of each operation once, for 0.2 ms each."""
+
+
+def _import(modules: Sequence[str]) -> None:
+    ours = (
+        found.name
+        for found in pkgutil.walk_packages(imaging.__path__, "imaging.")
+        if found.name.split(".")[1] not in _ELSEWHERE
+    )
+    for name in (*ours, *_LIBRARIES, *modules):
+        importlib.import_module(name)
+    from pyvips import Introspect
+
+    for operation in _OPERATIONS:
+        Introspect.get(operation)
+
+
+def _become_worker(theirs: socket.socket, memory_bytes: int | None) -> NoReturn:
+    from imaging.worker.worker import serve
+
+    try:
+        # A decoder's words may be a photo's: nothing of it comes into the function's log.
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for standard in (0, 1, 2):
+            os.dup2(nothing, standard)
+        os.close(nothing)
+        serve(theirs, sandbox.enter(memory_bytes))
+    finally:
+        os._exit(1)
+
+
+def _serve(control: socket.socket, memory_bytes: int | None) -> None:
+    """Fork and reap as the parent asks, until it ends."""
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(control, 1 + INTEGER.size, 1)
+        if not message:
+            return
+        if message[:1] == FORK:
+            process = os.fork()
+            if process == 0:
+                control.close()
+                _become_worker(socket.socket(fileno=descriptors[0]), memory_bytes)
+            os.close(descriptors[0])
+            control.sendall(INTEGER.pack(process))
+        else:
+            (process,) = INTEGER.unpack(message[1:])
+            control.sendall(INTEGER.pack(os.waitpid(process, 0)[1]))
+
+
+def main(descriptor: int, options: str) -> None:
+    """Be the zygote.
+
+    Args:
+        descriptor: The control socket's.
+        options: JSON: ``concurrency`` for libvips, ``memory_bytes`` of the function or null,
+            ``modules`` to import beside those that are needed.
+    """
+    control = socket.socket(fileno=descriptor)
+    asked = json.loads(options)
+    # The parent alone decides when this ends; Ctrl-C goes to all processes of a terminal.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sandbox.prefer_to_die()
+    sandbox.hide_memory()
+    try:
+        _import(asked["modules"])
+        from imaging.libvips import configure_libvips
+
+        configure_libvips(concurrency=asked["concurrency"])
+    except BaseException:
+        control.sendall(json.dumps(traceback.format_exc()).encode() + b"\n")
+        raise
+    sandbox.shrink_stacks()
+    # Nobody looks through these objects for garbage again: their pages stay shared.
+    gc.collect()
+    gc.freeze()
+    control.sendall(b'""\n')
+    try:
+        _serve(control, asked["memory_bytes"])
+    except OSError:
+        # The parent has ended; so do its workers.
+        return

@@ -1,0 +1,442 @@
+"""The parent believes nothing: whatever a worker says, what is stored is what was asked for."""
+
+import os
+import signal
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imaging.deadline import NEVER, Deadline
+from imaging.errors import (
+    CorruptPhotoError,
+    CrashedError,
+    NotAPhotoError,
+    OutOfMemoryError,
+    OutOfTimeError,
+    OverLimitError,
+    RenditionsError,
+    SinkError,
+    SourceError,
+)
+from imaging.formats import OutputFormat, sniff
+from imaging.local import MemorySink, MemorySource
+from imaging.plan import PlannedRendition
+from imaging.planning import Asked, make_plan
+from imaging.rendition import Rendition
+from imaging.specs import RenditionSpec
+from imaging.streams import ByteSource
+from imaging.worker import protocol
+from imaging.worker.client import WorkerError, Workers
+from imaging.worker.pool import Room
+from imaging.worker.protocol import GoneError, Kind, Made, Open, Read, Refused, send
+from imaging.worker.spawning import Launch
+from imaging.worker.values import to_json
+from tests.photos import jpeg
+from tests.rendering import header_of, rendered
+from tests.wall.scripted import Peer, Script, ScriptedPool
+
+SPECS = (
+    RenditionSpec(name="small", width=20),
+    RenditionSpec(name="large", width=40, formats=(OutputFormat.JPEG, OutputFormat.PNG)),
+)
+ASKED = Asked(specs=SPECS)
+PHOTO = jpeg(80, 60)
+HEADER = header_of(PHOTO)
+TRUTH = rendered(PHOTO, *SPECS)
+
+Say = tuple[Kind, bytes, bytes]
+
+
+def made(index: int) -> Made:
+    """Return what an honest worker says of a rendition."""
+    one = TRUTH.renditions[index]
+    return Made(
+        width=one.width,
+        height=one.height,
+        size=len(TRUTH.data[index]),
+        quality=one.quality,
+        gain_map_size=None,
+        warnings=(),
+        elapsed_ms=1.0,
+        appearance=None,
+    )
+
+
+def one(index: int) -> list[Say]:
+    """Return the frames of one rendition."""
+    return [
+        (Kind.OPEN, to_json(Open(index=index)), b""),
+        (Kind.WRITE, b"", TRUTH.data[index]),
+        (Kind.MADE, to_json(made(index)), b""),
+    ]
+
+
+HONEST: list[Say] = [
+    (Kind.HEADER, to_json(HEADER), b""),
+    *one(0),
+    *one(1),
+    *one(2),
+    (Kind.DONE, b"", b""),
+]
+
+
+def saying(frames: list[Say]) -> Script:
+    """Return a worker that says ``frames``, come what may."""
+
+    def script(peer: Peer) -> None:
+        peer.hear()
+        for kind, json, data in frames:
+            send(peer.socket, kind, json, data)
+            if kind in {Kind.READ, Kind.HEADER}:
+                peer.hear()
+
+    return script
+
+
+class Wall(Workers):
+    """The parent's side over scripted workers."""
+
+    def __init__(self, *scripts: Script, status: int = 0) -> None:
+        super().__init__(Launch())
+        self.pool = ScriptedPool(list(scripts), status)
+        self._pool = self.pool
+
+    def run(
+        self,
+        photo: bytes | ByteSource = PHOTO,
+        deadline: Deadline = NEVER,
+        open_sink: Callable[[PlannedRendition], MemorySink] | None = None,
+    ) -> tuple[list[Rendition], dict[str, MemorySink]]:
+        """Return what came back, and every sink that was opened."""
+        sinks: dict[str, MemorySink] = {}
+
+        def sink(planned: PlannedRendition) -> MemorySink:
+            name = f"{planned.spec.name}.{planned.format.extension}"
+            # Again only after an attempt that was aborted.
+            assert name not in self.stored
+            sinks[name] = MemorySink()
+            return sinks[name]
+
+        self.sinks = sinks
+        source = MemorySource(photo) if isinstance(photo, bytes) else photo
+        with self.open_photo(source, ASKED, deadline) as opened:
+            plan = make_plan(opened.header, ASKED)
+            return list(opened.render(plan, open_sink or sink)), sinks
+
+    @property
+    def stored(self) -> dict[str, bytes]:
+        """What was committed."""
+        return {name: sink.data for name, sink in self.sinks.items() if sink.data is not None}
+
+
+def test_an_honest_worker_is_believed_and_kept() -> None:
+    """What it makes is stored under the names that were asked for, and the next photo gets it."""
+    wall = Wall(saying(HONEST))
+    renditions, _ = wall.run()
+    assert wall.stored == TRUTH.files
+    assert [each.planned for each in renditions] == [each.planned for each in TRUTH.renditions]
+    assert (wall.pool.kept, wall.pool.ended) == (1, 0)
+
+
+def lie(index: int, **facts: object) -> list[Say]:
+    """Return the frames of ``HONEST``, where the worker says other facts of a rendition."""
+    said = list(HONEST)
+    said[3 * index + 3] = (Kind.MADE, to_json(replace(made(index), **facts)), b"")  # type: ignore[arg-type]  # any field
+    return said
+
+
+def swapped(at: int, frame: Say) -> list[Say]:
+    """Return the frames of ``HONEST`` with another one at a place."""
+    return [*HONEST[:at], frame, *HONEST[at + 1 :]]
+
+
+LIES: dict[str, list[Say]] = {
+    "another photo's header": swapped(0, (Kind.HEADER, to_json(replace(HEADER, size=1)), b"")),
+    "a second header": [HONEST[0], *HONEST],
+    "a plan's work before a header": HONEST[1:],
+    "another rendition first": swapped(1, (Kind.OPEN, to_json(Open(index=1)), b"")),
+    "a rendition that is none": swapped(1, (Kind.OPEN, to_json(Open(index=7)), b"")),
+    "a rendition before the first": swapped(1, (Kind.OPEN, to_json(Open(index=-1)), b"")),
+    "the same twice": [*HONEST[:4], *one(0), *HONEST[4:]],
+    "bytes of none": [HONEST[0], (Kind.WRITE, b"", b"x"), *HONEST[1:]],
+    "too early an end": [*HONEST[:4], HONEST[-1]],
+    "the wrong width": lie(1, width=41),
+    "the wrong height": lie(1, height=1),
+    "the wrong size": lie(1, size=3),
+    "another format": swapped(5, (Kind.WRITE, b"", TRUTH.data[2])),
+    "no bytes": [*HONEST[:5], (Kind.MADE, to_json(replace(made(1), size=0)), b"")],
+    "a script": swapped(5, (Kind.WRITE, b"", b"<svg onload=alert(1)>")),
+    "a read before the photo": [(Kind.READ, to_json(Read(at=-1, length=10)), b""), *HONEST],
+    "a read behind it": [(Kind.READ, to_json(Read(at=len(PHOTO), length=10)), b""), *HONEST],
+    "a read of nothing": [(Kind.READ, to_json(Read(at=0, length=0)), b""), *HONEST],
+    "a read of too much": [(Kind.READ, to_json(Read(at=0, length=1 << 30)), b""), *HONEST],
+    "what a parent says": [(Kind.GO, b"", b""), *HONEST],
+    "no value": swapped(0, (Kind.HEADER, b"", b"")),
+    "no json": swapped(0, (Kind.HEADER, b"\xff{", b"")),
+}
+
+
+@pytest.mark.parametrize("frames", LIES.values(), ids=LIES)
+def test_a_lie_ends_the_worker_and_another_does_it(frames: list[Say]) -> None:
+    """Nothing of a lie is stored; an honest worker makes what is missing, and nothing twice."""
+    wall = Wall(saying(frames), saying(HONEST))
+    wall.run()
+    assert wall.stored == TRUTH.files
+    assert (wall.pool.kept, wall.pool.ended) == (1, 1)
+
+
+@pytest.mark.parametrize("frames", LIES.values(), ids=LIES)
+def test_two_lies_are_an_answer(frames: list[Say]) -> None:
+    """A photo of which two workers say what they may not is refused; what is stored is true."""
+    wall = Wall(saying(frames), saying(frames))
+    with pytest.raises(CrashedError):
+        wall.run()
+    assert wall.stored.items() <= TRUTH.files.items()
+
+
+FRAMES = st.one_of(
+    st.sampled_from(HONEST),
+    st.tuples(
+        st.sampled_from(Kind),
+        st.one_of(
+            st.just(b""), st.sampled_from([said[1] for said in HONEST]), st.binary(max_size=9)
+        ),
+        st.one_of(st.just(b""), st.sampled_from(TRUTH.data), st.binary(max_size=40)),
+    ),
+)
+
+
+@given(st.lists(FRAMES, max_size=12), st.integers(0, len(HONEST)))
+def test_whatever_is_said_only_the_truth_is_stored(frames: list[Say], honest: int) -> None:
+    """After any true beginning and any frames, each sink holds what was asked for, or nothing."""
+    wall = Wall(saying(HONEST[:honest] + frames), saying(HONEST[:honest] + frames))
+    with suppress(RenditionsError, WorkerError):
+        wall.run()
+    for name, data in wall.stored.items():
+        assert name in TRUTH.files
+        assert sniff(data) is sniff(TRUTH.files[name])
+
+
+@given(st.binary(max_size=200))
+def test_bytes_that_are_no_frames_are_no_photo(data: bytes) -> None:
+    """Rubbish on the socket is a worker that crashed."""
+
+    def script(peer: Peer) -> None:
+        peer.socket.sendall(data)
+
+    with pytest.raises((CrashedError, CorruptPhotoError, WorkerError)):
+        Wall(script, script).run()
+
+
+def test_no_frame_takes_more_memory_than_one_may() -> None:
+    """A frame that says that it has gigabytes is refused by its head."""
+
+    def script(peer: Peer) -> None:
+        peer.socket.sendall(struct.pack("<cII", b"H", 0xFFFFFFFF, 0))
+        peer.hear()
+
+    with pytest.raises(CrashedError):
+        Wall(script, script).run()
+
+
+def refusing(code: str = CorruptPhotoError.code, **limit: object) -> list[Say]:
+    """Return what a worker says of a photo that it cannot render."""
+    refused = Refused(code=code, message="of no use", detail="why", **limit)  # type: ignore[arg-type]  # its fields
+    return [(Kind.REFUSED, to_json(refused), b"")]
+
+
+def test_a_kept_workers_refusal_does_not_count() -> None:
+    """What a worker says that had another photo before is asked of a new one."""
+    wall = Wall(saying(refusing()), saying(HONEST))
+    wall.run()
+    assert wall.stored == TRUTH.files
+
+
+@pytest.mark.parametrize(
+    ("frames", "error"),
+    [
+        (refusing(), CorruptPhotoError),
+        (refusing("over-limit", limit="max_pixels", actual=2, maximum=1), OverLimitError),
+        (refusing("sink-failed"), SinkError),
+        (refusing("needs-more-memory"), OutOfMemoryError),
+        (refusing("internal"), WorkerError),
+        (refusing("would-loop"), WorkerError),
+    ],
+)
+def test_a_new_workers_refusal_is_the_photos(frames: list[Say], error: type[Exception]) -> None:
+    """It is said of the photo as it is, if it is one that a decoder may say."""
+    wall = Wall(saying(frames), saying(frames))
+    with pytest.raises(error):
+        wall.run()
+    assert wall.stored == {}
+
+
+def dying(after: int) -> Script:
+    """Return a worker that is honest for ``after`` frames, and then is gone."""
+
+    def script(peer: Peer) -> None:
+        peer.hear()
+        for kind, json, data in HONEST[:after]:
+            send(peer.socket, kind, json, data)
+            if kind is Kind.HEADER:
+                peer.hear()
+
+    return script
+
+
+@pytest.mark.parametrize("after", range(len(HONEST)))
+def test_a_death_is_made_good(after: int) -> None:
+    """Wherever a worker dies, a new one makes the rest, and nothing is stored twice."""
+    wall = Wall(dying(after), saying(HONEST))
+    renditions, _ = wall.run()
+    assert wall.stored == TRUTH.files
+    assert len(renditions) == len(HONEST[1:-1]) // 3
+
+
+@pytest.mark.parametrize("after", range(len(HONEST)))
+def test_two_deaths_are_an_answer(after: int) -> None:
+    """A photo that ends two workers is refused as such."""
+    with pytest.raises(CrashedError):
+        Wall(dying(after), dying(after)).run()
+
+
+def test_the_kernels_kill_is_said_as_such() -> None:
+    """A new worker that was killed by somebody else wanted more memory than there was."""
+    wall = Wall(dying(2), dying(2), status=signal.SIGKILL)
+    with pytest.raises(OutOfMemoryError):
+        wall.run()
+
+
+def test_time_is_up_while_a_worker_works() -> None:
+    """At the deadline a worker is ended, whatever it does."""
+
+    def script(peer: Peer) -> None:
+        peer.hear()
+        peer.hear()
+
+    wall = Wall(script)
+    with pytest.raises(OutOfTimeError):
+        wall.run(deadline=Deadline(0.1))
+    assert (wall.pool.kept, wall.pool.ended) == (0, 1)
+
+
+class Broken(MemorySource):
+    """A source that fails at its end, as one does whose checksum is wrong."""
+
+    def readinto(self, buffer: memoryview) -> int:
+        count = super().readinto(buffer)
+        if count == 0:
+            raise SourceError("the checksum is another")
+        return count
+
+
+def test_nothing_is_stored_of_bytes_that_are_not_whole() -> None:
+    """The parent reads to the end before the first sink, even if the worker never asked for it."""
+    wall = Wall(saying(HONEST))
+    with pytest.raises(SourceError, match="checksum"):
+        wall.run(Broken(PHOTO))
+    assert wall.sinks == {}
+
+
+class Failing(MemorySource):
+    """A source whose second read fails in its own way."""
+
+    def readinto(self, buffer: memoryview) -> int:
+        if self.seek(0, os.SEEK_CUR):
+            raise ValueError("the network")
+        return super().readinto(buffer)
+
+
+def test_a_source_that_fails_is_no_photos_fault() -> None:
+    """Whatever the worker makes of it, the parent knows what happened."""
+    frames = [(Kind.READ, to_json(Read(at=1024, length=10)), b""), *HONEST]
+    with pytest.raises(SourceError, match="the network"):
+        Wall(saying(frames)).run(Failing(PHOTO))
+
+
+class Full(MemorySink):
+    """A sink that takes nothing, and notes that it was aborted."""
+
+    aborted = 0
+
+    def write(self, data: memoryview) -> None:
+        raise OSError(len(data))
+
+    def abort(self) -> None:
+        type(self).aborted += 1
+
+
+def test_a_sink_that_fails_is_aborted() -> None:
+    """It is said as such, and the worker, which is in the middle of something, is ended."""
+    wall = Wall(saying(HONEST))
+    with pytest.raises(SinkError):
+        wall.run(open_sink=lambda _: Full())
+    assert Full.aborted == 1
+    assert wall.pool.ended == 1
+
+
+def test_who_does_not_go_on_ends_the_worker() -> None:
+    """A rendition that nobody takes leaves no worker in the middle of it."""
+    wall = Wall(saying(HONEST))
+    with wall.open_photo(MemorySource(PHOTO), ASKED) as opened:
+        plan = make_plan(opened.header, ASKED)
+        first: Iterator[Rendition] = opened.render(plan, lambda _: MemorySink())
+        next(first)
+    assert (wall.pool.kept, wall.pool.ended) == (0, 1)
+
+
+def test_a_plan_that_is_not_made_keeps_the_worker() -> None:
+    """A photo over a limit, by its header, costs no worker."""
+    wall = Wall(saying([HONEST[0], HONEST[0]]))
+    with wall.open_photo(MemorySource(PHOTO), ASKED):
+        pass
+    assert (wall.pool.kept, wall.pool.ended) == (1, 0)
+
+
+def test_what_is_no_photo_sees_no_worker() -> None:
+    """The first bytes are looked at here."""
+    wall = Wall()
+    with pytest.raises(NotAPhotoError):
+        wall.run(b"no photo at all")
+
+
+@given(st.binary(max_size=3000), st.binary(max_size=30000))
+def test_frames_arrive_as_they_were_sent(json: bytes, data: bytes) -> None:
+    """In one piece or in several, small or large."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        sender = threading.Thread(target=send, args=(ours, Kind.WRITE, json, data))
+        sender.start()
+        frame = protocol.receive(theirs, memoryview(bytearray(len(data))))
+        sender.join()
+    assert (frame.kind, bytes(frame.json), bytes(frame.data)) == (Kind.WRITE, json, data)
+
+
+def test_an_end_in_the_middle_of_a_frame_is_an_end() -> None:
+    """Half a frame is none."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        with ours:
+            ours.sendall(struct.pack("<cII", b"W", 0, 100) + b"half")
+        with pytest.raises(GoneError):
+            protocol.receive(theirs, memoryview(bytearray(100)))
+
+
+def test_photos_side_by_side_wait_for_memory() -> None:
+    """One that does not fit beside another waits; the only one never does."""
+    room = Room(100)
+    room.take("a", 90, NEVER)
+    with pytest.raises(OutOfTimeError):
+        room.take("b", 20, Deadline(0.01))
+    room.take("b", 10, NEVER)
+    room.give_back("b")
+    room.give_back("a")
+    room.take("c", 1000, NEVER)
+    assert (room.beside("a"), room.beside("c")) == (1000, 0)

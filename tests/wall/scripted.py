@@ -1,0 +1,75 @@
+"""A worker that says what a test tells it to say: the parent's side is all that is real."""
+
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from imaging.worker.pool import Pool, Worker
+from imaging.worker.protocol import CHUNK_BYTES, Frame, GoneError, receive
+from imaging.worker.spawning import Launch, Process
+
+Script = Callable[["Peer"], None]
+
+
+class Peer:
+    """The worker's end, in the hands of a script."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self.socket = end
+        self._buffer = memoryview(bytearray(CHUNK_BYTES))
+
+    def hear(self) -> Frame:
+        """Return the parent's next frame."""
+        return receive(self.socket, self._buffer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scripted(Process):
+    """A thread instead of a process; its end looks the same from outside."""
+
+    other: socket.socket
+
+    def kill(self) -> None:
+        with suppress(OSError):
+            self.other.shutdown(socket.SHUT_RDWR)
+
+    def resident_bytes(self) -> int:
+        return 0
+
+
+@dataclass
+class ScriptedPool(Pool):
+    """Gives workers of which the first follows the first script, and so on."""
+
+    scripts: list[Script]
+    status: int = 0
+    ended: int = field(default=0, init=False)
+    kept: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        super().__init__(Launch())
+
+    def take(self, *, fresh: bool = False) -> Worker:
+        script = self.scripts.pop(0)
+        ours, theirs = socket.socketpair()
+        worker = Worker(_Scripted(0, ours, theirs))
+        worker.is_fresh = fresh
+
+        def run() -> None:
+            with theirs, suppress(GoneError, OSError):
+                script(Peer(theirs))
+
+        threading.Thread(target=run, daemon=True).start()
+        return worker
+
+    def give_back(self, worker: Worker) -> None:
+        self.kept += 1
+        worker.process.socket.close()
+
+    def end(self, worker: Worker) -> int | None:
+        self.ended += 1
+        worker.process.kill()
+        worker.process.socket.close()
+        return self.status
