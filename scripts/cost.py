@@ -91,7 +91,6 @@ def table(known: Mapping[tuple[str, int], float]) -> str:
             seconds=seconds,
             memory_mb=memory_mb,
             renditions=RENDITIONS,
-            source_bytes=0,
             stored_bytes=STORED_MB * 1e6,
         )
         bill = price_of(work, X86)
@@ -154,7 +153,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         seconds=seconds,
         memory_mb=options.memory,
         renditions=options.renditions,
-        source_bytes=0,
         stored_bytes=options.stored * 1e6,
     )
     bill = price_of(work, prices)

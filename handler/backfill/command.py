@@ -196,7 +196,6 @@ class _Command:
             prices = replace(prices, invocation=prices.invocation + prices.batch_object, message=0)
         guess = estimate(
             found.photos,
-            found.size / found.photos,
             sample,
             at_once=arguments.processes if locally else arguments.at_once,
             memory_mb=None if locally else arguments.memory,

@@ -114,7 +114,6 @@ class Estimate:
 
 def estimate(
     photos: int,
-    mean_size: float,
     sample: Sample,
     *,
     at_once: int,
@@ -125,7 +124,6 @@ def estimate(
 
     Args:
         photos: How many.
-        mean_size: Their bytes, in the mean.
         sample: What some of them took.
         at_once: How many are worked on at the same time.
         memory_mb: The function's; None where this machine does the work.
@@ -139,7 +137,6 @@ def estimate(
         seconds=sample.seconds,
         memory_mb=memory_mb,
         renditions=sample.renditions,
-        source_bytes=mean_size,
         stored_bytes=sample.stored,
     )
     return Estimate(seconds=seconds, dollars=price_of(work, prices).total)

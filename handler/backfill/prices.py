@@ -53,7 +53,6 @@ class Work:
         seconds: Billed for one.
         memory_mb: The function's.
         renditions: Of one.
-        source_bytes: Of one; read in one request, which costs nothing by the byte in the region.
         stored_bytes: Of one photo's renditions.
     """
 
@@ -61,7 +60,6 @@ class Work:
     seconds: float
     memory_mb: int
     renditions: float
-    source_bytes: float
     stored_bytes: float
 
 
@@ -90,9 +88,9 @@ def price_of(work: Work, prices: Prices) -> Bill:
     return Bill(
         compute=work.photos * work.seconds * work.memory_mb / 1024 * prices.gb_second,
         invocations=work.photos * prices.invocation,
-        # The photo, and the record of what is there already.
+        # The photo, and its manifest. Reading costs nothing by the byte within the region.
         reads=work.photos * 2 * prices.read,
-        # The renditions, and that record.
+        # The renditions, and the manifest.
         writes=work.photos * (work.renditions + 1) * prices.write,
         # Sent, received, deleted.
         messages=work.photos * 3 * prices.message,

@@ -11,7 +11,7 @@ from handler.settings import Settings
 from imaging.formats import OutputFormat
 from imaging.specs import RenditionSpec
 
-__all__ = ["Asked", "asked_from_request"]
+__all__ = ["Choice", "choice_from_request"]
 
 _ANY_FORMAT: Final = "image/*"
 _MAX_KEY_BYTES: Final = 1024
@@ -78,7 +78,7 @@ class NotAcceptableError(RequestError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Choice:
     """What a request asks for, and may have.
 
     Attributes:
@@ -96,7 +96,7 @@ class Asked:
     expires_in_s: int | None
 
 
-def asked_from_request(request: Request, settings: Settings, now_s: float) -> Asked:
+def choice_from_request(request: Request, settings: Settings, now_s: float) -> Choice:
     """Return what ``request`` asks for.
 
     Raises:
@@ -124,7 +124,7 @@ def asked_from_request(request: Request, settings: Settings, now_s: float) -> As
     chosen = _choose(spec.formats, request.headers.get("accept") or "*/*")
     outcomes = _outcomes(chosen, key)
     _check_length(key, name, outcomes, settings)
-    return Asked(
+    return Choice(
         key=key,
         # The photo's own format has no settings of its own to leave out.
         spec=replace(spec, formats=(None,)) if chosen is None else spec.only(chosen),

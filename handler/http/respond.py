@@ -9,7 +9,7 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError
 
 from handler.errors import Disposition, ObjectMissingError, RequestError, StorageError
-from handler.http.choice import Asked, asked_from_request
+from handler.http.choice import Choice, choice_from_request
 from handler.http.messages import Request, http_answer, json_answer, read_request
 from handler.objects import ObjectEvent
 from handler.report import JobReport
@@ -82,7 +82,7 @@ def _respond(
 ) -> dict[str, Any]:
     if settings.source_bucket is None:
         return json_answer(501, "http-not-set-up", "Expected SOURCE_BUCKET to be set")
-    asked = asked_from_request(request, settings, time.time())
+    asked = choice_from_request(request, settings, time.time())
     stored = _find(request, asked, settings, requests)
     if stored is None:
         report = make(
@@ -100,7 +100,7 @@ def _respond(
 
 def _find(
     request: Request,
-    asked: Asked,
+    asked: Choice,
     settings: Settings,
     requests: Requests,
 ) -> _Stored | None:
@@ -152,7 +152,7 @@ def _codes_of_imaging(family: type[RejectedPhotoError]) -> set[str]:
 
 def _answer(
     request: Request,
-    asked: Asked,
+    asked: Choice,
     stored: _Stored,
     settings: Settings,
     requests: Requests,
@@ -177,7 +177,7 @@ def _answer(
     return http_answer(200, headers, answer["Body"].read())
 
 
-def _headers(asked: Asked, answer: Mapping[str, Any], settings: Settings) -> dict[str, str]:
+def _headers(asked: Choice, answer: Mapping[str, Any], settings: Settings) -> dict[str, str]:
     cache_control = answer.get("CacheControl", settings.cache_control)
     if asked.expires_in_s is not None:
         # No cache may hand it on for longer than its URL is good.

@@ -188,7 +188,7 @@ def _is_of_key(code: str, message: str) -> bool:
 
 
 # One return for each thing that S3 can mean.
-def _source_failure(error: Exception, place: str) -> RenditionsError:  # noqa: PLR0911
+def _source_failure(error: Exception, place: str) -> RenditionsError:
     if not isinstance(error, ClientError):
         return SourceError(f"Expected to read {place} but received {error}")
     status, code, message = _parts(error)
@@ -210,7 +210,7 @@ def _source_failure(error: Exception, place: str) -> RenditionsError:  # noqa: P
     return SourceError(f"Expected to read {place} {said}")
 
 
-def _destination_failure(error: Exception, place: str) -> RenditionsError:  # noqa: PLR0911
+def _destination_failure(error: Exception, place: str) -> RenditionsError:
     if not isinstance(error, ClientError):
         return StorageError(f"Expected to reach {place} but received {error}")
     status, code, message = _parts(error)

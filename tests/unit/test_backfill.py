@@ -172,8 +172,8 @@ def test_an_estimate_scales() -> None:
     """Time is shared by what is worked on at once; dollars are not, and there are none here."""
     sample = Sample(photos=20, refused=0, seconds=0.5, stored=1e6, renditions=5)
 
-    local = estimate(1000, 8e6, sample, at_once=2, memory_mb=None, prices=X86)
-    lambdas = estimate(1000, 8e6, sample, at_once=100, memory_mb=2048, prices=X86)
+    local = estimate(1000, sample, at_once=2, memory_mb=None, prices=X86)
+    lambdas = estimate(1000, sample, at_once=100, memory_mb=2048, prices=X86)
 
     assert (local.seconds, local.dollars) == (250, None)
     assert lambdas.seconds == 5
@@ -183,9 +183,7 @@ def test_an_estimate_scales() -> None:
 
 def test_a_bill() -> None:
     """Each item of the bill is what its price list says, for a million photos."""
-    work = Work(
-        photos=1e6, seconds=0.5, memory_mb=1024, renditions=5, source_bytes=8e6, stored_bytes=1e6
-    )
+    work = Work(photos=1e6, seconds=0.5, memory_mb=1024, renditions=5, stored_bytes=1e6)
 
     bill = price_of(work, X86)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from handler.errors import RequestError, SettingsError
 from handler.events.shapes import is_http
-from handler.http.choice import Asked, asked_from_request
+from handler.http.choice import Choice, choice_from_request
 from handler.http.messages import Request, read_request
 from handler.http.signing import signature
 from handler.settings import Settings, read_settings
@@ -61,9 +61,9 @@ def _ask(
     method: str = "GET",
     accept: str = "*/*",
     query: dict[str, str] | None = None,
-) -> Asked:
+) -> Choice:
     request = Request(method=method, path=path, query=query or {}, headers={"accept": accept})
-    return asked_from_request(request, settings, _NOW)
+    return choice_from_request(request, settings, _NOW)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_half_a_surrogate_pair_is_no_signature(config: str) -> None:
     event["rawPath"] = "/one/a.jpg"
     event["queryStringParameters"] = {"signature": "\ud800", "expires": "\udfff"}
     with pytest.raises(RequestError) as caught:
-        asked_from_request(read_request(event), _signed(config), _NOW)
+        choice_from_request(read_request(event), _signed(config), _NOW)
     assert caught.value.code == "bad-signature"
     event["rawPath"] = "/one/\ud800.jpg"
     with pytest.raises(RequestError, match="UTF-8"):
