@@ -26,7 +26,7 @@ __all__ = ["lambda_handler"]
 _settings = read_settings()
 logging.getLogger().setLevel(_settings.log_level)
 if _settings.log_level != "DEBUG":
-    # libvips tells of every step of every photo at INFO.
+    # libvips logs every step of every photo at INFO.
     logging.getLogger("pyvips").setLevel(logging.WARNING)
 else:
     # At DEBUG they log each request as it is sent: with its signature and the session's token.

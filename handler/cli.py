@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         "backfill",
         help="make the renditions of the photos that are in a bucket already",
         description="Make the renditions of the photos that are in a bucket already. Counts, "
-        "estimates, asks, and works; after Ctrl-C the same command goes on. Without --stack it "
+        "estimates, asks, and works; after Ctrl-C the same command resumes. Without --stack it "
         "reads the function's environment variables, DESTINATION_BUCKET above all.",
     )
     add_arguments(filling)

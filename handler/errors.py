@@ -79,7 +79,7 @@ class SourceChangedError(RenditionsError):
 
 
 class NotModifiedError(RenditionsError):
-    """The object is the version that the caller has already; never leaves this package."""
+    """The object is the version that the caller has already. No record ends with it."""
 
     code = "not-modified"
 
@@ -110,7 +110,7 @@ class PoisonPhotoError(RejectedPhotoError):
 
 
 class SourceAccessDeniedError(SourceError):
-    """S3 refuses to hand the photo over; once the policy is mended, another attempt succeeds."""
+    """S3 refuses to return the photo. Once the policy is fixed, another attempt succeeds."""
 
     code = "source-access-denied"
 
@@ -122,13 +122,13 @@ class SourceKeyDeniedError(SourceError):
 
 
 class SourceBucketMissingError(SourceError):
-    """There is no bucket of the name that the event says."""
+    """The bucket that the event names does not exist."""
 
     code = "source-bucket-missing"
 
 
 class SourceRefusedError(RejectedPhotoError):
-    """S3 will never hand the photo over; the message has S3's own code."""
+    """S3 will never return the photo. The message has S3's own code."""
 
     code = "source-refused"
 
@@ -146,14 +146,14 @@ class StorageError(SinkError):
 
 
 class QuarantineError(RenditionsError):
-    """The rejection of a photo could not be kept; another attempt may."""
+    """The rejection of a photo could not be stored; another attempt may succeed."""
 
     code = "quarantine-failed"
     retryable = True
 
 
 class CompletionError(RenditionsError):
-    """Whoever waits for the photo could not be told that it is done; another attempt may."""
+    """The completion target did not take the event; another attempt may succeed."""
 
     code = "completion-failed"
     retryable = True
@@ -167,7 +167,7 @@ class RequestError(RenditionsError):
 
 
 class DestinationError(StorageError):
-    """No photo can be stored until somebody mends the destination; a base."""
+    """The base of errors that stop every photo until the destination is fixed."""
 
 
 class DestinationAccessDeniedError(DestinationError):
@@ -183,19 +183,19 @@ class DestinationKeyDeniedError(DestinationError):
 
 
 class DestinationBucketMissingError(DestinationError):
-    """There is no bucket of the name in ``DESTINATION_BUCKET``."""
+    """The bucket in ``DESTINATION_BUCKET`` does not exist."""
 
     code = "destination-bucket-missing"
 
 
 class ConditionFailedError(StorageError):
-    """Another wrote the object in between; whoever asked decides what that means."""
+    """Another attempt wrote the object in between. The caller decides what that means."""
 
     code = "store-contended"
 
 
 class ObjectMissingError(StorageError):
-    """There is no such object, or upload, in the destination; as above."""
+    """The destination has no such object or upload. The caller decides what that means."""
 
     code = "store-missing"
 

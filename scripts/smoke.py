@@ -2,7 +2,7 @@
 
 `python -m scripts.smoke STACK`: ends with status 0 if every rendition arrived and looks as the code
 here makes it. Photo and renditions are removed again, whatever happened. What stays is what the
-function writes last: the photo's record, some hundred bytes, which says that it was deleted.
+function writes last: the photo's manifest, some hundred bytes, which says that it was deleted.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from handler.aws.operations import OPERATIONS
 __all__ = ["HOW_TO_ADD", "ModelLoader", "UntrimmedServiceError", "read_models"]
 
 _FILE: Final = Path(__file__).with_name("models")
-HOW_TO_ADD: Final = "add it to OPERATIONS in handler/aws/operations.py and build the image anew"
+HOW_TO_ADD: Final = "add it to OPERATIONS in handler/aws/operations.py and build the image again"
 _CREDENTIALS: Final = frozenset({"signin", "sso", "sso-oidc", "sts"})
 """What botocore calls for the credentials of a person or of another role. A function has its
 credentials from Lambda; on a person's machine the whole botocore has these models."""

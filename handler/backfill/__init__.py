@@ -1,4 +1,4 @@
-"""The photos that are in a bucket already: listed, estimated, handed over; resumed where it ends.
+"""Backfill of a bucket's photos: list, estimate, process, and resume after an interruption.
 
 Imported by the command line alone, never by the function.
 """

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     how.add_argument("--queue-url", metavar="URL", help="for --via sqs: the function's queue")
     how.add_argument("--function-arn", metavar="ARN", help="for --via batch: of an alias, best")
-    how.add_argument("--role-arn", metavar="ARN", help="for --via batch: the role that S3 takes on")
+    how.add_argument("--role-arn", metavar="ARN", help="for --via batch: the role that S3 assumes")
     how.add_argument(
         "--manifest-bucket",
         metavar="BUCKET",
@@ -54,11 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--state",
         type=Path,
         metavar="FILE",
-        help="where it is kept how far this came; default: backfill-*.json in the current folder, "
+        help="the file that keeps the progress; default: backfill-*.json in the current folder, "
         "by bucket, prefix and way",
     )
-    how.add_argument("--restart", action="store_true", help="forget how far an earlier run came")
-    guess = parser.add_argument_group("what the estimate reckons with")
+    how.add_argument("--restart", action="store_true", help="ignore the progress of an earlier run")
+    guess = parser.add_argument_group("what the estimate assumes")
     guess.add_argument(
         "--sample",
         type=_count,

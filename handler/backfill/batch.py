@@ -27,7 +27,7 @@ class BatchPlace:
     Attributes:
         account: The account's ID.
         function: ARN of the function's alias.
-        role: ARN of the role that S3 takes on: it may invoke the function, read the manifest and
+        role: ARN of the role that S3 assumes: it may invoke the function, read the manifest and
             write the report.
         bucket: For manifest and report; both go below ``backfill/``.
     """
@@ -109,7 +109,7 @@ def follow_job(
     wished: Callable[[], bool],
     every_s: float = 5.0,
 ) -> JobEnd | None:
-    """Follow the job to its end; None if ``wished`` came true before: it goes on without us."""
+    """Follow the job to its end; None if ``wished`` came true first. The job then continues."""
     while not wished():
         job = control.describe_job(AccountId=account, JobId=job_id)["Job"]
         summary = job.get("ProgressSummary", {})

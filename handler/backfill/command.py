@@ -217,7 +217,7 @@ class _Command:
         if self._failures.exists():
             print(f"What went wrong is in {self._failures}, a line for each photo.")
         if not done:
-            print("Interrupted: the same command goes on from here.")
+            print("Interrupted: the same command resumes here.")
             return _INTERRUPTED
         return 1 if self._failures.exists() else 0
 
@@ -293,7 +293,7 @@ class _Command:
         state.finished = end is not None and end.status == "Complete"
         state.save()
         if end is None:
-            print("The job goes on; the same command follows it from here.")
+            print("The job continues; the same command follows it again.")
             return _INTERRUPTED
         print(f"{end.status}: {self._meter.line(state.ended, 0, state.total, state.counts)}")
         for reason in end.reasons:

@@ -18,7 +18,7 @@ def in_words(seconds: float) -> str:
 
 
 class Meter:
-    """Shows a line, no oftener than is of use: in place on a terminal, below one another in a log.
+    """Shows a progress line, at most twice a second on a terminal, every ten seconds in a log.
 
     *Cost*: a look at the clock at each call.
     """

@@ -1,4 +1,4 @@
-"""Takes a bucket's photos through a way, and keeps account of them."""
+"""Processes a bucket's photos by one way, and keeps the state."""
 
 import json
 import signal
@@ -20,7 +20,7 @@ _TROUBLE: Final = frozenset({"retry", "not-queued", "rejected"})
 
 
 class Stop:
-    """Turns the first Ctrl-C into a wish, which the run grants; the second one is Ctrl-C.
+    """Turns the first Ctrl-C into a wish to stop; the second one interrupts at once.
 
     SIGTERM is a wish too. Use as a context manager, in the main thread.
     """
@@ -63,7 +63,7 @@ def run(
         way: What they are handed to.
         state: Where to begin; changed as photos end.
         failures: A file.
-        stop: Once wished, no photo is begun, and those under way are waited for.
+        stop: Once wished, no photo starts any more; the run waits for those under way.
         meter: Shows progress.
     """
     before = state.ended

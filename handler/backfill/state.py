@@ -64,7 +64,7 @@ class State:
         if theirs != state._job:
             raise StateError(
                 f"Expected the state of {state._job} in {path} but it is of {theirs}: "
-                "name another file, or begin anew"
+                "name another file, or use --restart"
             )
         return state
 
@@ -83,17 +83,17 @@ class State:
         return key in self._done
 
     def begin(self, key: str) -> None:
-        """Take note that ``key``, which comes after all that were begun, is under way."""
+        """Note that ``key``, which comes after all that were begun, is under way."""
         self._open[key] = False
 
     def pass_over(self, key: str) -> None:
-        """Take note that ``key`` ended in an earlier run."""
+        """Note that ``key`` ended in an earlier run."""
         self._done.discard(key)
         self._open[key] = True
         self._advance()
 
     def end(self, key: str, disposition: str) -> None:
-        """Take note that ``key`` has ended."""
+        """Note that ``key`` has ended."""
         self.counts[disposition] += 1
         self._open[key] = True
         self._advance()

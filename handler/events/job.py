@@ -1,4 +1,4 @@
-"""Jobs: a bucket, a key and maybe a version, from whoever wants the renditions made.
+"""Jobs: a bucket, a key and maybe a version, from any client that wants renditions.
 
 They come in a direct invocation, and are what streams and queues carry.
 """

@@ -34,7 +34,7 @@ def open_envelope(event: object, attributes: JobAttributes) -> Envelope:
     A failure record of Lambda's is answered as the event in it.
 
     Args:
-        event: What Lambda handed over.
+        event: The invocation's event.
         attributes: What a job's fields are called in a DynamoDB table.
 
     Raises:

@@ -16,7 +16,7 @@ def stream_envelope(
     """Return an envelope of sequence numbers and what each record holds.
 
     A batch comes from one shard, so its records are one group. One that cannot be read is
-    rejected: it would come again until it expires, and hold up the shard for as long.
+    rejected: it would come again until it expires, and block the shard until then.
     """
     return Envelope(
         items=tuple(
@@ -29,7 +29,7 @@ def stream_envelope(
 
 
 def _answer(reports: Sequence[ItemReport]) -> dict[str, Any]:
-    """Name the first record that failed: Lambda goes on from there, and brings the rest again.
+    """Name the first record that failed: Lambda resumes there and delivers the rest again.
 
     Where that is the first of all, the invocation fails: the same records come again, and Lambda
     counts an error, which alarms and a gradual deployment watch.

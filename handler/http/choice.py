@@ -83,7 +83,7 @@ class Choice:
 
     Attributes:
         key: The photo's.
-        spec: The rendition's, with none but the format that the client likes best.
+        spec: The rendition's, with only the format that the client prefers.
         formats: What that can come out as: one, or every one where it is the photo's own.
         varies: Whether another ``Accept`` could have been answered otherwise.
         expires_in_s: For how long the URL is good, where it says.
@@ -111,9 +111,9 @@ def choice_from_request(request: Request, settings: Settings, now_s: float) -> C
     if not name or not key:
         raise RequestError(f"Expected /rendition/key but received {request.path!r}")
     if {".", ".."} & set(key.split("/")):
-        # S3 takes such a key; what lies between, a cache or a client, may take it for a way out.
+        # S3 takes such a key. A cache or client may resolve it as a relative path.
         raise RequestError(f"Expected a key without '.' and '..' but received {key!r}")
-    # Before anything is told of renditions and prefixes.
+    # First: an unsigned request must not learn which renditions and prefixes exist.
     expires_in_s = _check_signature(request, settings, name, key, now_s)
     specs = {spec.name: spec for spec in settings.config.renditions}
     if name not in specs:
@@ -170,7 +170,7 @@ def _check_length(
 
 
 def _outcomes(chosen: OutputFormat | None, key: str) -> tuple[OutputFormat, ...]:
-    """Return what ``chosen`` can come out as; where it is the photo's own, the likeliest first."""
+    """Return the formats that ``chosen`` can give, the likeliest first."""
     if chosen is not None:
         return (chosen,)
     extension = key.rpartition(".")[2].lower()
@@ -180,7 +180,7 @@ def _outcomes(chosen: OutputFormat | None, key: str) -> tuple[OutputFormat, ...]
 
 
 def _choose(formats: Sequence[OutputFormat | None], accept: str) -> OutputFormat | None:
-    """Return the format that ``accept`` likes best; of equals, the one that the spec names first.
+    """Return the format with the highest weight in ``accept``; of equals, the spec's first.
 
     AVIF and WebP only where it names them, unless there is nothing else to have.
 
@@ -207,7 +207,7 @@ def _choose(formats: Sequence[OutputFormat | None], accept: str) -> OutputFormat
 def _liking(accept: str, content_type: str) -> float:
     """Return the weight of ``content_type``: the most specific range that covers it decides.
 
-    A photo's own format is covered by any range of images: which one it is, nobody knows yet.
+    Any range of images covers a photo's own format: the header was not read yet.
 
     Source: RFC 9110, 12.5.1.
     """

@@ -93,7 +93,7 @@ def http_answer(status: int, headers: Mapping[str, str], body: bytes = b"") -> d
 
 
 def json_answer(status: int, code: str, message: str, *, retry: bool = False) -> dict[str, Any]:
-    """Return an answer that says in JSON why there is no rendition; nobody should keep it."""
+    """Return a JSON answer that says why there is no rendition. Caches must not store it."""
     headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
     return {
         "statusCode": status,

@@ -52,7 +52,7 @@ def respond(
     more.
 
     Args:
-        event: The request, in any of the formats that Lambda hands over.
+        event: The request, in any of Lambda's formats.
         settings: The settings.
         requests: Of this invocation.
         make: Makes and stores one photo's renditions of the given specs.
@@ -66,11 +66,11 @@ def respond(
         _log.warning("%s: %s", error.code, error)
         return json_answer(503, error.code, "S3 did not hand the rendition over", retry=True)
     except BotoCoreError as error:
-        _log.warning("the rendition broke off: %s", error)
-        return json_answer(503, StorageError.code, "The rendition broke off", retry=True)
+        _log.warning("the rendition was truncated: %s", error)
+        return json_answer(503, StorageError.code, "The rendition was truncated", retry=True)
     except Exception:  # noqa: BLE001 - a client is answered, whatever happened
-        _log.exception("nobody foresaw this")
-        return json_answer(500, "internal", "An error that nobody foresaw; the log has it")
+        _log.exception("an exception that nobody foresaw")
+        return json_answer(500, "internal", "An unexpected error; the log has the traceback")
 
 
 def _respond(

@@ -1,1 +1,1 @@
-"""One photo: what is there of it, what is made of it, what is removed."""
+"""One photo: look up its manifest, make its renditions, or remove them."""

@@ -27,7 +27,7 @@ class Attempt:
         executor: Uploads.
         journal: Where each part writes down what it learns.
         manifests: The photo's manifest in the destination.
-        leftovers: The photo's renditions in the destination that have no place there any more.
+        leftovers: The photo's outdated renditions in the destination.
     """
 
     event: ObjectEvent

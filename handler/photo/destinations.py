@@ -1,4 +1,4 @@
-"""Object event -> where its renditions and its record go, and what is stored with them; pure."""
+"""Object event -> where its renditions and its manifest go, and what is stored with them; pure."""
 
 from dataclasses import dataclass
 
@@ -52,7 +52,7 @@ def _key(event: ObjectEvent, name: str, extension: str, settings: Settings) -> s
 
 
 def manifest_key(event: ObjectEvent, settings: Settings) -> str:
-    """Return the key of the photo's record.
+    """Return the key of the photo's manifest.
 
     Raises:
         KeyTooLongError: S3 would not take the key.

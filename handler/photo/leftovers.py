@@ -1,4 +1,4 @@
-"""Renditions in the destination that have no place there any more: found and removed."""
+"""Outdated renditions in the destination: found and removed."""
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -16,7 +16,7 @@ __all__ = ["Leftovers"]
 
 
 class Leftovers:
-    """The renditions of the photo of ``event`` that nobody wants.
+    """The outdated renditions of the photo of ``event``.
 
     What carries no version was not made here and stays. What another attempt replaced in between
     stays too. *Cost*: a HeadObject for each key, and a DeleteObject for each that is removed.

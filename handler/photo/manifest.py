@@ -1,4 +1,4 @@
-"""The manifest of a photo: one small object that says what the destination holds of it; pure.
+"""The manifest of a photo: one small object that lists what the destination holds; pure.
 
 It is written last, so that a whole set is proven by one HeadObject, and every change of it is
 conditional on the one before, so that of two attempts at once one finds out about the other.
@@ -47,7 +47,7 @@ class Manifest:
         version: The version that the renditions are of; of a deleted photo, its deletion.
         made: :func:`set_digest` of what they were to be; empty where that is not the whole set.
         rejected: The code with which this version was rejected; None where it was not.
-        reason: What was said of it then, in ASCII, for as far as it fits.
+        reason: The message of that rejection, in ASCII, truncated to what fits.
         suspect: The name of a version that is being decoded, and may have ended a process before.
         deleted: The photo is gone, and what is older than that must not bring it back.
         kept: The renditions; of a deleted photo, those that were to be removed. In the body, which
@@ -107,7 +107,7 @@ def set_digest(*digests: str) -> str:
 
 
 class Verdict(StrEnum):
-    """What the manifest means for an event that tells of new bytes."""
+    """What the manifest means for an event about new bytes."""
 
     MAKE = "make"
     UNCHANGED = "unchanged"

@@ -1,4 +1,4 @@
-"""What the destination holds of one photo: looked up, committed, swept; see docs/failures.md."""
+"""The manifest of one photo in S3, changed by compare-and-swap only; see docs/failures.md."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ _MAX_TURNS: Final = 5
 
 
 class ManifestStore:
-    """The manifest of the photo of ``event``, and the renditions that it speaks of.
+    """The manifest of the photo of ``event``, as this attempt last saw or wrote it.
 
     *Thread*: one.
     """
@@ -38,7 +38,7 @@ class ManifestStore:
         self._settings = settings
         self._leftovers = Leftovers(requests, settings, event)
         self._key = manifest_key(event, settings)
-        # What stands under the key, as far as is known here; None for nothing.
+        # The ETag that was last seen under the key; None for no object.
         self._etag: str | None = None
         self.manifest: Manifest | None = None
 
@@ -82,12 +82,12 @@ class ManifestStore:
     def suspecting(self, name: str) -> Iterator[None]:
         """Within: the manifest says that the version called ``name`` is being decoded.
 
-        What ends with an answer takes the mark away; what ends without one leaves it.
+        Any answer removes the mark; an end of the process leaves it.
 
         *Cost*: one PutObject, and another where no manifest of the version follows.
         """
         before = self.manifest
-        # Of a photo without a manifest this one says that there is nothing yet, of no version.
+        # Without a manifest, write one that names no version and no rendition.
         manifest = before if before is not None else Manifest(version=SourceVersion())
         self._put(replace(manifest, suspect=name))
         try:
@@ -97,7 +97,7 @@ class ManifestStore:
             raise
 
     def commit(self, manifest: Manifest) -> None:
-        """Write ``manifest``, over whatever is not newer, and remove what it leaves behind.
+        """Write ``manifest`` over one that is not newer, and remove renditions that it drops.
 
         *Cost*: one PutObject; where another wrote meanwhile, a GetObject and a PutObject more each
         time, and a HeadObject for each rendition: what that other one removed must not be missed.
@@ -123,7 +123,7 @@ class ManifestStore:
                     return
             else:
                 return
-        raise StorageError(f"Expected {self._key} to hold still; others write it all the time")
+        raise StorageError(f"Expected {self._key} to stay unchanged; others write it all the time")
 
     def _write(self, manifest: Manifest) -> None:
         before = self.manifest
@@ -138,7 +138,7 @@ class ManifestStore:
             # Should this end before they are gone, the next attempt finds here what to remove.
             manifest = replace(manifest, kept=before.kept if before is not None else ())
         elif before is not None:
-            # First: once the manifest is written nothing tells of them any more.
+            # First: once the manifest is written, nothing lists them any more.
             left = {one.key for one in before.kept} - {one.key for one in manifest.kept}
             self._leftovers.remove_keys(left, manifest.version)
         self._put(manifest, condition)

@@ -23,7 +23,7 @@ def deadline_of(context: Any) -> Deadline:  # noqa: ANN401 - the runtime client'
     Of an invocation of less than 30 s the margin is three tenths. Without a context there is a day.
     """
     if not hasattr(context, "get_remaining_time_in_millis"):
-        # Far away, and not never: SIGTERM lets it pass all the same.
+        # A day, not never: SIGTERM can still let it pass.
         return Deadline(_DAY_S)
     remaining_s: float = context.get_remaining_time_in_millis() / 1000
     return Deadline(remaining_s - min(_MARGIN_S, remaining_s * _LARGEST_SHARE))

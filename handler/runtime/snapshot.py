@@ -29,7 +29,7 @@ def register_hooks(
             encoders load is in the snapshot.
         drop_client: Ends connections and forgets credentials: neither may be in a snapshot, which
             is stored and outlives both.
-        renew_client: Makes the client anew, with the credentials of the restored environment.
+        renew_client: Makes a new client, with the credentials of the restored environment.
     """
 
     def before() -> None:

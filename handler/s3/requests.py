@@ -82,7 +82,7 @@ class Requests:
             raise _source_failure(error, _place(arguments)) from error
 
     def of_destination(self, operation: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
-        """Ask for a rendition or a record, or store or delete one.
+        """Ask for a rendition or a manifest, or store or delete one.
 
         Raises:
             ObjectMissingError: There is none, or no such upload.

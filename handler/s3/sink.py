@@ -160,7 +160,9 @@ class S3Sink:
                     self._abort_upload()
                     return str(present["ETag"])
                 condition = condition_over(None if present is None else present["ETag"])
-        raise StorageError(f"Expected {self._where} to hold still; others write it all the time")
+        raise StorageError(
+            f"Expected {self._where} to stay unchanged; others write it all the time"
+        )
 
     def _present(self) -> dict[str, Any] | None:
         try:

@@ -1,4 +1,4 @@
-"""A photo in S3 as a ByteSource: streamed, pinned to one version, resumed where it breaks."""
+"""A photo in S3 as a ByteSource: streamed, pinned to one version, resumed after a break."""
 
 import base64
 import os
@@ -34,7 +34,7 @@ _BROKEN: Final = (
 )
 _CHUNK_BYTES: Final = 256 << 10
 _AHEAD_CHUNKS: Final = 8
-# A read that asks for more than arrives before the cut loses all of it; small ones get on.
+# A read of more than arrives before the cut loses all of it; small reads make progress.
 _RESUMING_BYTES: Final = 16 << 10
 _MAX_BARREN_RESUMES: Final = 3
 _BLOCK_BYTES: Final = 64 << 10
@@ -53,7 +53,7 @@ class _Checksum(Protocol):
 
 
 class _Crc:
-    """A checksum that botocore cannot reckon without 12 MB of libraries; anycrc takes 2."""
+    """A checksum that botocore computes only with 12 MB of libraries; anycrc takes 2."""
 
     def __init__(self, name: str) -> None:
         # Not at start-up: only an object with such a checksum needs it.
@@ -109,12 +109,12 @@ class _Body:
         self.position = 0
         self._stream = answer["Body"]
         # botocore checks the body against S3's checksum, but only if one connection brings all of
-        # it, and not for the checksums that it cannot reckon. Its own running one goes on here.
+        # it, and not for the checksums that it cannot compute. Its own running one goes on here.
         self._botocores: _Checksum | None = getattr(self._stream, "checksum", None)
         self._checksum = self._botocores
         names: tuple[str, ...] = _BOTOCORES
         if self._checksum is None:
-            # "-n" is a checksum of the checksums of n parts, whose lengths nobody tells here.
+            # "-n" is a checksum of the checksums of n parts, whose lengths are unknown here.
             names = tuple(name for name in _CRCS if "-" not in answer.get(name, "-"))
             self._checksum = _Crc(_CRCS[names[0]]) if names else None
         self._expected = next((answer[name] for name in names if name in answer), None)
@@ -139,7 +139,9 @@ class _Body:
                 continue
             if len(data) == stop - start:
                 return data
-        raise SourceError(f"Expected bytes {start} to {stop} of {self._where}; each try broke off")
+        raise SourceError(
+            f"Expected bytes {start} to {stop} of {self._where}; each try was truncated"
+        )
 
     def _ranged(self, start: int, stop: int) -> dict[str, Any]:
         answer = self._get({"Range": f"bytes={start}-{stop - 1}"})
@@ -173,7 +175,7 @@ class _Body:
                 return 0
             if barren == _MAX_BARREN_RESUMES or not self._requests.may_retry():
                 raise SourceError(
-                    f"Expected {self.size} bytes of {self._where}; it breaks off at {self.position}"
+                    f"Expected {self.size} bytes of {self._where}; the body ends at {self.position}"
                 )
             barren += 1
             self._stream.close()
@@ -407,5 +409,5 @@ class S3Source:
         if self._thread is None:
             self._body.close()
         elif not self._deadline.has_passed:
-            # Else it may stand in a read that nobody has the time to wait for; it ends with that.
+            # After the deadline nobody waits for a read under way; the thread ends with it.
             self._thread.join()

@@ -1,1 +1,1 @@
-"""Who is told what came of a photo: the log and its metrics, traces, other systems."""
+"""Reports of each photo: the log and its metrics, traces, the quarantine, completion events."""

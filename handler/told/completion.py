@@ -29,7 +29,7 @@ def _client(service: str) -> Any:  # noqa: ANN401 - botocore makes its clients' 
 
 
 def announce(report: JobReport, target: CompletionTarget, destination_bucket: str) -> None:
-    """Tell ``target`` that a photo is done; not if another event will tell of it.
+    """Report to ``target`` that a photo is done, unless another event will do so.
 
     *Cost*: one PutEvents or Publish.
 

@@ -148,7 +148,7 @@ class PhotoLog:
     def __init__(self, function: Function, write: Callable[[str], None] = _print) -> None:
         self._function = function
         self._write = write
-        # With provisioned concurrency init is over before the first event, whenever that comes.
+        # With provisioned concurrency, init ends long before the first event.
         self._cold = function.initialization != "provisioned-concurrency"
 
     def photo(self, report: JobReport, request_id: str) -> None:

@@ -1,4 +1,4 @@
-"""Who is told what became of a photo, once it is done: the quarantine, and whoever waits for it."""
+"""Reports of a finished photo to other systems: the quarantine and the completion target."""
 
 from dataclasses import replace
 
@@ -12,10 +12,10 @@ __all__ = ["tell"]
 
 
 def tell(report: JobReport, settings: Settings, requests: Requests) -> JobReport:
-    """Return ``report``, once all who want to know were told; never raises an Exception.
+    """Return ``report`` after the quarantine and the target have it; never raises an Exception.
 
-    A photo of which they could not be told wants another attempt. That one finds the renditions
-    unchanged, or the photo as bad as before, and tells then: everyone is told at least once.
+    If one of them does not take it, the photo wants another attempt. That attempt finds the
+    renditions unchanged, or rejects the photo again, and reports then: at least once in all.
 
     *Cost*: a PutObject for a rejected photo where there is a quarantine, a request for each photo
     that is done where there is a completion target; nothing where there is neither.

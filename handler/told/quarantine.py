@@ -1,4 +1,4 @@
-"""What was rejected, and why: a small object for each such photo, where a person looks for it."""
+"""The quarantine: a small object for each rejected photo, with the reason."""
 
 import hashlib
 import json

@@ -1,7 +1,7 @@
 """A subsegment for each stage of a record, sent to the X-Ray daemon that Lambda runs.
 
-Imported when an invocation is sampled, and not before. A datagram is sent and not waited for: what
-nobody receives is lost, and the photo goes on.
+Imported when an invocation is sampled, and not before. The datagram may be lost
+without a receiver; the photo is not affected.
 
 Source: https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html and
 https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html
