@@ -31,6 +31,8 @@ UNITS: Final = {
     "Age": "Seconds",
     "PeakMemory": "Percent",
     "ColdStarts": "Count",
+    "Retries": "Count",
+    "Rejections": "Count",
 }
 """The metrics of a function as a whole; ``Photos`` is counted by disposition and code besides."""
 
@@ -72,6 +74,9 @@ def photo_line(
             round(100 * peak_bytes / (function.memory_mb << 20), 1) if function.memory_mb else None
         ),
         "ColdStarts": int(cold),
+        # 0 or 1 for each photo: the sum is how many, and the average which share of all.
+        "Retries": int(report.disposition is Disposition.RETRY),
+        "Rejections": int(report.disposition is Disposition.REJECTED),
     }
     known = {name: value for name, value in metrics.items() if value is not None}
     line: dict[str, Any] = {

@@ -166,16 +166,26 @@ def _dashboard_series(stack: Stack) -> set[Series]:
 
 
 def _alarm_series(stack: Stack) -> set[Series]:
+    watched = [
+        metric
+        for alarm in stack.of_type("AWS::CloudWatch::Alarm").values()
+        # An alarm has one metric, or several that it computes with.
+        for metric in (
+            [one["MetricStat"]["Metric"] for one in alarm["Metrics"] if "MetricStat" in one]
+            if "Metrics" in alarm
+            else [alarm]
+        )
+    ]
     return {
         (
-            alarm["MetricName"],
+            metric["MetricName"],
             frozenset(
                 (one["Name"], one["Value"].replace("<Function>", _FUNCTION))
-                for one in alarm["Dimensions"]
+                for one in metric["Dimensions"]
             ),
         )
-        for alarm in stack.of_type("AWS::CloudWatch::Alarm").values()
-        if alarm["Namespace"] == NAMESPACE
+        for metric in watched
+        if metric["Namespace"] == NAMESPACE
     }
 
 
@@ -205,7 +215,7 @@ def test_dashboard_and_alarms_name_metrics_that_are_there(
     stack = Stack(SourceBucket="photos", DestinationBucket="renditions")
     dashboard, alarms = _dashboard_series(stack), _alarm_series(stack)
     assert len(dashboard) >= 10
-    assert len(alarms) == 3
+    assert len(alarms) == 5
     assert (dashboard | alarms) - emitted == set()
     searched = {"FunctionName", "Disposition", "Code"}
     assert any({name for name, _ in dimensions} == searched for _, dimensions in emitted)

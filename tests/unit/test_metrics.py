@@ -85,6 +85,8 @@ def test_every_metric_of_a_written_photo() -> None:
         "Age": 10,
         "PeakMemory": 50,
         "ColdStarts": 0,
+        "Retries": 0,
+        "Rejections": 0,
     }
     assert {metric.namespace for metric in metrics_of(_line(_WRITTEN))} == {NAMESPACE}
 
@@ -112,6 +114,8 @@ def test_what_is_not_known_is_no_metric() -> None:
         "RenditionBytes": 0,
         "Latency": 0,
         "ColdStarts": 0,
+        "Retries": 1,
+        "Rejections": 0,
     }
 
 

@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 
-from handler.settings import read_settings
+from handler.errors import Disposition
+from handler.report import JobReport
+from handler.settings import Function, read_settings
+from handler.told.metrics import PhotoLog
 from scripts.deploy import DeployError, parse_parameters
+from tests.emf import metrics_of
 from tests.stack import TEMPLATE, Stack, template_with
 
 CHOICES = {
@@ -261,3 +265,31 @@ def test_parameters() -> None:
     assert parse_parameters(["A=b", "C=d=e", "F="]) == {"A": "b", "C": "d=e", "F": ""}
     with pytest.raises(DeployError, match="Expected NAME=VALUE but received 'A'"):
         parse_parameters(["A"])
+
+
+def test_alarms_see_what_lambda_counts_as_a_success() -> None:
+    """Retries of any code, and the share of rejections, are metrics that the function writes."""
+    made = stack(MaxRejectedPercent="30")
+
+    retries = made.resources["RetryAlarm"]["Properties"]
+    assert (retries["MetricName"], retries["Statistic"]) == ("Retries", "Sum")
+    rejections = made.resources["RejectionAlarm"]["Properties"]
+    assert int(rejections["Threshold"]) == 30
+    used = [one["MetricStat"] for one in rejections["Metrics"] if "MetricStat" in one]
+    assert {(one["Metric"]["MetricName"], one["Stat"]) for one in used} == {
+        ("Rejections", "Average"),
+        ("Rejections", "SampleCount"),
+    }
+    report = JobReport(bucket="photos", key="a.jpg", disposition=Disposition.RETRY)
+    lines: list[str] = []
+    PhotoLog(Function(name="renditions"), lines.append).photo(report, "request")
+    of_function = frozenset({("FunctionName", "renditions")})
+    values = {one.name: one.value for one in metrics_of(lines[0]) if one.dimensions == of_function}
+    assert (values["Retries"], values["Rejections"]) == (1, 0)
+
+
+@pytest.mark.parametrize("values", list(product(*CHOICES.values())), ids=str)
+def test_a_restored_photo_s_event_arrives(values: tuple[str, ...]) -> None:
+    """Whichever way events come, the end of a restore comes by it."""
+    text = json.dumps(stack(**dict(zip(CHOICES, values, strict=True))).resources)
+    assert "s3:ObjectRestore:Completed" in text or "Object Restore Completed" in text
