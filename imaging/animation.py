@@ -11,7 +11,7 @@ from imaging.colour import convert
 from imaging.fields import field_names
 from imaging.geometry import is_sideways
 from imaging.header import ImageHeader
-from imaging.pictures import Watch
+from imaging.pictures import Watch, resize_as_planned
 from imaging.plan import PlannedRendition, RenditionPlan
 
 __all__ = ["Frames", "decode_frames"]
@@ -45,8 +45,7 @@ class Frames:
         """
         colour = rendition.spec.colour
         resized = [
-            steps.resize_as_planned(convert(frame, header, colour), rendition)
-            for frame in self.images
+            resize_as_planned(convert(frame, header, colour), rendition) for frame in self.images
         ]
         # What is kept of the first is kept of all: an animation must not jump.
         box = steps.find_crop(resized[0], rendition.placement)

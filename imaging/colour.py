@@ -1,7 +1,7 @@
-"""Colour: from whatever the photo is in to what a spec asks for, 8 bits each.
+"""Colour: from the photo's own to what a spec asks for, 8 bits each.
 
-ICC profiles are littlecms' work, through libvips, with relative colorimetric intent and black point
-compensation. Everything here wants few pixels: it comes after the resize.
+littlecms converts ICC profiles, through libvips, with relative colorimetric intent and black point
+compensation. It comes after the resize, which leaves fewer pixels to convert.
 """
 
 from functools import cache
@@ -49,7 +49,7 @@ _Pixel = tuple[int, int, int]
 def convert(image: pyvips.Image, header: ImageHeader, colour: Colour) -> pyvips.Image:
     """Convert to 8 bits of what ``colour`` asks for, or of grey where the photo is grey.
 
-    What comes out carries a profile exactly if it is to be stored with the rendition.
+    The result has a profile exactly if that is to be stored with the rendition.
 
     *Shape*: any in; uchar, 1 to 4 bands, ``b-w`` or ``srgb`` out.
     """
@@ -68,7 +68,7 @@ def convert(image: pyvips.Image, header: ImageHeader, colour: Colour) -> pyvips.
     except pyvips.Error:
         if not image.get_typeof(_PROFILE):
             raise
-        # littlecms cannot use the profile: a viewer ignores it, and so does this.
+        # littlecms cannot use the profile: viewers ignore it, and so do we.
         return conversion(_untagged(image))
 
 
@@ -128,7 +128,7 @@ def _with_profile(image: pyvips.Image, name: str) -> pyvips.Image:
 
 
 def _tagged(image: pyvips.Image, header: ImageHeader) -> pyvips.Image:
-    """Return the image with the profile that counts; with none where it may be taken for sRGB."""
+    """Return the image with the profile that holds; with none where it counts as sRGB."""
     if header.has_profile:
         return image
     image = _untagged(image)
@@ -215,7 +215,7 @@ def _from_lab(image: pyvips.Image, target: str) -> pyvips.Image:
 
 
 def _as_grey_if(source: pyvips.Image, image: pyvips.Image) -> pyvips.Image:
-    """Return ``image`` in grey where ``source``, of which it was made, is grey."""
+    """Return ``image`` in grey where ``source``, from which it was made, is grey."""
     if not _is_grey(source):
         return image
     grey = image.extract_band(1)

@@ -1,4 +1,4 @@
-"""Reads ``renditions.toml``: the specs and the limits, or one error that says what to mend."""
+"""Reads ``renditions.toml``: the specs and the limits, or one error that says what to fix."""
 
 import tomllib
 from collections.abc import Callable, Mapping
@@ -31,7 +31,7 @@ class Config:
     Attributes:
         renditions: In the file's order; at least one; names are unique.
         limits: What a photo may be at most.
-        truncated: What becomes of a JPEG that breaks off.
+        truncated: What becomes of a truncated JPEG.
         sidecar: Whether a JSON document goes with the renditions.
     """
 
@@ -57,7 +57,7 @@ class _Unexpected(Exception):  # noqa: N818 - it never leaves this module
 
 
 def _integer(value: object) -> int:
-    # bool is an int to Python, and never to the person who writes the file.
+    # Python counts bool as an int; the person who writes the file does not.
     if not isinstance(value, int) or isinstance(value, bool):
         raise _Unexpected("an integer")
     return value

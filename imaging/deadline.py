@@ -1,4 +1,4 @@
-"""When work has to stop, and how libvips is told."""
+"""When work has to stop, and how libvips is stopped."""
 
 import math
 import threading
@@ -22,7 +22,7 @@ class Deadline:
     """A moment after which no work is begun, and what runs is stopped.
 
     Args:
-        seconds: From now; infinite for work that nobody waits for.
+        seconds: From now; infinite for work without a limit.
 
     *Thread*: any; :meth:`expire` may be called from a signal handler.
     """
@@ -57,8 +57,8 @@ class Deadline:
     def stopping(self) -> Iterator[Callable[[pyvips.Image], pyvips.Image]]:
         """Within: when it passes, libvips stops evaluating the image that was named last.
 
-        Gives a function that names an image, checks the time, and returns the image. libvips looks
-        for the mark whenever it is asked for pixels of that image: a decoder or an encoder that has
+        Gives a function that names an image, checks the time, and returns the image. libvips reads
+        the mark whenever it is asked for pixels of that image: a decoder or an encoder that has
         all its pixels runs to its end. A thread sets the mark, not libvips' progress signal: pyvips
         3.2 keeps no reference to the image that a handler is called with, and one that was let go
         aborts the process.

@@ -67,7 +67,7 @@ def encode_rendition(
         data = encoded(watch(image), saver, _options(image, rendition, quality))
         if gain_map is None:
             return data
-        # Imported by whoever read the gain map.
+        # Loaded already: the gain map was read.
         from imaging.gainmap import with_gain_map
 
         return with_gain_map(data, gain_map)

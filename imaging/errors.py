@@ -110,7 +110,7 @@ class NeedsMoreMemoryError(RejectedPhotoError):
     code = "needs-more-memory"
 
     def __init__(self, *, estimate: int, available: int, processes: int) -> None:
-        # Lambda sells it by the megabyte; a multiple of 64 leaves room for what nobody foresaw.
+        # Lambda sells it by the megabyte; a multiple of 64 leaves room to spare.
         would_do = -(-estimate // (64 << 20)) * 64 * processes
         super().__init__(
             f"Expected a photo that needs at most {available >> 20} MB but this one needs "

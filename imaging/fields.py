@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["blob_of", "copy_metadata", "field_names", "set_blob"]
 
-# The orientation is not among it: whoever decodes by another library has turned the pixels.
+# Without the orientation: a decoder of another library has turned the pixels.
 _METADATA: Final = ("exif-", "icc-profile-data", "iptc-data", "xmp-data")
 
 
@@ -20,7 +20,7 @@ def field_names(image: "pyvips.Image") -> list[str]:
 
     libvips names some after what is in the file: the key of a PNG's text, the type of a HEIF's
     item. pyvips' own ``get_fields`` raises where such a name is not UTF-8; here it is left out. No
-    call could reach that field, and the savers are told by ``keep`` which kinds to write.
+    call could reach that field, and ``keep`` says which kinds the savers write.
     """
     import pyvips
 

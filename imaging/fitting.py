@@ -7,7 +7,7 @@ from typing import Final
 __all__ = ["LOWEST_QUALITY", "Fitted", "fit"]
 
 LOWEST_QUALITY: Final = 10
-"""Below this a photo is blocks rather than a picture, and hardly smaller."""
+"""Below, a photo is blocks rather than a picture, and hardly smaller."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -174,7 +174,7 @@ class Input:
         stops_early: Whether its decoder stops at the last byte that it needs: one that meets the
             end of the file wanted more.
         has_frames: Whether its pages follow each other in time.
-        has_cicp: Whether its colours may be given by numbers instead of a profile.
+        has_gain_map: Whether its header may say that a gain map follows.
         scaling: How its decoder can give a smaller picture.
         can_be_truncated: Whether the part of it that was received can be rendered.
         fail_on: At which level of its decoder's complaints libvips has to fail. ``truncated``
@@ -193,7 +193,7 @@ class Input:
     in_rows: bool = False
     stops_early: bool = False
     has_frames: bool = False
-    has_cicp: bool = False
+    has_gain_map: bool = False
     scaling: Scaling = Scaling.NONE
     can_be_truncated: bool = False
     fail_on: str = "truncated"
@@ -212,6 +212,7 @@ _INPUTS: Final[Mapping[InputFormat, Input]] = {
         in_rows=True,
         stops_early=True,
         scaling=Scaling.SHRINK,
+        has_gain_map=True,
         can_be_truncated=True,
         output=OutputFormat.JPEG,
     ),
@@ -253,14 +254,12 @@ _INPUTS: Final[Mapping[InputFormat, Input]] = {
         brands=frozenset({b"avif", b"avis"}),
         loader="heifload",
         reading=Reading.WHOLE,
-        has_cicp=True,
         output=OutputFormat.AVIF,
     ),
     InputFormat.HEIC: Input(
         brands=frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis"}),
         loader="heifload",
         reading=Reading.WHOLE,
-        has_cicp=True,
         # libheif 1.23's security limits ``max_memory_block_size`` and ``max_total_memory``.
         max_decoded_bytes=4 << 30,
         output=OutputFormat.JPEG,

@@ -21,9 +21,9 @@ __all__ = [
 _FRACTION: Final = r"\s*(0?\.\d{1,9}|[01](?:\.\d{0,9})?)\s*"
 
 _MAX_SEARCHED: Final = 1 << 26
-"""Pixels of a resized photo that are looked at for what to keep; more is a line, not a picture."""
+"""Pixels of a resized photo that are searched for what to keep; more is a line, not a picture."""
 
-# Halves of what is cropped that go from the left, and from the top.
+# How many halves of the cropped pixels go from the left, and from the top.
 _GRAVITIES: Final[Mapping[Position, tuple[int, int]]] = {
     Position.CENTRE: (1, 1),
     Position.NORTH: (1, 0),
@@ -39,7 +39,7 @@ _GRAVITIES: Final[Mapping[Position, tuple[int, int]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FocalPoint:
-    """What a photo is about, as fractions of its upright width and height, from the top left."""
+    """Where a photo's subject is, as fractions of the upright width and height; 0,0 is top left."""
 
     x: float
     y: float
@@ -71,8 +71,8 @@ class Placement:
         width: Columns after the resize.
         height: Rows after the resize.
         crop: The part of the resized photo that is kept; None for the whole.
-        search: ``attention`` or ``entropy``: how the pixels say where ``crop`` really lies; its
-            ``left`` and ``top`` are then the centre's. None where the plan says it.
+        search: ``attention`` or ``entropy``: how its pixels decide where ``crop`` lies; its
+            ``left`` and ``top`` are then the centre's. None where the plan decides.
         canvas: Where the photo lies on a larger background (``left`` and ``top`` are the photo's,
             ``width`` and ``height`` the canvas's); None for no padding.
     """
@@ -113,7 +113,7 @@ def _scale(
         if asked is not None
     ] or [(1, 1)]
     if not cover:
-        # A side that is left free has an end all the same.
+        # A side that is left free has a maximum too.
         factors += [(max_side, side) for side in (width, height)]
     # Compared as fractions: two floats may tie where the integers do not.
     chosen = factors[0]

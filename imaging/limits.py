@@ -1,4 +1,4 @@
-"""What a photo may be at most, checked from its header before a pixel is decoded."""
+"""The largest photo that is accepted, checked from its header before a pixel is decoded."""
 
 from dataclasses import dataclass, fields
 from typing import Final
@@ -13,7 +13,7 @@ _CODEC_PLANES: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """What there is for one photo at a time, with all that the process holds beside it.
+    """The memory for one photo at a time, with all that the process holds beside it.
 
     Attributes:
         bytes: Of this process.
@@ -26,7 +26,7 @@ class Memory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The largest photo that is taken on.
+    """The largest photo that is accepted.
 
     Attributes:
         max_width: Stored columns. JPEG's own maximum is 65,535.

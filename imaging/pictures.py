@@ -18,7 +18,7 @@ from imaging.specs import Colour
 if TYPE_CHECKING:
     from imaging.gainmap import GainMap
 
-__all__ = ["Base", "Pictures", "Watch", "decode_at", "decode_base"]
+__all__ = ["Base", "Pictures", "Watch", "decode_at", "decode_base", "resize_as_planned"]
 
 Watch = Callable[[pyvips.Image], pyvips.Image]
 """Names the image that is evaluated next, and returns it."""
@@ -162,10 +162,24 @@ def _read_gain_maps(
     return held, dropped
 
 
+def resize_as_planned(image: pyvips.Image, planned: PlannedRendition) -> pyvips.Image:
+    """Return the picture in the planned size, uncropped.
+
+    *Shape*: uchar, any bands in, the same out.
+    """
+    size = planned.placement.width, planned.placement.height
+    if not planned.spec.linear:
+        return steps.resize(image, *size)
+    # Imported on first use: few specs ask for it.
+    from imaging.light import resize_linear
+
+    return resize_linear(image, *size)
+
+
 class Pictures:
     """The pictures of one photo: each resized once, however many are made or encoded from it.
 
-    *Cost*: those of which the plan says that they stay are in memory until the end.
+    *Cost*: the pictures that the plan keeps are in memory until the end.
     """
 
     def __init__(self, plan: RenditionPlan, bases: Mapping[Colour, pyvips.Image]) -> None:
@@ -183,7 +197,7 @@ class Pictures:
         """Return a picture before it is cropped."""
         if way.picture not in self._resized:
             planned = self._planned[way.picture]
-            image = steps.resize_as_planned(self._made_from(way, planned), planned)
+            image = resize_as_planned(self._made_from(way, planned), planned)
             self._resized[way.picture] = image.copy_memory() if way.keeps_resized else image
         return self._resized[way.picture]
 

@@ -141,7 +141,7 @@ def _gain_map(
     gain_map = work.base.gain_maps.get(rendition.spec.colour)
     if gain_map is None or not rendition.keeps_gain_map:
         return None
-    # Imported by whoever read the gain map.
+    # Loaded already: the gain map was read.
     from imaging.gainmap import encode_gain_map
 
     crop = work.pictures.crop(way)

@@ -34,14 +34,14 @@ __all__ = ["Asked", "make_plan"]
 _JPEG_SHRINKS: Final = (8, 4, 2)
 
 _JPEG_SPARE: Final = (4, 3)
-"""How much larger than the base a JPEG is decoded at least: what its decoder shrinks is boxes of
-pixels, and left at that it is softer than Lanczos (37 dB and SSIM 0.97 instead of 41 and 0.985)."""
+"""How much larger than the base a JPEG is decoded at least: its decoder averages boxes
+of pixels, which alone is softer than Lanczos (37 dB and SSIM 0.97 instead of 41 and 0.985)."""
 
 _WEBP_SPARE: Final = 1.5
 """How much larger than the base a WebP is decoded: its decoder's scaler alone is too soft."""
 
 _MAX_SHIFT: Final = 0.2
-"""Pixels of the base by which shrink-on-load may move the far edge."""
+"""Pixels of the base by which shrink-on-load may shift the far edge."""
 
 _MAX_HELD_BYTES: Final = 48 << 20
 """Pixels of one rendition, where there is a choice: 16 megapixels of RGB."""
@@ -170,10 +170,10 @@ def _pictures(wanted: Sequence[_Wanted]) -> list[_Picture]:
 
 
 def _shrinks_to(side: int, shrink: int, target: int) -> bool:
-    """Tell whether ``side`` shrunk on load is large enough, and still lies where it lay.
+    """Tell whether ``side`` shrunk on load is large enough, without a shift.
 
     A side that ``shrink`` does not divide loses or gains a fraction of a pixel at its end, which
-    moves the picture: by half a pixel, detail falls from 43 dB to 31 dB.
+    shifts the picture: by half a pixel, detail falls from 43 dB to 31 dB.
     """
     rounded = (2 * side + shrink) // (2 * shrink)
     moved = abs(rounded - side / shrink) * target / rounded
@@ -302,7 +302,7 @@ def _held_ways(
 
 
 def _writing_order(planned: PlannedRendition) -> tuple[bool, int, int]:
-    """Put what takes long last, so that a photo can be shown early: AVIF, frames, what is large."""
+    """Put slow and large renditions last, so that a photo can be shown early."""
     width, height = planned.placement.output
     return planned.format.row.is_slow, planned.frames, width * height
 
@@ -318,7 +318,7 @@ def _keeps_gain_map(
 
 
 def _colour_warnings(header: ImageHeader) -> tuple[PhotoWarning, ...]:
-    """Return what had to be guessed of the photo's colours."""
+    """Return warnings of what had to be guessed of the photo's colours."""
     warnings = []
     if header.has_foreign_profile:
         warnings.append(
@@ -346,7 +346,7 @@ def _colour_warnings(header: ImageHeader) -> tuple[PhotoWarning, ...]:
 def _focal_point(
     specs: Sequence[RenditionSpec], text: str | None
 ) -> tuple[FocalPoint | None, tuple[PhotoWarning, ...]]:
-    """Return the point that ``text`` names, where a spec asks for it, and what is wrong with it."""
+    """Return the point that ``text`` names, where a spec asks for it, and warnings of it."""
     if text is None or all(spec.position is not Position.FOCAL_POINT for spec in specs):
         return None, ()
     focal = focal_point_from_text(text)

@@ -51,7 +51,7 @@ class Fit(StrEnum):
     INSIDE = "inside"
     """Whole, as large as fits; one side may be shorter than asked."""
     COVER = "cover"
-    """Fills the box; what sticks out is cropped, from where ``position`` says."""
+    """Fills the box; what exceeds it is cropped, as ``position`` says."""
     CONTAIN = "contain"
     """Whole, as large as fits, centred on the background; exactly the box."""
     FILL = "fill"
@@ -82,7 +82,7 @@ class Colour(StrEnum):
     """Which colours a rendition is in; grey stays grey."""
 
     SRGB = "srgb"
-    """sRGB, without a profile: what every program takes a picture for."""
+    """sRGB, without a profile: every program assumes that."""
     DISPLAY_P3 = "display-p3"
     """Display P3, with a compact profile of it."""
     SOURCE = "source"
@@ -99,7 +99,7 @@ class Hdr(StrEnum):
 
 
 class Metadata(StrEnum):
-    """What a rendition tells about its photo; the orientation is applied in any case."""
+    """Which metadata of its photo a rendition has; the orientation is applied in any case."""
 
     NONE = "none"
     """Nothing."""
@@ -108,19 +108,19 @@ class Metadata(StrEnum):
     SAFE = "safe"
     """That, and camera, lens, exposure and time; not where, nor which camera of its kind."""
     ALL = "all"
-    """What the photo says of itself, position and serial numbers included. Not what would no longer
-    be true: the embedded thumbnail, and XMP that describes other parts of the file."""
+    """All that the photo has, position and serial numbers included, but for what would no longer be
+    true: the embedded thumbnail, and XMP that describes other parts of the file."""
 
 
 class Truncated(StrEnum):
-    """What becomes of a JPEG that breaks off."""
+    """What becomes of a truncated JPEG."""
 
     REFUSE = "refuse"
     """It is rejected as ``truncated``."""
     RENDER = "render"
-    """What is there is rendered, with a warning, if it is half of the rows or more; the rest is
-    grey. Not of a progressive JPEG: its first scan reaches the last row, and how much of the detail
-    followed is not to be seen."""
+    """The rows that were received are rendered, with a warning, if they are half or more; the rest
+    is grey. A progressive JPEG is rejected: its first scan reaches the last row, and nothing shows
+    how much detail followed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +138,7 @@ class RenditionSpec:
         linear: Resize in linear light. No pixel is then averaged before it is light: the photo is
             decoded and held whole.
         formats: What to encode to, each once; None for the photo's own format, where that can be
-            made (GIF becomes PNG, unless it is to move; TIFF and HEIC become JPEG, or PNG where
+            made (GIF becomes PNG, unless it stays animated; TIFF and HEIC become JPEG, or PNG where
             they have alpha).
         quality: 1 to 100, for every format or for each that is named; the table's default
             elsewhere.
@@ -149,11 +149,11 @@ class RenditionSpec:
             ``contain`` still fills the box with background.
         background: Red, green and blue, 0 to 255, under transparent pixels where the format has no
             alpha, and around the photo with ``contain``.
-        animated: Keep every frame of a GIF or WebP that moves, in those formats that can; the first
+        animated: Keep every frame of an animated GIF or WebP, in those formats that can; the first
             otherwise.
         progressive: JPEG: the whole picture appears at once, coarse at first, and takes fewer bytes
             for more work.
-        metadata: What the rendition tells about its photo.
+        metadata: Which metadata of its photo the rendition has.
         colour: Which colours it is in.
         hdr: What becomes of a gain map; None to keep it in a JPEG whose longer side has
             :data:`HDR_SIDE` pixels or more.
@@ -208,10 +208,10 @@ class RenditionSpec:
         interlaced = not self.progressive or any(
             output is None or output.row.is_progressive for output in self.formats
         )
-        moving = not self.animated or any(
+        animated = not self.animated or any(
             output is None or output.row.is_animated for output in self.formats
         )
-        yield "animated", moving, "format to name webp, gif or source", listed
+        yield "animated", animated, "format to name webp, gif or source", listed
         bare = [output.value for output in self.formats if output and not output.row.has_profile]
         tagged = self.colour is Colour.SRGB or not bare
         expected = f"'srgb' for {' and '.join(bare)}, which holds no profile"
@@ -252,7 +252,7 @@ class RenditionSpec:
         return default if self.quality is None else self.quality
 
     def only(self, output: OutputFormat) -> "RenditionSpec":
-        """Return the spec of ``output`` alone, which looks the same as among other formats.
+        """Return the spec of ``output`` alone, with the same pixels as among other formats.
 
         What it asks of other formats is left out.
         """
@@ -269,7 +269,7 @@ class RenditionSpec:
         )
 
     def digest(self, output: OutputFormat) -> str:
-        """Return 16 hexadecimal digits that change whenever ``output`` would look different.
+        """Return 16 hexadecimal digits that change whenever the pixels of ``output`` would.
 
         What the spec says of other formats does not count, and a field that has its default is left
         out: neither another format nor a new option makes stored renditions stale.

@@ -26,16 +26,15 @@ __all__ = [
     "keep_metadata",
     "kept",
     "resize",
-    "resize_as_planned",
     "rows_above_flat_end",
     "take",
     "upright",
 ]
 
-# Fields of libvips that hold what a photo says of itself.
+# Fields of libvips that hold a photo's metadata.
 _METADATA: Final = ("exif-", "xmp-", "iptc-")
 
-# What would no longer be true: the thumbnail shows the photo as it was; the pixels are upright.
+# Fields that would no longer be true: the thumbnail shows the whole photo, the pixels are upright.
 _STALE: Final = frozenset(
     {
         "jpeg-thumbnail-data",
@@ -68,20 +67,6 @@ def resize(image: pyvips.Image, width: int, height: int) -> pyvips.Image:
     return image.premultiply().resize(scale, vscale=vscale).unpremultiply().cast(band_format)
 
 
-def resize_as_planned(image: pyvips.Image, planned: PlannedRendition) -> pyvips.Image:
-    """Return the picture in the planned size, uncropped.
-
-    *Shape*: uchar, any bands in, the same out.
-    """
-    size = planned.placement.width, planned.placement.height
-    if not planned.spec.linear:
-        return resize(image, *size)
-    # Imported on first use: few specs ask for it.
-    from imaging.light import resize_linear
-
-    return resize_linear(image, *size)
-
-
 def upright(image: pyvips.Image) -> pyvips.Image:
     """Apply the EXIF orientation and drop its tag. Wants random access."""
     return image.autorot()
@@ -90,14 +75,14 @@ def upright(image: pyvips.Image) -> pyvips.Image:
 def rows_above_flat_end(image: pyvips.Image) -> int:
     """Return how many rows there are before those that have the very colour of the last pixel.
 
-    What a JPEG decoder did not get it leaves at 128, in every component. A photo that truly ends in
-    such rows is taken for shorter than it is; one that was resized, by the reach of the kernel, up
-    to three rows, for longer.
+    A JPEG decoder leaves rows that it did not get at 128, in every component. A photo that truly
+    ends in such rows counts as shorter than it is; a resized one as up to three rows longer, by the
+    reach of the kernel.
 
     *Shape*: uchar, in memory.
     """
     last = image.getpoint(image.width - 1, image.height - 1)
-    # Colour conversion and resize may move the grey by one.
+    # Colour conversion and resize may change the grey by one.
     differs = ((image - last).abs() > 1).bandor()
     _, rows = differs.project()
     counts = memoryview(rows.write_to_memory()).cast("I")
@@ -105,7 +90,7 @@ def rows_above_flat_end(image: pyvips.Image) -> int:
 
 
 def keep_metadata(image: pyvips.Image, header: ImageHeader, metadata: Metadata) -> pyvips.Image:
-    """Leave on the image what ``metadata`` lets through, and nothing else.
+    """Leave on the image the metadata that ``metadata`` allows, and nothing else.
 
     *Cost*: 0.4 ms where there is EXIF to write.
     """
@@ -160,9 +145,9 @@ def kept(image: pyvips.Image) -> str:
 
 
 def find_crop(image: pyvips.Image, placement: Placement) -> Box | None:
-    """Return which part of a resized picture to keep, looking at its pixels if so planned.
+    """Return which part of a resized picture to keep; where so planned, its pixels are searched.
 
-    *Cost*: the picture is evaluated where it has to be looked at, so it had better be in memory.
+    *Cost*: a search evaluates the picture, which should be in memory.
     """
     crop = placement.crop
     if crop is None or placement.search is None:

@@ -14,7 +14,7 @@ from imaging.errors import (
     SourceError,
     TruncatedPhotoError,
 )
-from imaging.formats import SNIFF_BYTES, InputFormat, Reading, sniff
+from imaging.formats import SNIFF_BYTES, Reading, sniff
 from imaging.streams import ByteSource
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _CHUNK_BYTES: Final = 64 << 10
 class OpenPhoto:
     """One photo being read: what its bytes are, and libvips images that draw on them.
 
-    Use as a context manager, and evaluate every image within it: the source must outlive them.
+    Use it as a context manager and evaluate every image within: the source must outlive them.
 
     *Thread*: made and closed by one; libvips reads from its own workers.
 
@@ -51,16 +51,16 @@ class OpenPhoto:
         self.format = sniff(self.head)
         self._row = self.format.row
         # A decoder that reads from start to end is given no seek handler: libvips then keeps the
-        # header for a second look by itself, and asks for no SEEK_END.
+        # header to read it again by itself, and asks for no SEEK_END.
         self._seeks = self._row.reading is Reading.RANGES
         self._encoded: bytes | None = None
         self._is_read = False
         # The header says whether there is a gain map to read from the end of the file.
         self._header = bytearray()
-        self._records = self.format is InputFormat.JPEG
+        self._records = self._row.has_gain_map
         # A RIFF says how long it is; the others show it only by ending too soon.
         self._ended = (
-            self.format is InputFormat.WEBP
+            self.head.startswith(b"RIFF")
             and int.from_bytes(self._head[4:8], "little") + 8 > self.size
         )
         self._source: pyvips.SourceCustom | None = self._made_source()
@@ -118,7 +118,7 @@ class OpenPhoto:
         if count < 0:
             raise SourceError(f"Expected 0 or more bytes from the source but received {count}")
         if count == 0 and self._position < self.size:
-            # A decoder that has all its pixels would never miss what comes after them.
+            # A decoder that has all its pixels does not read what follows them.
             raise SourceError(f"Expected {self.size} bytes but they ended at {self._position}")
         self._position += count
         return count
@@ -149,7 +149,7 @@ class OpenPhoto:
             return -1
         start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}[whence]
         if start + offset < 0:
-            # A broken photo points there; that is no failure of its source.
+            # A damaged photo points there; its source did not fail.
             return -1
         try:
             self._position = self._bytes.seek(offset, whence)
@@ -161,7 +161,7 @@ class OpenPhoto:
     def load(self, **options: object) -> pyvips.Image:
         """Return the lazy image of the photo, by its loader, with the loader's ``options``.
 
-        Of a HEIC only what its header says can be had: libvips has no decoder for its pixels.
+        Of a HEIC it gives the header alone: libvips has no decoder for its pixels.
         """
         whole = self._encoded is not None or self._row.reading is Reading.WHOLE
         with self.decoding():
@@ -178,7 +178,7 @@ class OpenPhoto:
     def read_at(self, offset: int, length: int) -> bytes:
         """Return up to ``length`` bytes from ``offset``; of a TIFF, an AVIF or a HEIC.
 
-        libvips finds its place again: it does not notice.
+        The position that libvips is at stays.
 
         Raises:
             SourceError: The bytes cannot be read.
@@ -200,9 +200,9 @@ class OpenPhoto:
         return bytes(self._header)
 
     def encoded(self) -> bytes:
-        """Return all the bytes of an AVIF or HEIC, or of a JPEG of which the header alone was read.
+        """Return all the bytes of an AVIF or HEIC, or of a JPEG of which only the header was read.
 
-        For a decoder that cannot take them as they come; what is loaded later is loaded from them.
+        For a decoder that needs them all at once; every later load reads them too.
 
         *Cost*: the whole download at the first call, and as much memory until the photo is closed.
 
@@ -223,7 +223,7 @@ class OpenPhoto:
 
     @contextmanager
     def decoding(self) -> Iterator[None]:
-        """Within: libvips reads and decodes. What a callback captured comes out instead.
+        """Within: libvips reads and decodes. What a callback captured is raised instead.
 
         Raises:
             SourceError: The bytes could not be read.
@@ -233,7 +233,7 @@ class OpenPhoto:
         try:
             yield
         except (CorruptPhotoError, pyvips.Error, UnicodeDecodeError) as error:
-            # The first comes from an encoder that draws on this photo: for want of its bytes?
+            # The first comes from an encoder that reads this photo: its bytes may be missing.
             if isinstance(error, UnicodeDecodeError):
                 # libvips' text quotes the photo, and pyvips takes it for UTF-8: it fails to make
                 # its own exception, and would fail again at the next one.
@@ -274,7 +274,7 @@ class OpenPhoto:
                 pass
 
     def close(self) -> None:
-        """Let go of libvips' source and of the bytes."""
+        """Release libvips' source and the bytes."""
         self._source = None
         self._encoded = None
         self._bytes.close()

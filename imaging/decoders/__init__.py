@@ -1,10 +1,11 @@
-"""One module for each format that can be decoded.
+"""One module for each format that can be decoded, by its name in the table of formats.
 
-A module is imported when the first photo of its format arrives, but for JPEG's, which most photos
-need; the library behind one is imported when it first decodes.
+A module is imported when the first photo of its format arrives, and the library behind it when it
+first decodes.
 """
 
-from typing import TYPE_CHECKING, Protocol, assert_never
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol, cast
 
 from imaging.formats import InputFormat
 
@@ -27,6 +28,7 @@ class Decoder(Protocol):
         *Cost*: the header's bytes; all bytes of a format whose header is not read alone.
 
         Raises:
+            TruncatedPhotoError: The file ends before what it consists of.
             CorruptPhotoError: The header cannot be read.
             SourceError: The bytes cannot be read.
         """
@@ -50,36 +52,4 @@ class Decoder(Protocol):
 
 def decoder_of(format_: InputFormat) -> Decoder:
     """Return the decoder of a format."""
-    found: Decoder
-    match format_:
-        case InputFormat.JPEG:
-            from imaging.decoders import jpeg
-
-            found = jpeg
-        case InputFormat.PNG:
-            from imaging.decoders import png
-
-            found = png
-        case InputFormat.WEBP:
-            from imaging.decoders import webp
-
-            found = webp
-        case InputFormat.GIF:
-            from imaging.decoders import gif
-
-            found = gif
-        case InputFormat.TIFF:
-            from imaging.decoders import tiff
-
-            found = tiff
-        case InputFormat.AVIF:
-            from imaging.decoders import avif
-
-            found = avif
-        case InputFormat.HEIC:
-            from imaging.decoders import heic
-
-            found = heic
-        case _:
-            assert_never(format_)
-    return found
+    return cast("Decoder", import_module(f"imaging.decoders.{format_.value}"))

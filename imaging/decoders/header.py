@@ -55,7 +55,7 @@ def common_header(
     image: "pyvips.Image",
     **own: Any,  # noqa: ANN401 - fields of ImageHeader, each of its own type
 ) -> ImageHeader:
-    """Return the header of ``photo``, of which ``image`` is libvips'.
+    """Return the header of ``photo``, as libvips gives it in ``image``.
 
     Args:
         photo: The photo.

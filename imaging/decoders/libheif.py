@@ -43,7 +43,7 @@ def decode(data: bytes, header: pyvips.Image) -> pyvips.Image:
 
     Args:
         data: The whole file.
-        header: libvips' image of the same file, of which no pixel is evaluated.
+        header: libvips' image of the same file; none of its pixels is evaluated.
 
     Raises:
         TruncatedPhotoError: The file ends before the picture does.

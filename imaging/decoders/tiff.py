@@ -1,4 +1,4 @@
-"""TIFF, by libvips: libtiff, which reads where it likes, and decodes a level of a pyramid."""
+"""TIFF, by libvips: libtiff, which seeks, and decodes a level of a pyramid."""
 
 from typing import TYPE_CHECKING, Final
 

@@ -1,9 +1,10 @@
-"""One module for each format that can be encoded; pure: libvips does the work.
+"""One module for each format that can be encoded, by its name in the table of formats; pure.
 
 A module is imported when the first rendition of its format is planned.
 """
 
-from typing import TYPE_CHECKING, Protocol, assert_never
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol, cast
 
 from imaging.formats import OutputFormat
 
@@ -34,28 +35,4 @@ class Encoder(Protocol):
 
 def encoder_of(format_: OutputFormat) -> Encoder:
     """Return the encoder of a format."""
-    found: Encoder
-    match format_:
-        case OutputFormat.JPEG:
-            from imaging.encoders import jpeg
-
-            found = jpeg
-        case OutputFormat.WEBP:
-            from imaging.encoders import webp
-
-            found = webp
-        case OutputFormat.AVIF:
-            from imaging.encoders import avif
-
-            found = avif
-        case OutputFormat.PNG:
-            from imaging.encoders import png
-
-            found = png
-        case OutputFormat.GIF:
-            from imaging.encoders import gif
-
-            found = gif
-        case _:
-            assert_never(format_)
-    return found
+    return cast("Encoder", import_module(f"imaging.encoders.{format_.value}"))

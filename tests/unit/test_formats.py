@@ -10,6 +10,7 @@ import pyvips
 
 import imaging.decoders
 import imaging.encoders
+from imaging import steps
 from imaging.decoders import Decoder, decoder_of
 from imaging.encoders import Encoder, encoder_of
 from imaging.errors import RenditionsError
@@ -21,9 +22,21 @@ from tests.photos import PHOTO_FORMATS, png, private_photo
 from tests.rendering import header_of, plan_of, rendered
 
 
-def functions(protocol: type) -> set[str]:
-    """Return the names of the functions that a protocol asks for."""
-    return {name for name, _ in inspect.getmembers(protocol, inspect.isfunction) if name[0] != "_"}
+def asked_of(protocol: type) -> dict[str, list[str]]:
+    """Return the functions that a protocol asks for, and what each takes."""
+    functions = inspect.getmembers(protocol, inspect.isfunction)
+    return {
+        name: list(inspect.signature(function).parameters)[1:]
+        for name, function in functions
+        if name[0] != "_"
+    }
+
+
+def had_by(module: Any) -> dict[str, list[str]]:  # noqa: ANN401 - a module
+    """Return the functions that a module gives, and what each takes."""
+    return {
+        name: list(inspect.signature(getattr(module, name)).parameters) for name in module.__all__
+    }
 
 
 def photo_in(photo_format: InputFormat) -> bytes:
@@ -41,7 +54,7 @@ def test_a_format_that_is_decoded_is_whole(photo_format: InputFormat) -> None:
     """It has a row, a decoder with every function, a loader, and bytes that tell it."""
     row, decoder = photo_format.row, decoder_of(photo_format)
     assert getattr(decoder, "__name__", "") == f"imaging.decoders.{photo_format.value}"
-    assert set(decoder.__all__) == functions(Decoder)  # type: ignore[attr-defined]  # a module
+    assert had_by(decoder) == asked_of(Decoder)
     way = "buffer" if row.reading is Reading.WHOLE else "source"
     assert pyvips.type_find("VipsOperation", f"{row.loader}_{way}")
     assert row.magic or row.brands
@@ -64,7 +77,7 @@ def test_a_format_that_is_encoded_is_whole(output: OutputFormat) -> None:
     """It has a row, an encoder with every function, and a saver that writes its largest side."""
     row, encoder = output.row, encoder_of(output)
     assert getattr(encoder, "__name__", "") == f"imaging.encoders.{output.value}"
-    assert set(encoder.__all__) == functions(Encoder)  # type: ignore[attr-defined]  # a module
+    assert had_by(encoder) == asked_of(Encoder)
     assert pyvips.type_find("VipsOperation", row.saver)
     spec = RenditionSpec(name="a", formats=(output,))
     [planned] = plan_of(photo_in(InputFormat.JPEG), Asked(specs=(spec,))).renditions
@@ -94,6 +107,19 @@ def test_no_module_is_without_a_row(package: Any, formats: Any) -> None:  # noqa
     modules = {name: importlib.import_module(f"{package.__name__}.{name}") for name in names}
     whole = {name for name, module in modules.items() if "peak_bytes" in vars(module)}
     assert whole == {one.value for one in formats}
+
+
+def test_every_step_is_in_the_order_of_steps() -> None:
+    """A step that is written and not listed would never be taken."""
+    takes = list(inspect.signature(steps.crop).parameters.values())
+    written = {
+        function
+        for _, function in inspect.getmembers(steps, inspect.isfunction)
+        if [one.annotation for one in inspect.signature(function).parameters.values()]
+        == [one.annotation for one in takes]
+    }
+    assert written == set(steps.STEPS)
+    assert len(steps.STEPS) == len(set(steps.STEPS))
 
 
 def test_what_is_in_no_row_is_refused() -> None:
