@@ -143,6 +143,8 @@ def attack(wall: Workers, what: str, deadline: Deadline = NEVER) -> str:
         "raise_limits",
         "print_line",
     ],
+    # Process IDs are no names: each process of a parallel run must collect the same tests.
+    ids=lambda what: what.replace(str(os.getpid()), "parent"),
 )
 def test_a_decoder_that_is_taken_over_reaches_nothing(
     workers: Workers, what: str, capfd: pytest.CaptureFixture[str]
