@@ -15,6 +15,7 @@ __all__ = [
     "DestinationKeyDeniedError",
     "Disposition",
     "EventError",
+    "FolderError",
     "InvocationError",
     "KeyTooLongError",
     "KnownRejectionError",
@@ -76,6 +77,12 @@ class SourceChangedError(RenditionsError):
     """The object is gone, or is not the version that the event names: a newer event covers it."""
 
     code = "superseded"
+
+
+class FolderError(RenditionsError):
+    """The object is a console's folder: no bytes, under a key that ends in a slash."""
+
+    code = "folder"
 
 
 class NotModifiedError(RenditionsError):
@@ -211,4 +218,6 @@ def disposition_of(error: RenditionsError) -> Disposition:
     """Return what ``error`` means for its record."""
     if isinstance(error, SourceChangedError):
         return Disposition.SUPERSEDED
+    if isinstance(error, FolderError):
+        return Disposition.IGNORED
     return Disposition.RETRY if error.retryable else Disposition.REJECTED

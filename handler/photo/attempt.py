@@ -4,7 +4,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from handler.errors import Disposition
+from handler.errors import Disposition, FolderError
 from handler.objects import ObjectEvent
 from handler.photo.journal import Journal
 from handler.photo.leftovers import Leftovers
@@ -13,7 +13,7 @@ from handler.report import RenditionReport
 from handler.s3.requests import Requests
 from handler.settings import Settings
 
-__all__ = ["Attempt", "Outcome"]
+__all__ = ["Attempt", "Outcome", "check_not_folder"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,3 +44,14 @@ class Outcome(NamedTuple):
 
     disposition: Disposition
     renditions: tuple[RenditionReport, ...] = ()
+
+
+def check_not_folder(event: ObjectEvent, size: int | None) -> None:
+    """Raise FolderError if ``size``, where it is known, and the key are those of a folder.
+
+    A console makes such an object; nothing is written for it, no manifest and no quarantine.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-folders.html
+    """
+    if size == 0 and event.key.endswith("/"):
+        raise FolderError(f"Expected a photo but s3://{event.bucket}/{event.key} is a folder")

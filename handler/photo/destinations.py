@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from handler.errors import LoopError
 from handler.objects import ObjectEvent
 from handler.photo.manifest import MANIFEST_EXTENSION, MANIFEST_NAME, set_digest
+from handler.s3.metadata import with_text
 from handler.settings import Settings
 from handler.version import SourceVersion
 from imaging.formats import OutputFormat
@@ -116,11 +117,11 @@ def destination(
         headers={
             "ContentType": rendition.format.content_type,
             "CacheControl": settings.cache_control,
-            "Metadata": version.metadata()
-            | {
-                # User metadata is ASCII; keys are not.
-                "source-key": event.key.encode("ascii", "backslashreplace").decode(),
-                "spec": rendition.spec.digest(rendition.format),
-            },
+            # The whole key is in the manifest.
+            "Metadata": with_text(
+                version.metadata() | {"spec": rendition.spec.digest(rendition.format)},
+                "source-key",
+                event.key,
+            ),
         },
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from handler.s3.metadata import text_from_metadata, with_text
 from handler.version import SourceVersion, version_from_metadata
 
 __all__ = [
@@ -27,8 +28,6 @@ __all__ = [
 MANIFEST_NAME: Final = "photo"
 MANIFEST_EXTENSION: Final = "json"
 """Its place in the key template; no rendition is JSON, so that none can have its key."""
-_MAX_REASON: Final = 500
-"""S3 takes 2 KB of user metadata in all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,16 +66,17 @@ class Manifest:
     def metadata(self) -> dict[str, str]:
         """Return the part that a HeadObject shows."""
         state = {"state": "deleted"} if self.deleted else {"state": "made", "set": self.made}
-        if self.rejected is not None:
-            reason = self.reason.encode("ascii", "backslashreplace").decode()
-            state |= {"rejected": self.rejected, "reason": reason[:_MAX_REASON]}
         if self.suspect is not None:
             state["suspect"] = self.suspect
-        return self.version.metadata() | state
+        metadata = self.version.metadata() | state
+        if self.rejected is None:
+            return metadata
+        return with_text(metadata | {"rejected": self.rejected}, "reason", self.reason)
 
-    def body(self) -> bytes:
-        """Return the part that a GetObject shows, as JSON."""
+    def body(self, key: str) -> bytes:
+        """Return the part that a GetObject shows, as JSON; ``key`` is the photo's."""
         document = {
+            "key": key,
             "deleted": self.deleted,
             **(self.about or {}),
             "kept": {one.key: one.etag for one in self.kept},
@@ -88,12 +88,13 @@ def manifest_from_object(metadata: Mapping[str, str], body: bytes | None) -> Man
     """Return the manifest that an object is; ``body`` is None where it was not asked for."""
     document = {} if body is None else json.loads(body)
     kept = document.pop("kept", {})
-    document.pop("deleted", None)
+    for own in ("key", "deleted"):
+        document.pop(own, None)
     return Manifest(
         version=version_from_metadata(metadata),
         made=metadata.get("set", ""),
         rejected=metadata.get("rejected"),
-        reason=metadata.get("reason", ""),
+        reason=text_from_metadata(metadata, "reason"),
         suspect=metadata.get("suspect"),
         deleted=metadata.get("state") == "deleted",
         kept=tuple(Kept(key=key, etag=etag) for key, etag in kept.items()),

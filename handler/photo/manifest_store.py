@@ -37,6 +37,7 @@ class ManifestStore:
         self._requests = requests
         self._settings = settings
         self._leftovers = Leftovers(requests, settings, event)
+        self._photo_key = event.key
         self._key = manifest_key(event, settings)
         # The ETag that was last seen under the key; None for no object.
         self._etag: str | None = None
@@ -150,7 +151,7 @@ class ManifestStore:
             "put_object",
             **self._where(self._key),
             **condition,
-            Body=manifest.body(),
+            Body=manifest.body(self._photo_key),
             ContentType="application/json",
             # It changes with the photo, unlike the renditions of one version.
             CacheControl="no-cache",

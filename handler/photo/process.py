@@ -7,7 +7,7 @@ from typing import assert_never
 
 from handler.errors import Disposition
 from handler.objects import Change, ObjectEvent
-from handler.photo.attempt import Attempt, Outcome
+from handler.photo.attempt import Attempt, Outcome, check_not_folder
 from handler.photo.journal import Journal
 from handler.photo.leftovers import Leftovers
 from handler.photo.making import make, make_some
@@ -64,6 +64,7 @@ def process(
 def _work(attempt: Attempt, specs: Sequence[RenditionSpec] | None) -> Outcome:
     match attempt.event.change:
         case Change.CREATED:
+            check_not_folder(attempt.event, attempt.event.size)
             return make(attempt) if specs is None else make_some(attempt, specs)
         case Change.DELETED:
             return remove(attempt)

@@ -25,6 +25,9 @@ def remove(attempt: Attempt) -> Outcome:
     event, manifests = attempt.event, attempt.manifests
     gone = SourceVersion(sequencer=event.sequencer)
     manifest = manifests.look()
+    if manifest is None and event.key.endswith("/"):
+        # A folder of a console's: nothing was made of it, and nothing is to be kept of its end.
+        return Outcome(Disposition.IGNORED)
     ordered = event.sequencer and (manifest is None or manifest.version.sequencer)
     if event.version_id is not None or not ordered:
         # The event may be about the last version, an older one, or a delete marker: only S3 knows

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from handler.errors import SourceChangedError
 from handler.objects import ObjectEvent
-from handler.photo.attempt import Attempt
+from handler.photo.attempt import Attempt, check_not_folder
 from handler.photo.destinations import destination
 from handler.photo.manifest import Kept
 from handler.report import RenditionReport
@@ -81,12 +81,14 @@ def store_renditions(
         sidecar: Describe the photo for an app too (docs/sidecar.md).
 
     Raises:
+        FolderError: It is no photo but a folder.
         SourceChangedError: The object is another version now; renditions of this one are removed.
         RejectedPhotoError: The photo cannot be rendered.
         RenditionsError: Any other; another attempt may succeed.
     """
     attempt.journal.enter(Stage.DECODE)
     attempt.journal.add_etag(source.version.etag)
+    check_not_folder(attempt.event, source.size)
     uploads = _Uploads(attempt, source.version)
     try:
         asked = replace(

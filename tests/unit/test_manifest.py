@@ -50,7 +50,7 @@ def test_a_record_survives_as_an_object() -> None:
         kept=(Kept(key="ä/large.jpg", etag="1"),),
         about={"width": 3},
     )
-    assert manifest_from_object(manifest.metadata(), manifest.body()) == manifest
+    assert manifest_from_object(manifest.metadata(), manifest.body("a.jpg")) == manifest
     head = manifest_from_object(manifest.metadata(), None)
     assert (head.version, head.made, head.deleted) == (manifest.version, ASKED, False)
     assert version_from_metadata({}) == Version()

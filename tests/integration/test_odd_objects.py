@@ -1,0 +1,117 @@
+"""Objects that are called or kept oddly: whatever S3 takes as a key, folders, archives."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+import handler.s3.requests
+from handler.errors import Disposition
+from handler.objects import Change, ObjectEvent
+from tests.house import House, open_house
+from tests.photos import jpeg, text
+from tests.servers import Answer, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_ARCHIVED: Final = Answer(
+    status=403, code="InvalidObjectState", message="The operation is not valid"
+)
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    """A house without pauses."""
+    monkeypatch.setattr(handler.s3.requests, "_FIRST_PAUSE_S", 0.0)
+    with open_house(tmp_path, monkeypatch) as opened:
+        yield opened
+
+
+def _put(house: House, key: str, body: bytes) -> ObjectEvent:
+    answer = house.s3.put_object(Bucket="photos", Key=key, Body=body)
+    return ObjectEvent(
+        bucket="photos",
+        key=key,
+        etag=answer["ETag"].strip('"'),
+        sequencer=house.sequencer(),
+        size=len(body),
+    )
+
+
+def _metadata_bytes(house: House, key: str) -> int:
+    metadata = house.s3.head_object(Bucket="renditions", Key=key)["Metadata"]
+    assert all(value.isascii() and value.isprintable() for value in metadata.values())
+    return sum(len(name) + len(value) for name, value in metadata.items())
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "ж" * 500,
+        "写真" * 165,
+        "صورة" * 120,
+        "😀" * 250,
+        "tab\tand  spaces ",
+    ],
+    # The server of these tests has no key with a line break; tests/unit/test_user_metadata.py has.
+    ids=["cyrillic", "japanese", "arabic", "astral", "spaces"],
+)
+def test_any_key_that_s3_takes_is_done(house: House, key: str) -> None:
+    """Metadata stay within S3's 2,048 bytes, and the whole key is in the manifest."""
+    event = _put(house, key, jpeg(96, 64))
+    assert house.handle(event).disposition is Disposition.WRITTEN
+    assert house.handle(event).disposition is Disposition.UNCHANGED
+    for name in ("large.jpg", "photo.json"):
+        assert _metadata_bytes(house, f"{key}/{name}") <= 2048
+    body = house.s3.get_object(Bucket="renditions", Key=f"{key}/photo.json")["Body"].read()
+    assert json.loads(body)["key"] == key
+
+
+@pytest.mark.parametrize("key", ["ж" * 500, "写真" * 165])
+def test_a_rejection_s_reason_fits_as_well(house: House, key: str) -> None:
+    """It is remembered, and comes back with its words."""
+    event = _put(house, key, text())
+    first = house.handle(event)
+    assert (first.disposition, first.code) == (Disposition.REJECTED, "not-a-photo")
+    again = house.handle(event)
+    assert (again.disposition, again.code) == (Disposition.REJECTED, "not-a-photo")
+    assert again.message
+    assert str(first.message).startswith(again.message)
+
+
+@pytest.mark.parametrize("says_size", [True, False])
+def test_a_folder_of_a_console_s_is_ignored(house: House, *, says_size: bool) -> None:
+    """Neither a manifest nor anything else is written of it, nor of its end."""
+    event = _put(house, "2026/", b"")
+    event = event if says_size else replace(event, size=None)
+    report = house.handle(event)
+    assert (report.disposition, report.code) == (Disposition.IGNORED, "folder")
+    house.s3.delete_object(Bucket="photos", Key="2026/")
+    gone = ObjectEvent(
+        bucket="photos", key="2026/", change=Change.DELETED, sequencer=house.sequencer()
+    )
+    assert house.handle(gone).disposition is Disposition.IGNORED
+    assert house.s3.list_objects_v2(Bucket="renditions").get("Contents", []) == []
+
+
+def test_no_bytes_are_a_folder_under_a_folder_s_key_alone(house: House) -> None:
+    """An empty upload is rejected, and a photo whose key ends in a slash is a photo."""
+    assert house.handle(_put(house, "a.jpg", b"")).code == "empty"
+    assert house.handle(_put(house, "b/", jpeg(96, 64))).disposition is Disposition.WRITTEN
+
+
+def test_a_photo_comes_back_from_its_archive(house: House) -> None:
+    """It is rejected while it is there, and made when its restore has ended."""
+    event = _put(house, "a.jpg", jpeg(96, 64))
+    house.proxy.add(Fault(operation="GetObject", key="a.jpg", action=_ARCHIVED, times=None))
+    assert house.handle(event).code == "archived"
+    house.proxy.clear()
+    # As handler/events/notification.py reads ObjectRestore:Completed: without a sequencer.
+    restored = replace(event, name="ObjectRestore:Completed", sequencer=None)
+    assert house.handle(restored).disposition is Disposition.WRITTEN
+    assert house.handle(restored).disposition is Disposition.UNCHANGED
