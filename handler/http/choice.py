@@ -1,5 +1,6 @@
 """HTTP request -> which rendition of which photo, or why there is none to have; pure."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -86,14 +87,24 @@ class Choice:
         spec: The rendition's, with only the format that the client prefers.
         formats: What that can come out as: one, or every one where it is the photo's own.
         varies: Whether another ``Accept`` could have been answered otherwise.
-        expires_in_s: For how long the URL is good, where it says.
+        expires_at_s: Until when the URL is good, in seconds since 1970, where it says.
     """
 
     key: str
     spec: RenditionSpec
     formats: tuple[OutputFormat, ...]
     varies: bool
-    expires_in_s: int | None
+    expires_at_s: int | None
+
+    def left_s(self, now_s: float) -> int | None:
+        """Return for how many whole seconds the URL is still good; None if for ever.
+
+        Raises:
+            ExpiredError: For none.
+        """
+        if self.expires_at_s is None:
+            return None
+        return _left_s(self.expires_at_s, now_s)
 
 
 def choice_from_request(request: Request, settings: Settings, now_s: float) -> Choice:
@@ -114,7 +125,7 @@ def choice_from_request(request: Request, settings: Settings, now_s: float) -> C
         # S3 takes such a key. A cache or client may resolve it as a relative path.
         raise RequestError(f"Expected a key without '.' and '..' but received {key!r}")
     # First: an unsigned request must not learn which renditions and prefixes exist.
-    expires_in_s = _check_signature(request, settings, name, key, now_s)
+    expires_at_s = _check_signature(request, settings, name, key, now_s)
     specs = {spec.name: spec for spec in settings.config.renditions}
     if name not in specs:
         raise UnknownRenditionError(f"Expected one of {', '.join(specs)} but received {name!r}")
@@ -130,14 +141,14 @@ def choice_from_request(request: Request, settings: Settings, now_s: float) -> C
         spec=replace(spec, formats=(None,)) if chosen is None else spec.only(chosen),
         formats=outcomes,
         varies=len(spec.formats) > 1,
-        expires_in_s=expires_in_s,
+        expires_at_s=expires_at_s,
     )
 
 
 def _check_signature(
     request: Request, settings: Settings, name: str, key: str, now_s: float
 ) -> int | None:
-    """Return for how many seconds the URL is still good; None if for ever, or nothing is signed."""
+    """Return until when the URL is good; None if for ever, or nothing is signed."""
     if not settings.url_signing_keys:
         return None
     expires = request.query.get("expires", "")
@@ -151,9 +162,14 @@ def _check_signature(
         return None
     if not (expires.isascii() and expires.isdecimal() and len(expires) <= _MAX_EXPIRES_DIGITS):
         raise RequestError("Expected expires in seconds since 1970, as decimal digits")
-    left_s = int(expires) - int(now_s)
+    _left_s(int(expires), now_s)
+    return int(expires)
+
+
+def _left_s(expires_at_s: int, now_s: float) -> int:
+    left_s = math.floor(expires_at_s - now_s)
     if left_s <= 0:
-        raise ExpiredError(f"This URL was good until {expires}, seconds since 1970")
+        raise ExpiredError(f"This URL was good until {expires_at_s}, seconds since 1970")
     return left_s
 
 

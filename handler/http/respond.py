@@ -157,17 +157,22 @@ def _answer(
     settings: Settings,
     requests: Requests,
 ) -> dict[str, Any]:
-    headers = _headers(asked, stored.answer, settings)
-    if _has_it(request.headers.get("if-none-match", ""), headers["ETag"]):
-        return http_answer(304, headers)
     place = {"Bucket": settings.destination_bucket, "Key": stored.key}
     answer = stored.answer
+    try:
+        # Only now: the rendition may have taken seconds to make.
+        left_s = asked.left_s(time.time())
+    except RequestError:
+        _close(answer)
+        raise
+    headers = _headers(answer, settings, varies=asked.varies, left_s=left_s)
+    if _has_it(request.headers.get("if-none-match", ""), headers["ETag"]):
+        return http_answer(304, headers)
     if answer["ContentLength"] > MAX_BODY_BYTES:
-        if "Body" in answer:
-            answer["Body"].close()
+        _close(answer)
         operation = "get_object" if request.method == "GET" else "head_object"
         # Nobody may fetch it for longer than the URL that was asked for is good.
-        seconds = min(_REDIRECT_SECONDS, asked.expires_in_s or _REDIRECT_SECONDS)
+        seconds = _REDIRECT_SECONDS if left_s is None else min(_REDIRECT_SECONDS, left_s)
         url = requests.presigned_url(operation, seconds=seconds, **place)
         return http_answer(302, {"Location": url, "Cache-Control": "no-store"})
     if request.method == "HEAD":
@@ -177,18 +182,25 @@ def _answer(
     return http_answer(200, headers, answer["Body"].read())
 
 
-def _headers(asked: Choice, answer: Mapping[str, Any], settings: Settings) -> dict[str, str]:
+def _close(answer: Mapping[str, Any]) -> None:
+    if "Body" in answer:
+        answer["Body"].close()
+
+
+def _headers(
+    answer: Mapping[str, Any], settings: Settings, *, varies: bool, left_s: int | None
+) -> dict[str, str]:
     cache_control = answer.get("CacheControl", settings.cache_control)
-    if asked.expires_in_s is not None:
+    if left_s is not None:
         # No cache may hand it on for longer than its URL is good.
-        cache_control = f"private, max-age={asked.expires_in_s}"
+        cache_control = f"private, max-age={left_s}"
     headers = {
         "Content-Type": answer["ContentType"],
         "ETag": answer["ETag"],
         "Cache-Control": cache_control,
         "X-Content-Type-Options": "nosniff",
     }
-    return headers | {"Vary": "Accept"} if asked.varies else headers
+    return headers | {"Vary": "Accept"} if varies else headers
 
 
 def _has_it(if_none_match: str, etag: str) -> bool:

@@ -250,10 +250,13 @@ def test_a_signature_of_either_key_is_good(config: str, secret: bytes) -> None:
     """While keys are rotated, the old one goes on; the rest of the URL's life is told."""
     key = "in/zürich + see.jpg"
     query = {"signature": signature(secret, "one", key)}
-    assert _ask(_signed(config), f"/one/{key}", query=query).expires_in_s is None
+    assert _ask(_signed(config), f"/one/{key}", query=query).expires_at_s is None
     expires = str(_NOW + 60)
     query = {"signature": signature(secret, "one", key, expires), "expires": expires}
-    assert _ask(_signed(config), f"/one/{key}", query=query).expires_in_s == 60
+    choice = _ask(_signed(config), f"/one/{key}", query=query)
+    assert choice.left_s(_NOW + 0.5) == 59
+    with pytest.raises(RequestError, match="good until"):
+        choice.left_s(_NOW + 59.5)
 
 
 def test_a_signature_stays_what_it_is() -> None:
