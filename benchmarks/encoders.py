@@ -19,9 +19,9 @@ import pyvips
 
 from imaging.config import load_config
 from imaging.formats import OutputFormat
+from imaging.in_memory import render_in_memory
 from imaging.local import FileSource, MemorySource
 from imaging.planning import Asked
-from imaging.rendering import render_in_memory
 from imaging.specs import RenditionSpec
 from tests.photos import jpeg, ssim
 

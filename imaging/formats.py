@@ -86,7 +86,8 @@ class InputFormat(StrEnum):
         return _INPUTS[self]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Without methods that compare rows by value: nothing does, and each start would make them.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Output:
     """What a format that can be encoded allows.
 
@@ -159,7 +160,7 @@ _OUTPUTS: Final[Mapping[OutputFormat, Output]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Input:
     """What there is to know of a format that can be decoded, before a byte of it is decoded.
 

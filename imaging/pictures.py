@@ -12,6 +12,7 @@ from imaging.colour import convert, keeps_values
 from imaging.decoders import decoder_of
 from imaging.errors import PhotoWarning, TruncatedPhotoError
 from imaging.geometry import Box, is_sideways
+from imaging.header import ImageHeader
 from imaging.plan import FromBase, FromParent, Load, PlannedRendition, RenditionPlan
 from imaging.specs import Colour
 
@@ -40,7 +41,7 @@ class Base:
 
 
 def decode_at(
-    plan: RenditionPlan, load: Load, size: tuple[int, int], photo: OpenPhoto
+    header: ImageHeader, load: Load, size: tuple[int, int], photo: OpenPhoto
 ) -> pyvips.Image:
     """Return the photo in ``size``, as stored, in its own colours; to be evaluated once, in order.
 
@@ -50,7 +51,7 @@ def decode_at(
         CorruptPhotoError: The photo cannot be decoded.
         SourceError: The bytes cannot be read.
     """
-    image = decoder_of(photo.format).decode(photo, plan.header, load)
+    image = decoder_of(photo.format).decode(photo, header, load)
     with photo.decoding():
         return steps.resize(image, *size)
 
@@ -93,7 +94,7 @@ def _decode_stored(
         CorruptPhotoError: The pixels cannot be decoded to their end.
         SourceError: The bytes cannot be read to their end.
     """
-    image = watch(decode_at(plan, load, size, photo))
+    image = watch(decode_at(plan.header, load, size, photo))
     with photo.decoding():
         # A sequential image is evaluated once; everything after this reads from memory.
         if len(plan.colours) > 1:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 import pyvips
@@ -17,6 +16,7 @@ from imaging.plan import (
     Animated,
     FromBase,
     FromParent,
+    Load,
     OwnPass,
     PlannedRendition,
     RenditionPlan,
@@ -35,14 +35,14 @@ def render(
 ) -> Iterator[Rendition]:
     """Make and commit each planned rendition: :meth:`imaging.rendering.Photo.render`."""
     with deadline.stopping() as watch:
-        work = _decode(plan, photo, watch)
+        work = _Work(plan, photo, open_sink, watch)
         appearance: Appearance | None = None
         for rendition in plan.renditions:
             started = time.perf_counter()
-            made, encoded = _make(work, rendition, open_sink)
+            resized, encoded = work.make(rendition)
             shown = None
             if rendition.spec.name == plan.appearance_of and appearance is None:
-                shown = appearance = _appearance(made, plan)
+                shown = appearance = _appearance(resized, plan)
             yield Rendition(
                 planned=rendition,
                 width=rendition.placement.output[0],
@@ -56,96 +56,86 @@ def render(
             )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Work:
-    """A photo that was decoded, as far as its renditions share that.
+    """A photo that is decoded once, and what its renditions share.
 
     Attributes:
-        plan: What is carried out.
-        photo: Its bytes, for renditions with their own pass.
-        watch: Called before an image is evaluated.
         base: What the still renditions are made from.
-        pictures: Those that were made from it.
-        frames: What the animated ones are made from; None without any.
     """
 
-    plan: RenditionPlan
-    photo: OpenPhoto
-    watch: Watch
-    base: Base
-    pictures: Pictures
-    frames: "Frames | None"
+    def __init__(
+        self, plan: RenditionPlan, photo: OpenPhoto, open_sink: OpenSink, watch: Watch
+    ) -> None:
+        self._header = plan.header
+        self._photo = photo
+        self._open_sink = open_sink
+        self._watch = watch
+        self._frames: Frames | None = None
+        self.base = Base(pictures={}, gain_maps={}, warnings=())
+        if plan.frames > 1:
+            # Imported on first use: most photos are still.
+            from imaging.animation import decode_frames
 
+            self._frames = decode_frames(plan, photo, watch)
+            first = self._frames.images[0]
+            colours = {colour: convert(first, plan.header, colour) for colour in plan.colours}
+            self.base = Base(pictures=colours, gain_maps={}, warnings=())
+        elif plan.base is not None:
+            self.base = decode_base(plan, plan.base, photo, watch)
+        self._pictures = Pictures(plan, self.base.pictures)
 
-def _decode(plan: RenditionPlan, photo: OpenPhoto, watch: Watch) -> _Work:
-    frames: Frames | None = None
-    base = Base(pictures={}, gain_maps={}, warnings=())
-    if plan.frames > 1:
-        # Imported on first use: most photos are still.
-        from imaging.animation import decode_frames
+    def make(self, rendition: PlannedRendition) -> tuple[pyvips.Image, Encoded]:
+        """Make and commit one rendition.
 
-        frames = decode_frames(plan, photo, watch)
-        first = {colour: convert(frames.images[0], plan.header, colour) for colour in plan.colours}
-        base = Base(pictures=first, gain_maps={}, warnings=())
-    elif plan.base is not None:
-        base = decode_base(plan, plan.base, photo, watch)
-    pictures = Pictures(plan, base.pictures)
-    return _Work(plan=plan, photo=photo, watch=watch, base=base, pictures=pictures, frames=frames)
+        Returns its pixels before they were cropped, and what became of it.
+        """
+        match rendition.way:
+            case FromBase() | FromParent() as way:
+                image = self._pictures.finished(way)
+                image = steps.take(steps.FORMAT_STEPS, image, rendition, None)
+                encoded = self._encode(image, rendition, self._gain_map(rendition, way))
+                return self._pictures.resized(way), encoded
+            case OwnPass(load=load):
+                resized = self._decode_again(rendition, load)
+                image = steps.take(steps.STEPS, resized, rendition, rendition.placement.crop)
+                image = steps.keep_metadata(image, self._header, rendition.spec.metadata)
+                encoded = encode_while_decoding(
+                    image, rendition, self._photo, self._open_sink, self._watch
+                )
+                return resized, encoded
+            case Animated():
+                assert self._frames is not None  # noqa: S101 - the plan counts them
+                resized, strip = self._frames.made_into(rendition, self._header, self._watch)
+                return resized, self._encode(strip, rendition, None)
+            case _:
+                assert_never(rendition.way)
 
+    def _encode(
+        self, image: pyvips.Image, rendition: PlannedRendition, gain_map: "EncodedGainMap | None"
+    ) -> Encoded:
+        image = steps.keep_metadata(image, self._header, rendition.spec.metadata)
+        return encode_rendition(image, gain_map, rendition, self._open_sink, self._watch)
 
-def _make(
-    work: _Work, rendition: PlannedRendition, open_sink: OpenSink
-) -> tuple[pyvips.Image, Encoded]:
-    """Make and commit one rendition.
+    def _decode_again(self, rendition: PlannedRendition, load: Load) -> pyvips.Image:
+        """Return the photo in the size and the colours of ``rendition``, lazy."""
+        self._photo.rewind_if_read()
+        size = rendition.placement.width, rendition.placement.height
+        image = decode_at(self._header, load, size, self._photo)
+        with self._photo.decoding():
+            return convert(image, self._header, rendition.spec.colour)
 
-    Returns its pixels before they were cropped, and what became of it.
-    """
-    header, metadata = work.plan.header, rendition.spec.metadata
-    match rendition.way:
-        case FromBase() | FromParent() as way:
-            image = work.pictures.finished(way)
-            image = steps.take(steps.FORMAT_STEPS, image, rendition, None)
-            image = steps.keep_metadata(image, header, metadata)
-            gain_map = _gain_map(work, rendition, way)
-            encoded = encode_rendition(image, gain_map, rendition, open_sink, work.watch)
-            return work.pictures.resized(way), encoded
-        case OwnPass() as way:
-            resized = _decode_again(work, rendition, way)
-            image = steps.take(steps.STEPS, resized, rendition, rendition.placement.crop)
-            image = steps.keep_metadata(image, header, metadata)
-            photo = work.photo
-            return resized, encode_while_decoding(image, rendition, photo, open_sink, work.watch)
-        case Animated():
-            assert work.frames is not None  # noqa: S101 - the plan counts them
-            resized, strip = work.frames.made_into(rendition, header, work.watch)
-            image = steps.keep_metadata(strip, header, metadata)
-            return resized, encode_rendition(image, None, rendition, open_sink, work.watch)
-        case _:
-            assert_never(rendition.way)
+    def _gain_map(
+        self, rendition: PlannedRendition, way: FromBase | FromParent
+    ) -> "EncodedGainMap | None":
+        """Return the gain map that is stored with ``rendition``; None where it is to have none."""
+        gain_map = self.base.gain_maps.get(rendition.spec.colour)
+        if gain_map is None or not rendition.keeps_gain_map:
+            return None
+        # Loaded already: the gain map was read.
+        from imaging.gainmap import encode_gain_map
 
-
-def _decode_again(work: _Work, rendition: PlannedRendition, way: OwnPass) -> pyvips.Image:
-    """Return the photo in the size and the colours of ``rendition``, lazy."""
-    placement = rendition.placement
-    work.photo.rewind_if_read()
-    size = placement.width, placement.height
-    image = decode_at(work.plan, way.load, size, work.photo)
-    with work.photo.decoding():
-        return convert(image, work.plan.header, rendition.spec.colour)
-
-
-def _gain_map(
-    work: _Work, rendition: PlannedRendition, way: FromBase | FromParent
-) -> "EncodedGainMap | None":
-    """Return the gain map that is stored with ``rendition``; None where it is to have none."""
-    gain_map = work.base.gain_maps.get(rendition.spec.colour)
-    if gain_map is None or not rendition.keeps_gain_map:
-        return None
-    # Loaded already: the gain map was read.
-    from imaging.gainmap import encode_gain_map
-
-    crop = work.pictures.crop(way)
-    return encode_gain_map(gain_map, rendition.placement, crop, work.plan.header.upright)
+        crop = self._pictures.crop(way)
+        return encode_gain_map(gain_map, rendition.placement, crop, self._header.upright)
 
 
 def _appearance(resized: pyvips.Image, plan: RenditionPlan) -> Appearance:

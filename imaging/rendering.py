@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from imaging.bridge.source import OpenPhoto
@@ -14,12 +13,12 @@ from imaging.header import ImageHeader
 from imaging.limits import Memory
 from imaging.pipeline import render
 from imaging.plan import RenditionPlan
-from imaging.planning import Asked, make_plan
+from imaging.planning import Asked
 from imaging.rendition import Rendition
 from imaging.room import make_room
 from imaging.streams import ByteSource
 
-__all__ = ["InMemory", "Photo", "PhotoOpener", "open_photo", "render_in_memory"]
+__all__ = ["Photo", "PhotoOpener", "open_photo"]
 
 # The pixels of one photo at a time: an estimate assumes that the process holds no other's.
 _pixels: Final = threading.Lock()
@@ -100,44 +99,3 @@ def open_photo(source: ByteSource, asked: Asked) -> Iterator[Photo]:
             held.enter_context(_pixels)
         header = decoder_of(opened.format).header(opened)
         yield _PhotoHere(opened, header, asked.memory, held)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InMemory:
-    """The renditions of one photo, in memory.
-
-    Attributes:
-        plan: What was to be made.
-        renditions: What was made, in the order in which it was written.
-        data: The bytes of each.
-    """
-
-    plan: RenditionPlan
-    renditions: tuple[Rendition, ...]
-    data: tuple[bytes, ...]
-
-
-def render_in_memory(source: ByteSource, asked: Asked) -> InMemory:
-    """Make what ``asked`` names of one photo; store nothing.
-
-    *Cost*: the encoded bytes of all renditions, in memory.
-
-    Raises:
-        RenditionsError: As :func:`open_photo`, :func:`imaging.planning.make_plan` and
-            :meth:`Photo.render`.
-    """
-    # Imported on first use: the function renders into S3.
-    from imaging.local import MemorySink
-
-    sinks: list[MemorySink] = []
-
-    def open_sink(_: object) -> MemorySink:
-        sinks.append(MemorySink())
-        return sinks[-1]
-
-    with open_photo(source, asked) as photo:
-        plan = make_plan(photo.header, asked)
-        renditions = tuple(photo.render(plan, open_sink))
-    return InMemory(
-        plan=plan, renditions=renditions, data=tuple(sink.data or b"" for sink in sinks)
-    )

@@ -6,9 +6,9 @@ from typing import Final
 import pyvips
 
 from imaging.config import Config
+from imaging.in_memory import render_in_memory
 from imaging.local import MemorySource
 from imaging.planning import Asked
-from imaging.rendering import render_in_memory
 
 __all__ = ["warm_up"]
 

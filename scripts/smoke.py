@@ -20,8 +20,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from handler.keys import KeyTemplate
 from imaging.config import Config, load_config
+from imaging.in_memory import render_in_memory
 from imaging.local import MemorySource
-from imaging.rendering import render_in_memory
 from scripts.deploy import DeployError, outputs
 from tests import photos
 from tests.photos import psnr

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import pyvips
 
 from imaging.header import ImageHeader
+from imaging.in_memory import InMemory, render_in_memory
 from imaging.limits import Limits
 from imaging.local import MemorySource
 from imaging.plan import FromParent, PlannedRendition, RenditionPlan
 from imaging.planning import Asked, make_plan
-from imaging.rendering import InMemory, open_photo, render_in_memory
+from imaging.rendering import open_photo
 from imaging.rendition import Rendition
 from imaging.specs import RenditionSpec, Truncated
 from imaging.streams import ByteSource

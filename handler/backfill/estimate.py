@@ -11,8 +11,8 @@ from handler.backfill.listing import Photo
 from handler.backfill.prices import Prices, Work, price_of
 from imaging.config import Config
 from imaging.errors import InternalError, error_from_exception
+from imaging.in_memory import render_in_memory
 from imaging.local import MemorySource
-from imaging.rendering import render_in_memory
 
 __all__ = ["Estimate", "Sample", "Survey", "measure", "survey"]
 

@@ -149,7 +149,7 @@ def test_the_decoder_is_imported_when_an_avif_arrives() -> None:
 import sys
 from imaging.local import MemorySource
 from imaging.planning import Asked
-from imaging.rendering import render_in_memory
+from imaging.in_memory import render_in_memory
 from imaging.specs import RenditionSpec
 
 asked = Asked(specs=(RenditionSpec(name="a", width=32),))

@@ -1,0 +1,50 @@
+"""Renders a photo through the front door into memory: for estimates, warm-up, benches and tests."""
+
+from dataclasses import dataclass
+
+from imaging.local import MemorySink
+from imaging.plan import RenditionPlan
+from imaging.planning import Asked, make_plan
+from imaging.rendering import open_photo
+from imaging.rendition import Rendition
+from imaging.streams import ByteSource
+
+__all__ = ["InMemory", "render_in_memory"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InMemory:
+    """The renditions of one photo, in memory.
+
+    Attributes:
+        plan: What was to be made.
+        renditions: What was made, in the order in which it was written.
+        data: The bytes of each.
+    """
+
+    plan: RenditionPlan
+    renditions: tuple[Rendition, ...]
+    data: tuple[bytes, ...]
+
+
+def render_in_memory(source: ByteSource, asked: Asked) -> InMemory:
+    """Make what ``asked`` names of one photo; store nothing.
+
+    *Cost*: the encoded bytes of all renditions, in memory.
+
+    Raises:
+        RenditionsError: As of :func:`imaging.rendering.open_photo`,
+            :func:`imaging.planning.make_plan` and :meth:`imaging.rendering.Photo.render`.
+    """
+    sinks: list[MemorySink] = []
+
+    def open_sink(_: object) -> MemorySink:
+        sinks.append(MemorySink())
+        return sinks[-1]
+
+    with open_photo(source, asked) as photo:
+        plan = make_plan(photo.header, asked)
+        renditions = tuple(photo.render(plan, open_sink))
+    return InMemory(
+        plan=plan, renditions=renditions, data=tuple(sink.data or b"" for sink in sinks)
+    )
