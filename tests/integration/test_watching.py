@@ -166,26 +166,16 @@ def _dashboard_series(stack: Stack) -> set[Series]:
 
 
 def _alarm_series(stack: Stack) -> set[Series]:
-    watched = [
-        metric
-        for alarm in stack.of_type("AWS::CloudWatch::Alarm").values()
-        # An alarm has one metric, or several that it computes with.
-        for metric in (
-            [one["MetricStat"]["Metric"] for one in alarm["Metrics"] if "MetricStat" in one]
-            if "Metrics" in alarm
-            else [alarm]
-        )
-    ]
     return {
         (
-            metric["MetricName"],
+            alarm["MetricName"],
             frozenset(
                 (one["Name"], one["Value"].replace("<Function>", _FUNCTION))
-                for one in metric["Dimensions"]
+                for one in alarm["Dimensions"]
             ),
         )
-        for metric in watched
-        if metric["Namespace"] == NAMESPACE
+        for alarm in stack.of_type("AWS::CloudWatch::Alarm").values()
+        if alarm["Namespace"] == NAMESPACE
     }
 
 

@@ -269,17 +269,14 @@ def test_parameters() -> None:
 
 def test_alarms_see_what_lambda_counts_as_a_success() -> None:
     """Retries of any code, and the share of rejections, are metrics that the function writes."""
-    made = stack(MaxRejectedPercent="30")
+    made = stack(MaxRejectedPercent="25")
 
     retries = made.resources["RetryAlarm"]["Properties"]
     assert (retries["MetricName"], retries["Statistic"]) == ("Retries", "Sum")
     rejections = made.resources["RejectionAlarm"]["Properties"]
-    assert int(rejections["Threshold"]) == 30
-    used = [one["MetricStat"] for one in rejections["Metrics"] if "MetricStat" in one]
-    assert {(one["Metric"]["MetricName"], one["Stat"]) for one in used} == {
-        ("Rejections", "Average"),
-        ("Rejections", "SampleCount"),
-    }
+    # The 75th percentile of zeros and ones is 1 where more than a quarter are.
+    assert (rejections["MetricName"], rejections["ExtendedStatistic"]) == ("Rejections", "p75")
+    assert rejections["EvaluateLowSampleCountPercentile"] == "ignore"
     report = JobReport(bucket="photos", key="a.jpg", disposition=Disposition.RETRY)
     lines: list[str] = []
     PhotoLog(Function(name="renditions"), lines.append).photo(report, "request")
