@@ -208,7 +208,7 @@ fuzz: $(READY) ## Render mutated photos in processes that may die (MUTANTS=5000)
 .PHONY: envelopes
 envelopes: $(READY) ## Hand 20,000 mutated events to the function (COUNT=, SEED=).
 	@AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none AWS_DEFAULT_REGION=us-east-1 \
-	  $(PY) -m tests.envelopes --count $(or $(COUNT),20000) --seed $(or $(SEED),1) 2>/dev/null
+	  $(PY) -m tests.envelopes --count $(or $(COUNT),20000) --seed $(or $(SEED),1)
 
 .PHONY: simulate
 simulate: $(READY) ## A bad day at random: 10,000 events of 200 photos (EVENTS=, KEYS=, SEED=).

@@ -11,6 +11,7 @@ import argparse
 import base64
 import copy
 import json
+import logging
 import random
 import sys
 from collections import Counter
@@ -111,14 +112,16 @@ def _files() -> tuple[tuple[str, Any], ...]:
     )
 
 
-def _places(value: object) -> list[tuple[Any, ...]]:
-    """Return the path of each value inside ``value``."""
+def _places(value: object, depth: int = 20) -> list[tuple[Any, ...]]:
+    """Return the path of each value inside ``value``, down to ``depth``."""
+    if not depth:
+        return []
     children: Any = ()
     if isinstance(value, dict):
         children = value.items()
     elif isinstance(value, list):
         children = enumerate(value)
-    return [(key, *rest) for key, child in children for rest in [(), *_places(child)]]
+    return [(key, *rest) for key, child in children for rest in [(), *_places(child, depth - 1)]]
 
 
 def _mutated(value: Any, dice: random.Random) -> Any:  # noqa: ANN401 - JSON
@@ -335,6 +338,8 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
+    # Each record that cannot be read is an error there.
+    logging.disable()
     trial = try_mutants(arguments.seed, range(arguments.count))
     for outcome, count in trial.outcomes.most_common():
         sys.stdout.write(f"{count:7,}  {outcome}\n")
