@@ -22,6 +22,7 @@ __all__ = [
     "LoopError",
     "NotModifiedError",
     "ObjectMissingError",
+    "OtherSourceError",
     "PoisonPhotoError",
     "QuarantineError",
     "RequestError",
@@ -71,6 +72,12 @@ class KeyTooLongError(RejectedPhotoError):
     """A destination key would exceed S3's 1,024 bytes."""
 
     code = "key-too-long"
+
+
+class OtherSourceError(RejectedPhotoError):
+    """The destination holds renditions of the same key in another bucket; nothing is touched."""
+
+    code = "other-source"
 
 
 class SourceChangedError(RenditionsError):

@@ -1,7 +1,7 @@
 """Which version of which photo something was made of, and which of two versions is newer; pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from handler.objects import ObjectEvent
@@ -14,16 +14,30 @@ class SourceVersion:
     """One version of an object, or its deletion.
 
     Attributes:
+        bucket: The object's; None where an earlier release wrote it down.
         etag: Without quotes; None where the event does not say, and for a deletion.
-        version_id: On a versioned bucket.
-        sequencer: S3's, as it stands in the event; a job has none.
-        modified: The object's Last-Modified, in seconds since 1970, once S3 said it.
+        version_id: On a versioned bucket. S3's ``null`` is no identity: the next object under the
+            key has it too.
+        sequencer: S3's, as it stands in the event; a job has none. In a manifest: that of the
+            latest event which it covers.
+        modified: The object's Last-Modified, in seconds since 1970, once S3 said it; of a deletion,
+            when it was found out.
     """
 
+    bucket: str | None = None
     etag: str | None = None
     version_id: str | None = None
     sequencer: str | None = None
     modified: int | None = None
+
+    @property
+    def is_of_photo(self) -> bool:
+        """Whether there are bytes of it: no deletion, and nothing that another wrote."""
+        return self.etag is not None
+
+    def is_of_bucket(self, bucket: str | None) -> bool:
+        """Tell whether it is of an object in ``bucket``, as far as both are known."""
+        return self.bucket is None or bucket is None or self.bucket == bucket
 
     def precedes(self, other: "SourceVersion") -> bool:
         """Tell whether this is certainly older than ``other``.
@@ -34,31 +48,45 @@ class SourceVersion:
 
         Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
         """
+        if not self.is_of_bucket(other.bucket):
+            return False
         if self.sequencer and other.sequencer:
-            length = max(len(self.sequencer), len(other.sequencer))
-            ours, theirs = (
-                text.upper().ljust(length, "0") for text in (self.sequencer, other.sequencer)
+            return _padded(self.sequencer, other.sequencer) < _padded(
+                other.sequencer, self.sequencer
             )
-            return ours < theirs
         if self.modified is not None and other.modified is not None:
             return self.modified < other.modified
         return False
 
+    def covers(self, event: "SourceVersion") -> bool:
+        """Tell whether ``event``, or one after it, has been seen already: sequencers alone tell."""
+        if not self.is_of_bucket(event.bucket) or not self.sequencer or not event.sequencer:
+            return False
+        return _padded(event.sequencer, self.sequencer) <= _padded(self.sequencer, event.sequencer)
+
+    def covering(self, before: "SourceVersion | None") -> "SourceVersion":
+        """Return this version with the later sequencer of the two: what was seen stays seen."""
+        if before is None or not before.sequencer or not self.is_of_bucket(before.bucket):
+            return self
+        if self.sequencer and not before.covers(self):
+            return self
+        return replace(self, sequencer=before.sequencer)
+
     def is_same(self, other: "SourceVersion") -> bool:
         """Tell whether both name the very same version, as far as each says which it is.
 
-        The same bytes put again have the same ETag, and are another version: without version IDs,
-        different sequencers tell them apart.
+        Without version IDs that is the ETag: the same bytes, put again, are the same.
         """
+        if not self.is_of_bucket(other.bucket):
+            return False
         if self.version_id and other.version_id:
             return self.version_id == other.version_id
-        if self.sequencer and other.sequencer and self.sequencer != other.sequencer:
-            return False
         return self.etag is not None and self.etag == other.etag
 
     def metadata(self) -> dict[str, str]:
         """Return it as an object's user metadata; see :func:`version_from_metadata`."""
         values = {
+            "source-bucket": self.bucket,
             "source-etag": self.etag,
             "source-version": self.version_id,
             "source-sequencer": self.sequencer,
@@ -67,27 +95,43 @@ class SourceVersion:
         return {name: value for name, value in values.items() if value is not None}
 
 
+def _padded(sequencer: str, other: str) -> str:
+    """Return a sequencer as it compares with ``other``: the shorter is padded on its right."""
+    return sequencer.upper().ljust(len(other), "0")
+
+
+def _identity(version_id: str | None) -> str | None:
+    return None if version_id == "null" else version_id
+
+
 def version_from_metadata(metadata: Mapping[str, str]) -> SourceVersion:
     """Return what :meth:`SourceVersion.metadata` wrote; empty where another wrote the object."""
     modified = metadata.get("source-modified", "")
     return SourceVersion(
+        bucket=metadata.get("source-bucket"),
         etag=metadata.get("source-etag"),
-        version_id=metadata.get("source-version"),
+        version_id=_identity(metadata.get("source-version")),
         sequencer=metadata.get("source-sequencer"),
-        modified=int(modified) if modified.isdecimal() else None,
+        modified=int(modified) if modified.isascii() and modified.isdecimal() else None,
     )
 
 
 def version_from_event(event: ObjectEvent) -> SourceVersion:
     """Return what the event says of the version."""
-    return SourceVersion(etag=event.etag, version_id=event.version_id, sequencer=event.sequencer)
+    return SourceVersion(
+        bucket=event.bucket,
+        etag=event.etag,
+        version_id=_identity(event.version_id),
+        sequencer=event.sequencer,
+    )
 
 
 def version_from_answer(event: ObjectEvent, answer: Mapping[str, Any]) -> SourceVersion:
     """Return what S3's answer says of the version, in the order that the event gives it."""
     return SourceVersion(
+        bucket=event.bucket,
         etag=answer["ETag"].strip('"'),
-        version_id=event.version_id or answer.get("VersionId"),
+        version_id=_identity(answer.get("VersionId")),
         sequencer=event.sequencer,
         modified=int(answer["LastModified"].timestamp()),
     )

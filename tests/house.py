@@ -91,6 +91,14 @@ class House:
         with ThreadPoolExecutor(max_workers=2) as executor:
             return process(event, settings or self.settings, requests, executor)
 
+    def ask_for(self, *names: str, settings: Settings | None = None) -> JobReport:
+        """Make the renditions of these names, as an HTTP request does that misses them."""
+        settings = settings or self.settings
+        specs = [spec for spec in settings.config.renditions if spec.name in names]
+        event = ObjectEvent(bucket="photos", key=KEY, name="HTTP")
+        with ThreadPoolExecutor(max_workers=2) as executor:
+            return process(event, settings, Requests(self._client), executor, specs)
+
     def requests_of(self, event: ObjectEvent, settings: Settings | None = None) -> list[str]:
         """Handle the event, and return what it asked S3 for."""
         before = len(self.proxy.requests)

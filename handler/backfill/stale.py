@@ -8,6 +8,7 @@ from typing import Final
 from handler.backfill.listing import Photo
 from handler.objects import ObjectEvent
 from handler.photo.destinations import asked_digest, refused_digest
+from handler.photo.leftovers import Leftovers
 from handler.photo.manifest import Verdict, judge
 from handler.photo.manifest_store import ManifestStore
 from handler.s3.requests import Requests
@@ -35,14 +36,16 @@ def only_stale(
     def is_stale(photo: Photo) -> bool:
         event = ObjectEvent(bucket=bucket, key=photo.key, etag=photo.etag)
         try:
-            manifest = ManifestStore(requests, settings, event).look()
+            leftovers = Leftovers(requests, settings, event)
+            manifest = ManifestStore(requests, settings, event, leftovers).look()
         except RejectedPhotoError:
             # S3 takes no such destination key: the work reports that.
             return True
         if manifest is None:
             return True
         verdict = judge(version_from_event(event), manifest, asked, refused)
-        return verdict is not Verdict.UNCHANGED
+        # The list has just said that the version is the current one.
+        return verdict not in {Verdict.UNCHANGED, Verdict.UNCHANGED_IF_CURRENT}
 
     coming = iter(photos)
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="stale") as threads:

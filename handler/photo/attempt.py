@@ -1,7 +1,7 @@
 """One attempt at one photo: the event that asks for it, and what the work needs."""
 
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from handler.errors import Disposition, FolderError
@@ -37,6 +37,10 @@ class Attempt:
     journal: Journal
     manifests: ManifestStore
     leftovers: Leftovers
+
+    def about(self, event: ObjectEvent) -> "Attempt":
+        """Return the same attempt, about another event of the same photo."""
+        return replace(self, event=event)
 
 
 class Outcome(NamedTuple):

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import replace
 
 from handler.errors import ConditionFailedError, ObjectMissingError
 from handler.objects import ObjectEvent
+from handler.photo import rule
 from handler.photo.destinations import candidate_keys
 from handler.photo.manifest import Kept, Manifest
+from handler.photo.rule import Found
 from handler.s3.requests import Requests
 from handler.settings import Settings
 from handler.version import SourceVersion, version_from_metadata
@@ -20,47 +21,77 @@ class Leftovers:
 
     What carries no version was not made here and stays. What another attempt replaced in between
     stays too. *Cost*: a HeadObject for each key, and a DeleteObject for each that is removed.
+
+    Attributes:
+        removed: The ETags of the photos of which something was removed.
     """
 
     def __init__(self, requests: Requests, settings: Settings, event: ObjectEvent) -> None:
         self._requests = requests
         self._settings = settings
         self._event = event
+        self.removed: set[str | None] = set()
 
-    def remove_behind(self, manifest: Manifest) -> None:
-        """Remove what is older than ``manifest`` and under none of its keys.
+    def remove_named(self, named: Iterable[Kept], before: Manifest) -> None:
+        """Remove what ``before`` names and the manifest that replaces it does not."""
+        for one in named:
+            self._remove(one.key, lambda found, one=one: rule.is_named(one, found, before))  # type: ignore[misc]  # mypy cannot infer a default
 
-        An attempt leaves such if it was ended from outside, or lost against ``manifest``. Of a
-        deleted or rejected photo no rendition may stay. Otherwise those stay whose key is the same
-        in every version: only a format that depends on the photo gives other keys.
+    def remove_unnamed(self, manifest: Manifest) -> None:
+        """Remove what is older than ``manifest`` and not named by it.
+
+        An attempt that was ended from outside leaves such: every rendition of a deleted or rejected
+        photo; otherwise those under other keys, where the format depends on the photo.
+
+        Args:
+            manifest: With its renditions.
         """
         has_none = manifest.deleted or manifest.rejected is not None
         keys = candidate_keys(self._event, self._settings, of_any_format=not has_none)
-        self._remove(keys, lambda found: found.precedes(manifest.version))
+        for key in sorted(keys - {one.key for one in manifest.kept or ()}):
+            self._remove(key, lambda found: rule.is_left_by_another(found, manifest))
 
     def remove_of_version(self, version: SourceVersion) -> None:
-        """Remove what an earlier attempt at ``version`` left, where a newer one would not."""
-        ours = replace(version, modified=None)
-        keys = candidate_keys(self._event, self._settings, of_any_format=True)
-        self._remove(keys, lambda found: found.is_same(ours))
+        """Remove what an attempt at ``version`` left that was ended from outside.
 
-    def remove_all(self, kept: Iterable[Kept], version: SourceVersion) -> None:
-        """Remove every rendition that is not newer than ``version``, a deletion's."""
-        keys = candidate_keys(self._event, self._settings) | {one.key for one in kept}
-        self.remove_keys(keys, version)
+        *Cost*: none for a version that nothing names: a job's.
+        """
+        if version.etag is None and version.version_id is None:
+            return
+        for key in sorted(candidate_keys(self._event, self._settings)):
+            self._remove(key, lambda found: found.version.is_same(version))
 
-    def remove_keys(self, keys: Iterable[str], version: SourceVersion) -> None:
-        """Remove the renditions under ``keys`` that are not newer than ``version``."""
-        self._remove(keys, lambda found: not version.precedes(found))
+    def remove_own(self, made: Iterable[Kept]) -> None:
+        """Remove what this attempt has stored, or taken over, of a photo that is another by now.
 
-    def _remove(self, keys: Iterable[str], is_stale: Callable[[SourceVersion], bool]) -> None:
-        for key in sorted(keys):
-            where = {"Bucket": self._settings.destination_bucket, "Key": key}
-            with suppress(ObjectMissingError, ConditionFailedError):
+        A manifest may name it. Then that is of the same version, and about to be replaced, too; and
+        whoever replaces it may have looked already.
+        """
+        for one in made:
+            self._remove(one.key, lambda found, one=one: found.etag == one.etag)  # type: ignore[misc]  # as above
+
+    def check_there(self, kept: Iterable[Kept]) -> None:
+        """Make sure that each is as it was stored. *Cost*: a HeadObject for each.
+
+        Raises:
+            ConditionFailedError: One is gone or replaced, and has to be made again.
+        """
+        for one in kept:
+            where = {"Bucket": self._settings.destination_bucket, "Key": one.key}
+            with suppress(ObjectMissingError):
                 answer = self._requests.of_destination("head_object", **where)
-                found = version_from_metadata(answer["Metadata"])
-                if found.etag is not None and is_stale(found):
-                    condition = (
-                        {"IfMatch": answer["ETag"]} if self._settings.conditional_writes else {}
-                    )
-                    self._requests.of_destination("delete_object", **where, **condition)
+                if answer["ETag"].strip('"') == one.etag:
+                    continue
+            raise ConditionFailedError(f"Expected {one.key} to be there still; another took it")
+
+    def _remove(self, key: str, is_stale: Callable[[Found], bool]) -> None:
+        where = {"Bucket": self._settings.destination_bucket, "Key": key}
+        with suppress(ObjectMissingError, ConditionFailedError):
+            answer = self._requests.of_destination("head_object", **where)
+            found = Found(
+                etag=answer["ETag"].strip('"'), version=version_from_metadata(answer["Metadata"])
+            )
+            if found.version.is_of_photo and is_stale(found):
+                condition = {"IfMatch": answer["ETag"]} if self._settings.conditional_writes else {}
+                self.removed.add(found.version.etag)
+                self._requests.of_destination("delete_object", **where, **condition)

@@ -1,4 +1,8 @@
-"""A photo that is there: look up its manifest, make what is missing, write the manifest."""
+"""A photo that is there: look up its manifest, make what is missing, write the manifest.
+
+The order of the requests is the rule's (docs/failures.md): the manifest is read first, then S3 is
+asked for the photo, and the manifest is written on the condition that it is as it was read.
+"""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -6,23 +10,27 @@ from dataclasses import replace
 from typing import NoReturn, assert_never
 
 from handler.errors import (
+    ConditionFailedError,
     Disposition,
     KnownRejectionError,
     NotModifiedError,
+    OtherSourceError,
     SourceChangedError,
 )
+from handler.objects import Change, ObjectEvent
 from handler.photo.attempt import Attempt, Outcome
 from handler.photo.destinations import asked_digest, refused_digest
 from handler.photo.manifest import Manifest, Verdict, judge
 from handler.photo.poison import watched
 from handler.photo.renditions import store_renditions
+from handler.photo.rule import Addition, Draft, Rejection, WholeSet
 from handler.s3.source import S3Source
 from handler.stages import Stage
 from handler.version import SourceVersion, version_from_event
 from imaging.errors import RejectedPhotoError
 from imaging.specs import RenditionSpec
 
-__all__ = ["make", "make_some", "superseded"]
+__all__ = ["make", "make_some", "present_event", "superseded"]
 
 
 def make(attempt: Attempt) -> Outcome:
@@ -30,7 +38,8 @@ def make(attempt: Attempt) -> Outcome:
 
     Raises:
         KnownRejectionError: This version was rejected before, under the same settings.
-        SourceChangedError: The object is gone or is another version, or a newer one was made.
+        OtherSourceError: The manifest is of a photo in another bucket.
+        SourceChangedError: The object is gone or is another version.
         RejectedPhotoError: The photo is rejected; the manifest says so from now on.
         RenditionsError: Any other; another attempt may succeed.
     """
@@ -38,12 +47,14 @@ def make(attempt: Attempt) -> Outcome:
     named, unless = version_from_event(attempt.event), None
     asked, refused = asked_digest(attempt.settings), refused_digest(attempt.settings)
     manifest = _look_up(attempt, named, asked, refused)
-    if manifest is not None:
+    if manifest is not None and named.etag not in attempt.leftovers.removed:
         match judge(named, manifest, asked, refused):
             case Verdict.UNCHANGED:
                 return _unchanged(attempt, manifest)
             case Verdict.SUPERSEDED:
-                superseded(attempt, named, manifest)
+                superseded(attempt, named)
+            case Verdict.OTHER_SOURCE:
+                raise other_source(attempt, manifest)
             case Verdict.UNCHANGED_IF_CURRENT:
                 unless = manifest.version.etag
             case Verdict.MAKE:
@@ -59,26 +70,25 @@ def make(attempt: Attempt) -> Outcome:
     except SourceChangedError:
         attempt.leftovers.remove_of_version(named)
         raise
+    attempt.manifests.asked()
     with closing(source):
-        if manifest is not None and source.version.precedes(manifest.version):
-            superseded(attempt, source.version, manifest)
-        return _make_all(attempt, source, asked, refused)
+        attempt.manifests.read_kept()
+        attempt.manifests.prove(source.check_current)
+        return _make_of(attempt, source, asked, refused)
 
 
-def _make_all(attempt: Attempt, source: S3Source, asked: str, refused: str) -> Outcome:
-    version, config = source.version, attempt.settings.config
+def _make_of(attempt: Attempt, source: S3Source, asked: str, refused: str) -> Outcome:
+    """Make every rendition of the photo in ``source``, and write the manifest."""
+    config = attempt.settings.config
     try:
-        with watched(attempt, version):
+        with watched(attempt, source):
             stored = store_renditions(attempt, source, config.renditions, sidecar=config.sidecar)
     except RejectedPhotoError as error:
         # The renditions of the version before show another photo.
-        attempt.manifests.commit(
-            Manifest(version=version, made=refused, rejected=error.code, reason=error.message)
-        )
+        _commit(attempt, source, _rejection(source.version, refused, error))
         raise
-    attempt.manifests.commit(
-        Manifest(version=version, made=asked, kept=stored.kept, about=stored.about)
-    )
+    draft = WholeSet(version=source.version, asked=asked, kept=stored.kept, about=stored.about)
+    _commit_stored(attempt, source, draft)
     return Outcome(Disposition.WRITTEN, stored.reports)
 
 
@@ -100,38 +110,65 @@ def make_some(attempt: Attempt, specs: Sequence[RenditionSpec]) -> Outcome:
 
     Raises:
         KnownRejectionError: As :func:`make`.
+        OtherSourceError: As :func:`make`.
         SourceChangedError: As :func:`make`.
-        RenditionsError: Any other; a rejection is not written to the manifest.
+        RejectedPhotoError: As :func:`make`.
+        RenditionsError: Any other; another attempt may succeed.
     """
     attempt.journal.enter(Stage.FETCH)
     manifest = attempt.manifests.read()
+    refused = refused_digest(attempt.settings)
+    if manifest is not None and manifest.is_of_another(attempt.event.bucket):
+        raise other_source(attempt, manifest)
     with closing(S3Source(attempt.requests, attempt.event)) as source:
-        if manifest is not None:
-            if source.version.precedes(manifest.version):
-                superseded(attempt, source.version, manifest)
-            is_refused = manifest.made == refused_digest(attempt.settings)
-            if (
-                source.version.is_same(manifest.version)
-                and manifest.rejected is not None
-                and is_refused
-            ):
-                # Asking again must not decode again.
-                raise KnownRejectionError(manifest.rejected, manifest.reason)
-        stored = store_renditions(attempt, source, specs, sidecar=False)
-        added = Manifest(version=source.version, kept=stored.kept)
-        attempt.manifests.commit(added if manifest is None else _merged(manifest, added))
+        attempt.manifests.asked()
+        is_same = manifest is not None and source.version.is_same(manifest.version)
+        if manifest is not None and is_same and manifest.rejected and manifest.made == refused:
+            # Asking again must not decode again.
+            raise KnownRejectionError(manifest.rejected, manifest.reason)
+        try:
+            with watched(attempt, source):
+                stored = store_renditions(attempt, source, specs, sidecar=False)
+        except RejectedPhotoError as error:
+            if manifest is None or not is_same or not manifest.kept:
+                _commit(attempt, source, _rejection(source.version, refused, error))
+            raise
+        draft = Addition(version=source.version, kept=stored.kept)
+        _commit_stored(attempt, source, draft)
         return Outcome(Disposition.WRITTEN, stored.reports)
 
 
-def _merged(manifest: Manifest, added: Manifest) -> Manifest:
-    """Return ``added`` with what ``manifest`` holds besides."""
-    if manifest.deleted:
-        return added
-    new = {one.key for one in added.kept}
-    kept = (*(one for one in manifest.kept if one.key not in new), *added.kept)
-    if added.version.is_same(manifest.version) and manifest.rejected is None:
-        return replace(added, kept=kept, made=manifest.made, about=manifest.about)
-    return replace(added, kept=kept)
+def _rejection(version: SourceVersion, refused: str, error: RejectedPhotoError) -> Rejection:
+    return Rejection(version=version, refused=refused, code=error.code, reason=error.message)
+
+
+def _commit_stored(attempt: Attempt, source: S3Source, draft: WholeSet | Addition) -> None:
+    """Write ``draft``; if another was faster, remove what was stored."""
+    try:
+        _commit(attempt, source, draft)
+    except (SourceChangedError, ConditionFailedError):
+        attempt.leftovers.remove_own(draft.kept)
+        raise
+
+
+def _commit(attempt: Attempt, source: S3Source, draft: Draft) -> None:
+    """Write ``draft`` into the manifest.
+
+    Raises:
+        SourceChangedError: The photo is another by now.
+        ConditionFailedError: A rendition is gone, and has to be made again.
+        StorageError: Or one of its kind: S3 did not take it.
+    """
+    manifests = attempt.manifests
+
+    def ask() -> None:
+        source.check_current()
+        if isinstance(draft, WholeSet | Addition):
+            attempt.leftovers.check_there(draft.kept)
+
+    manifests.prove(ask)
+    while not manifests.write(draft):
+        manifests.prove(ask)
 
 
 def _unchanged(attempt: Attempt, manifest: Manifest) -> Outcome:
@@ -141,11 +178,43 @@ def _unchanged(attempt: Attempt, manifest: Manifest) -> Outcome:
     return Outcome(Disposition.UNCHANGED)
 
 
-def superseded(attempt: Attempt, version: SourceVersion, manifest: Manifest) -> NoReturn:
-    """End the attempt: ``manifest`` is of something newer than ``version``.
+def superseded(attempt: Attempt, version: SourceVersion) -> NoReturn:
+    """End the attempt: the manifest covers ``version``, or something after it.
 
     Raises:
         SourceChangedError: Always, once the older renditions are removed.
     """
-    attempt.leftovers.remove_behind(manifest)
-    raise SourceChangedError(f"Expected {version} to be the newest but {manifest.version} is")
+    manifests = attempt.manifests
+    manifests.read_kept()
+    if (manifest := manifests.manifest) is not None:
+        attempt.leftovers.remove_unnamed(manifest)
+        raise SourceChangedError(f"Expected {version} to be the newest but {manifest.version} is")
+    raise SourceChangedError(f"Expected {version} to be the newest")
+
+
+def other_source(attempt: Attempt, manifest: Manifest) -> OtherSourceError:
+    """Return the error that refuses the photo: its place is another's."""
+    event = attempt.event
+    return OtherSourceError(
+        f"Expected renditions of s3://{event.bucket}/{event.key} or none but those of the same key "
+        f"in s3://{manifest.version.bucket} are there; give the key template a {{bucket}}"
+    )
+
+
+def present_event(attempt: Attempt) -> ObjectEvent | None:
+    """Return an event for the version that is there now; None if there is none.
+
+    *Cost*: one HeadObject.
+    """
+    event = attempt.event
+    try:
+        answer = attempt.requests.of_source("head_object", Bucket=event.bucket, Key=event.key)
+    except SourceChangedError:
+        return None
+    return replace(
+        event,
+        change=Change.CREATED,
+        version_id=answer.get("VersionId"),
+        etag=answer["ETag"].strip('"'),
+        size=answer["ContentLength"],
+    )

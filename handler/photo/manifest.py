@@ -1,13 +1,14 @@
 """The manifest of a photo: one small object that lists what the destination holds; pure.
 
 It is written last, so that a whole set is proven by one HeadObject, and every change of it is
-conditional on the one before, so that of two attempts at once one finds out about the other.
+conditional on the one before, so that of two attempts at once one finds out about the other. The
+rule by which it changes is in handler/photo/rule.py and docs/failures.md.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -19,8 +20,10 @@ __all__ = [
     "MANIFEST_NAME",
     "Kept",
     "Manifest",
+    "UnreadableManifestError",
     "Verdict",
     "judge",
+    "manifest_from_head",
     "manifest_from_object",
     "set_digest",
 ]
@@ -28,14 +31,20 @@ __all__ = [
 MANIFEST_NAME: Final = "photo"
 MANIFEST_EXTENSION: Final = "json"
 """Its place in the key template; no rendition is JSON, so that none can have its key."""
+_OWN_FIELDS: Final = frozenset({"key", "deleted", "kept", "mark"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """One rendition that the destination holds: its key, and its ETag without quotes."""
+    """One rendition of the destination.
+
+    Attributes:
+        key: Its key.
+        etag: Its ETag, without quotes; None for one that was announced and may not be there.
+    """
 
     key: str
-    etag: str
+    etag: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +58,8 @@ class Manifest:
         reason: The message of that rejection, in ASCII, truncated to what fits.
         suspect: The name of a version that is being decoded, and may have ended a process before.
         deleted: The photo is gone, and what is older than that must not bring it back.
-        kept: The renditions; of a deleted photo, those that were to be removed. In the body, which
-            a HeadObject does not show.
+        kept: The renditions; every key that was stored and not removed is among them. None where
+            only a HeadObject was made, which does not show them.
         about: What the body says besides.
     """
 
@@ -60,8 +69,15 @@ class Manifest:
     reason: str = ""
     suspect: str | None = None
     deleted: bool = False
-    kept: tuple[Kept, ...] = ()
+    kept: tuple[Kept, ...] | None = ()
     about: Mapping[str, Any] | None = None
+
+    def is_of_another(self, bucket: str) -> bool:
+        """Tell whether the renditions are of a photo in another bucket than ``bucket``.
+
+        Once that one is deleted, its place is free.
+        """
+        return not self.deleted and not self.version.is_of_bucket(bucket)
 
     def metadata(self) -> dict[str, str]:
         """Return the part that a HeadObject shows."""
@@ -73,32 +89,67 @@ class Manifest:
             return metadata
         return with_text(metadata | {"rejected": self.rejected}, "reason", self.reason)
 
-    def body(self, key: str) -> bytes:
-        """Return the part that a GetObject shows, as JSON; ``key`` is the photo's."""
+    def body(self, key: str, mark: str) -> bytes:
+        """Return the part that a GetObject shows, as JSON.
+
+        Args:
+            key: The photo's.
+            mark: Another in each write: the ETag, on which the next write depends, is of the body
+                alone, and must differ even where nothing but the metadata does.
+        """
         document = {
             "key": key,
             "deleted": self.deleted,
             **(self.about or {}),
-            "kept": {one.key: one.etag for one in self.kept},
+            "kept": {one.key: one.etag for one in self.kept or ()},
+            "mark": mark,
         }
         return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def manifest_from_object(metadata: Mapping[str, str], body: bytes | None) -> Manifest:
-    """Return the manifest that an object is; ``body`` is None where it was not asked for."""
-    document = {} if body is None else json.loads(body)
-    kept = document.pop("kept", {})
-    for own in ("key", "deleted"):
-        document.pop(own, None)
+class UnreadableManifestError(ValueError):
+    """The object under the manifest's key is not a manifest; never leaves this package."""
+
+
+def manifest_from_head(metadata: Mapping[str, str]) -> Manifest:
+    """Return the manifest that a HeadObject shows: without its renditions.
+
+    Raises:
+        UnreadableManifestError: It is no manifest.
+    """
+    if metadata.get("state") not in {"made", "deleted"}:
+        raise UnreadableManifestError("its metadata are not those of a manifest")
+    deleted = metadata["state"] == "deleted"
     return Manifest(
         version=version_from_metadata(metadata),
         made=metadata.get("set", ""),
         rejected=metadata.get("rejected"),
         reason=text_from_metadata(metadata, "reason"),
         suspect=metadata.get("suspect"),
-        deleted=metadata.get("state") == "deleted",
+        deleted=deleted,
+        # A deleted photo has none, which needs no body to tell.
+        kept=() if deleted else None,
+    )
+
+
+def manifest_from_object(metadata: Mapping[str, str], body: bytes) -> Manifest:
+    """Return the manifest that a GetObject shows.
+
+    Raises:
+        UnreadableManifestError: It is no manifest.
+    """
+    head = manifest_from_head(metadata)
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableManifestError(f"its body is not JSON: {error}") from error
+    kept = document.get("kept") if isinstance(document, dict) else None
+    if not isinstance(kept, dict) or not all(isinstance(one, str | None) for one in kept.values()):
+        raise UnreadableManifestError("its body lists no renditions")
+    return replace(
+        head,
         kept=tuple(Kept(key=key, etag=etag) for key, etag in kept.items()),
-        about=document,
+        about={name: document[name] for name in document if name not in _OWN_FIELDS},
     )
 
 
@@ -117,24 +168,36 @@ class Verdict(StrEnum):
     """The set is the one asked for. The event names no version, so S3 has to be asked whether the
     version in the manifest is the present one."""
     SUPERSEDED = "superseded"
+    """What the event tells of, or something after it, was seen already."""
+    OTHER_SOURCE = "other-source"
+    """The renditions are of a photo in another bucket."""
 
 
-def judge(event: SourceVersion, manifest: Manifest, asked: str, refused: str) -> Verdict:
+def judge(event: SourceVersion, manifest: Manifest | None, asked: str, refused: str) -> Verdict:
     """Return what is to be done about ``event``.
 
     Args:
         event: What it says of the version.
-        manifest: The photo's.
+        manifest: The photo's, or None.
         asked: The digest of the set that is asked for.
         refused: The digest under which a photo is rejected today.
     """
-    made = manifest.made == (asked if manifest.rejected is None else refused)
-    same_version = not manifest.deleted and event.is_same(manifest.version)
-    if same_version and made:
-        return Verdict.UNCHANGED
-    if not same_version and event.precedes(manifest.version):
+    if manifest is None:
+        return Verdict.MAKE
+    if event.bucket is not None and manifest.is_of_another(event.bucket):
+        return Verdict.OTHER_SOURCE
+    is_covered = manifest.version.covers(event)
+    is_same = not manifest.deleted and event.is_same(manifest.version)
+    # An ETag alone may be that of the same bytes, deleted and put again: then the manifest has to
+    # change, or whoever is about to record that deletion would not notice.
+    has_id = event.version_id is not None and event.version_id == manifest.version.version_id
+    is_known = is_covered or has_id
+    is_made = manifest.made == (asked if manifest.rejected is None else refused)
+    if is_same and is_known:
+        return Verdict.UNCHANGED if is_made else Verdict.MAKE
+    if is_covered:
         return Verdict.SUPERSEDED
     names_none = event.etag is None and event.version_id is None
-    if names_none and event.sequencer is None and not manifest.deleted and made:
+    if event.sequencer is None and is_made and not manifest.deleted and (names_none or is_same):
         return Verdict.UNCHANGED_IF_CURRENT
     return Verdict.MAKE

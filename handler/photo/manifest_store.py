@@ -1,175 +1,243 @@
-"""The manifest of one photo in S3, changed by compare-and-swap only; see docs/failures.md."""
+"""The manifest of one photo in the destination: read, and written by compare-and-swap alone."""
 
-from collections.abc import Iterator
+import logging
+import secrets
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError
 
-from handler.errors import (
-    ConditionFailedError,
-    ObjectMissingError,
-    SourceChangedError,
-    StorageError,
-)
+from handler.errors import ConditionFailedError, ObjectMissingError, StorageError
 from handler.objects import ObjectEvent
+from handler.photo import rule
 from handler.photo.destinations import manifest_key
 from handler.photo.leftovers import Leftovers
-from handler.photo.manifest import Manifest, manifest_from_object
+from handler.photo.manifest import (
+    Kept,
+    Manifest,
+    UnreadableManifestError,
+    manifest_from_head,
+    manifest_from_object,
+)
+from handler.photo.rule import Draft, Removal
 from handler.s3.requests import Requests
 from handler.s3.sink import Condition, condition_over
 from handler.settings import Settings
-from handler.version import SourceVersion, version_from_metadata
+from handler.version import SourceVersion
 
 __all__ = ["ManifestStore"]
 
-_MAX_TURNS: Final = 5
+_MAX_TURNS: Final = 24
+_LONGEST_PAUSE: Final = 2
+
+_log = logging.getLogger(__name__)
 
 
 class ManifestStore:
-    """The manifest of the photo of ``event``, as this attempt last saw or wrote it.
+    """The manifest of the photo of ``event``.
+
+    Every write depends on what was read. Whoever reads asks S3 for the photo after that, each time:
+    only then does a write prove that nobody has seen a later photo (docs/failures.md).
+
+    Attributes:
+        manifest: As it was read or written last; None for none.
 
     *Thread*: one.
     """
 
-    def __init__(self, requests: Requests, settings: Settings, event: ObjectEvent) -> None:
+    def __init__(
+        self, requests: Requests, settings: Settings, event: ObjectEvent, leftovers: Leftovers
+    ) -> None:
         self._requests = requests
         self._settings = settings
-        self._leftovers = Leftovers(requests, settings, event)
-        self._photo_key = event.key
+        self._event = event
+        self._leftovers = leftovers
         self._key = manifest_key(event, settings)
-        # The ETag that was last seen under the key; None for no object.
+        self._where = {"Bucket": settings.destination_bucket, "Key": self._key}
+        # Of what was read last; None for nothing.
         self._etag: str | None = None
+        self._is_unreadable = False
+        self._is_proven = False
+        self._turns = 0
         self.manifest: Manifest | None = None
 
-    def _where(self, key: str) -> dict[str, str]:
-        return {"Bucket": self._settings.destination_bucket, "Key": key}
-
     def look(self) -> Manifest | None:
-        """Return the manifest without its list of renditions. *Cost*: one HeadObject."""
-        try:
-            answer = self._requests.of_destination("head_object", **self._where(self._key))
-        except ObjectMissingError:
-            self._etag = self.manifest = None
-        else:
-            self._etag = answer["ETag"]
-            self.manifest = manifest_from_object(answer["Metadata"], None)
-        return self.manifest
+        """Return the manifest, without its list of renditions. *Cost*: one HeadObject."""
+        return self._read("head_object", lambda answer: manifest_from_head(answer["Metadata"]))
 
     def read(self) -> Manifest | None:
         """Return the whole manifest. *Cost*: one GetObject."""
+        return self._read("get_object", self._manifest_from_answer)
+
+    def _read(
+        self, operation: str, manifest_from_answer: Callable[[dict[str, Any]], Manifest]
+    ) -> Manifest | None:
+        self._is_unreadable = self._is_proven = False
         try:
-            answer = self._requests.of_destination("get_object", **self._where(self._key))
+            answer = self._requests.of_destination(operation, **self._where)
         except ObjectMissingError:
             self._etag = self.manifest = None
-        else:
-            self._etag = answer["ETag"]
-            try:
-                body = answer["Body"].read()
-            except (BotoCoreError, OSError) as error:
-                raise StorageError(f"Expected to read {self._key} but received {error}") from error
-            self.manifest = manifest_from_object(answer["Metadata"], body)
+            return None
+        self._etag = answer["ETag"]
+        try:
+            self.manifest = manifest_from_answer(answer)
+        except UnreadableManifestError as error:
+            # Whatever it is, it must not stop the photo for ever.
+            _log.warning("%s is taken for an empty manifest: %s", self._key, error)
+            self._is_unreadable = True
+            self.manifest = Manifest(version=SourceVersion())
         return self.manifest
+
+    def _manifest_from_answer(self, answer: dict[str, Any]) -> Manifest:
+        try:
+            body = answer["Body"].read()
+        except (BotoCoreError, OSError) as error:
+            raise StorageError(f"Expected to read {self._key} but received {error}") from error
+        return manifest_from_object(answer["Metadata"], body)
+
+    def read_kept(self) -> None:
+        """Read the list of renditions, where a look has left it out. *Cost*: one GetObject."""
+        if self.manifest is not None and self.manifest.kept is None:
+            looked_at, is_proven = self._etag, self._is_proven
+            self.read()
+            self._is_proven = is_proven and self._etag == looked_at
+
+    def asked(self) -> None:
+        """Say that S3 was asked for the photo since the manifest was read."""
+        self._is_proven = True
+
+    def prove(self, ask: Callable[[], None]) -> None:
+        """Ask S3 for the photo, unless that was done since the manifest was read.
+
+        Args:
+            ask: Raises if the photo is no longer the one that this attempt is about.
+        """
+        if not self._is_proven:
+            ask()
+            self._is_proven = True
 
     def condition(self, key: str) -> Condition:
         """Return what a rendition's key is expected to hold, going by the manifest as last seen."""
         if not self._settings.conditional_writes:
             return {}
-        kept = self.manifest.kept if self.manifest is not None and not self.manifest.deleted else ()
-        return condition_over(next((f'"{one.etag}"' for one in kept if one.key == key), None))
+        kept = self.manifest.kept or () if self.manifest is not None else ()
+        etag = next((one.etag for one in kept if one.key == key), None)
+        return condition_over(None if etag is None else f'"{etag}"')
+
+    def write(self, draft: Draft) -> bool:
+        """Write what ``draft`` has to say into the manifest as it was read, and remove the rest.
+
+        Tell whether it is there now. If not, another has written meanwhile, and the manifest was
+        read again: :meth:`prove` comes before the next try.
+
+        *Cost*: one PutObject; a HeadObject and a DeleteObject for each rendition that goes.
+
+        Raises:
+            StorageError: S3 did not take it, or others write all the time.
+        """
+        assert self._is_proven, "S3 is asked for the photo between the read and the write"  # noqa: S101 - the rule
+        before = self.manifest
+        after = rule.merged(before, draft)
+        if self._turns and before is not None and after == replace(before, about=after.about):
+            # Written by this very request, whose answer was lost, or by another attempt.
+            return True
+        if before is not None:
+            self._leftovers.remove_named(rule.left_behind(before, after), before)
+        if self._is_unreadable or isinstance(draft, Removal) or after.rejected is not None:
+            # What no manifest names is looked for where nothing would be stored over it.
+            self._leftovers.remove_unnamed(after)
+        return self._swap(after)
 
     @contextmanager
-    def suspecting(self, name: str) -> Iterator[None]:
+    def suspecting(self, name: str, ask: Callable[[], None]) -> Iterator[None]:
         """Within: the manifest says that the version called ``name`` is being decoded.
 
         Any answer removes the mark; an end of the process leaves it.
 
         *Cost*: one PutObject, and another where no manifest of the version follows.
+
+        Args:
+            name: The version's.
+            ask: As for :meth:`prove`.
         """
-        before = self.manifest
-        # Without a manifest, write one that names no version and no rendition.
-        manifest = before if before is not None else Manifest(version=SourceVersion())
-        self._put(replace(manifest, suspect=name))
+        self._change(lambda manifest: replace(manifest, suspect=name), ask)
         try:
             yield
         except Exception:
-            self._put(manifest)
+            # It says nothing of the photo, so nobody has to be asked for it.
+            self._change(lambda manifest: replace(manifest, suspect=None), lambda: None)
             raise
 
-    def commit(self, manifest: Manifest) -> None:
-        """Write ``manifest`` over one that is not newer, and remove renditions that it drops.
+    def announce(self, keys: Iterable[str], ask: Callable[[], None]) -> None:
+        """Name ``keys`` before anything is stored under them.
 
-        *Cost*: one PutObject; where another wrote meanwhile, a GetObject and a PutObject more each
-        time, and a HeadObject for each rendition: what that other one removed must not be missed.
+        For who does not come again if it ends in between: whoever comes next finds them here.
 
-        Raises:
-            SourceChangedError: A newer version, or the photo's deletion, was recorded meanwhile.
-            StorageError: S3 did not take it, or a rendition is gone and has to be made again.
+        *Cost*: one PutObject.
+
+        Args:
+            keys: The renditions'.
+            ask: As for :meth:`prove`.
         """
-        for turn in range(_MAX_TURNS):
-            if turn and not manifest.deleted:
-                self._check_kept(manifest)
-            try:
-                self._write(manifest)
-            except (ConditionFailedError, ObjectMissingError):
-                present = self.read()
-                if present is not None and manifest.version.precedes(present.version):
-                    self._leftovers.remove_behind(present)
-                    raise SourceChangedError(
-                        f"Expected to manifest {manifest.version} but {present.version} is newer"
-                    ) from None
-                if present is not None and _are_same(present, manifest):
-                    # Written by this very request, whose answer was lost, or by another attempt.
-                    return
-            else:
-                return
-        raise StorageError(f"Expected {self._key} to stay unchanged; others write it all the time")
+        names = list(keys)
 
-    def _write(self, manifest: Manifest) -> None:
-        before = self.manifest
+        def announced(manifest: Manifest) -> Manifest:
+            kept = manifest.kept or ()
+            known = {one.key for one in kept}
+            new = (Kept(key=key, etag=None) for key in names if key not in known)
+            return replace(manifest, kept=(*kept, *new))
+
+        self._change(announced, ask)
+
+    def _change(self, change: Callable[[Manifest], Manifest], ask: Callable[[], None]) -> None:
+        """Write the manifest, changed; a photo without one gets one that names no version."""
+        while True:
+            self.prove(ask)
+            before = self.manifest or Manifest(version=SourceVersion(bucket=self._event.bucket))
+            after = change(before)
+            if after == before or self._swap(after):
+                return
+
+    def _swap(self, after: Manifest) -> bool:
+        """Write ``after`` over what was read; otherwise read again, and return False."""
         condition: Condition = {}
         if self._settings.conditional_writes:
             condition = condition_over(self._etag)
-        elif (now := self.look()) is not None and manifest.version.precedes(now.version):
-            # The store cannot tell, so this look has to; what comes between it and the write is
-            # missed.
-            raise ConditionFailedError(f"Expected {self._key} to be older than {manifest.version}")
-        if manifest.deleted:
-            # Should this end before they are gone, the next attempt finds here what to remove.
-            manifest = replace(manifest, kept=before.kept if before is not None else ())
-        elif before is not None:
-            # First: once the manifest is written, nothing lists them any more.
-            left = {one.key for one in before.kept} - {one.key for one in manifest.kept}
-            self._leftovers.remove_keys(left, manifest.version)
-        self._put(manifest, condition)
+        elif not self._is_as_read():
+            return self._lost()
+        try:
+            answer = self._requests.of_destination(
+                "put_object",
+                **self._where,
+                **condition,
+                Body=after.body(self._event.key, secrets.token_hex(8)),
+                ContentType="application/json",
+                # It changes with the photo, unlike the renditions of one version.
+                CacheControl="no-cache",
+                Metadata=after.metadata(),
+            )
+        except (ConditionFailedError, ObjectMissingError):
+            return self._lost()
+        self._etag, self.manifest, self._is_unreadable = answer["ETag"], after, False
+        return True
 
-    def _put(self, manifest: Manifest, condition: Condition | None = None) -> None:
-        if condition is None:
-            condition = condition_over(self._etag) if self._settings.conditional_writes else {}
-        answer = self._requests.of_destination(
-            "put_object",
-            **self._where(self._key),
-            **condition,
-            Body=manifest.body(self._photo_key),
-            ContentType="application/json",
-            # It changes with the photo, unlike the renditions of one version.
-            CacheControl="no-cache",
-            Metadata=manifest.metadata(),
-        )
-        self._etag, self.manifest = answer["ETag"], manifest
+    def _is_as_read(self) -> bool:
+        """Tell whether nobody wrote since: for a store that cannot tell while it writes."""
+        try:
+            answer = self._requests.of_destination("head_object", **self._where)
+        except ObjectMissingError:
+            return self._etag is None
+        return bool(answer["ETag"] == self._etag)
 
-    def _check_kept(self, manifest: Manifest) -> None:
-        for one in manifest.kept:
-            try:
-                answer = self._requests.of_destination("head_object", **self._where(one.key))
-            except ObjectMissingError:
-                raise StorageError(
-                    f"Expected {one.key} to be there still, but another attempt removed it"
-                ) from None
-            if manifest.version.precedes(version_from_metadata(answer["Metadata"])):
-                raise SourceChangedError(f"Expected {one.key} but a newer one is there")
-
-
-def _are_same(one: Manifest, other: Manifest) -> bool:
-    return (one.version, one.made, one.deleted) == (other.version, other.made, other.deleted)
+    def _lost(self) -> bool:
+        self._turns += 1
+        if self._turns == _MAX_TURNS:
+            raise StorageError(
+                f"Expected {self._key} to stay unchanged; others write it all the time"
+            )
+        if self._turns > 1:
+            self._requests.pause(min(self._turns - 1, _LONGEST_PAUSE))
+        self.read()
+        return False

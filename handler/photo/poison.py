@@ -11,9 +11,11 @@ Two traces show it; neither costs an ordinary photo a request:
 Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 """
 
+import collections
 import hashlib
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -21,15 +23,20 @@ from typing import Final
 
 from handler.errors import PoisonPhotoError
 from handler.photo.attempt import Attempt
+from handler.s3.source import S3Source
 from handler.version import SourceVersion
 
 __all__ = ["watched"]
 
 _MOST_CRASHES: Final = 2
 
+# How many threads of this process decode a version now.
+_under_way: Final = collections.Counter[str]()
+_lock: Final = threading.Lock()
+
 
 @contextmanager
-def watched(attempt: Attempt, version: SourceVersion) -> Iterator[None]:
+def watched(attempt: Attempt, source: S3Source) -> Iterator[None]:
     """Within: if the process ends, the next attempts find out.
 
     *Cost*: a small file; for a photo that comes again, what :meth:`ManifestStore.suspecting` costs.
@@ -38,7 +45,7 @@ def watched(attempt: Attempt, version: SourceVersion) -> Iterator[None]:
         PoisonPhotoError: The process ended twice.
     """
     event = attempt.event
-    name = _name(event.bucket, event.key, version)
+    name = _name(event.bucket, event.key, source.version)
     manifest = attempt.manifests.manifest
     marked = manifest is not None and manifest.suspect == name
     if marked or _crashes(name) >= _MOST_CRASHES:
@@ -48,7 +55,7 @@ def watched(attempt: Attempt, version: SourceVersion) -> Iterator[None]:
         )
     with ExitStack() as stack:
         if event.receive_count > 1:
-            stack.enter_context(attempt.manifests.suspecting(name))
+            stack.enter_context(attempt.manifests.suspecting(name, source.check_current))
         stack.enter_context(_traced(name))
         yield
 
@@ -65,6 +72,9 @@ def _file(name: str) -> Path:
 
 def _crashes(name: str) -> int:
     """Return how many processes of this execution environment have ended while they decoded it."""
+    if _under_way[name]:
+        # The file is of this very process, which decodes the photo in another thread.
+        return 0
     try:
         count, process = map(int, _file(name).read_text().split())
     except (OSError, ValueError):
@@ -88,10 +98,17 @@ def _lives(process: int) -> bool:
 @contextmanager
 def _traced(name: str) -> Iterator[None]:
     """Within: a file says that this process decodes the photo. *Cost*: a small file."""
-    with suppress(OSError):
-        _file(name).write_text(f"{_crashes(name) + 1} {os.getpid()}")
+    with _lock:
+        if not _under_way[name]:
+            with suppress(OSError):
+                _file(name).write_text(f"{_crashes(name) + 1} {os.getpid()}")
+        _under_way[name] += 1
     try:
         yield
     finally:
-        # An error is an answer: only an end without one leaves the trace.
-        _file(name).unlink(missing_ok=True)
+        with _lock:
+            _under_way[name] -= 1
+            # An error is an answer: only an end without one leaves the trace.
+            if not _under_way[name]:
+                del _under_way[name]
+                _file(name).unlink(missing_ok=True)

@@ -3,14 +3,14 @@
 import logging
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from typing import assert_never
+from typing import Final, assert_never
 
-from handler.errors import Disposition
+from handler.errors import Disposition, SourceChangedError, StorageError
 from handler.objects import Change, ObjectEvent
 from handler.photo.attempt import Attempt, Outcome, check_not_folder
 from handler.photo.journal import Journal
 from handler.photo.leftovers import Leftovers
-from handler.photo.making import make, make_some
+from handler.photo.making import make, make_some, present_event
 from handler.photo.manifest_store import ManifestStore
 from handler.photo.removal import remove
 from handler.report import JobReport
@@ -20,6 +20,8 @@ from imaging.errors import InternalError, error_from_exception
 from imaging.specs import RenditionSpec
 
 __all__ = ["process"]
+
+_MAX_TURNS: Final = 4
 
 _log = logging.getLogger(__name__)
 
@@ -43,22 +45,42 @@ def process(
     """
     journal = Journal(event)
     try:
+        leftovers = Leftovers(requests, settings, event)
         attempt = Attempt(
             event=event,
             settings=settings,
             requests=requests,
             executor=executor,
             journal=journal,
-            manifests=ManifestStore(requests, settings, event),
-            leftovers=Leftovers(requests, settings, event),
+            manifests=ManifestStore(requests, settings, event, leftovers),
+            leftovers=leftovers,
         )
-        outcome = _work(attempt, specs)
+        outcome = _work_until_true(attempt, specs)
     except Exception as raised:  # noqa: BLE001 - one bad record never loses the others
         error = error_from_exception(raised, journal.stage or "start")
         if isinstance(error, InternalError):
             _log.exception("%s", error)
         return journal.failed(error)
     return journal.succeeded(outcome.disposition, outcome.renditions)
+
+
+def _work_until_true(attempt: Attempt, specs: Sequence[RenditionSpec] | None) -> Outcome:
+    """Work; once more, if the photo of which something was removed is back by then.
+
+    The same bytes, put again, have the same ETags: what was removed as the older photo's may have
+    been named as the newer one's meanwhile.
+    """
+    for _ in range(_MAX_TURNS):
+        try:
+            return _work(attempt, specs)
+        except SourceChangedError:
+            if not attempt.leftovers.removed:
+                raise
+            present = present_event(attempt)
+            if present is None or present.etag not in attempt.leftovers.removed:
+                raise
+            attempt = attempt.about(present)
+    raise StorageError("Expected the photo to hold still; it changes all the time")
 
 
 def _work(attempt: Attempt, specs: Sequence[RenditionSpec] | None) -> Outcome:

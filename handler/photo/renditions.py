@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
-from handler.errors import SourceChangedError
+from handler.errors import ConditionFailedError, SourceChangedError
 from handler.objects import ObjectEvent
 from handler.photo.attempt import Attempt, check_not_folder
 from handler.photo.destinations import destination
@@ -14,6 +14,7 @@ from handler.s3.sink import S3Sink, StoredObject
 from handler.s3.source import S3Source
 from handler.stages import Stage
 from handler.version import SourceVersion
+from imaging.errors import RejectedPhotoError
 from imaging.plan import PlannedRendition, RenditionPlan
 from imaging.planning import Asked, make_plan
 from imaging.rendering import open_photo
@@ -37,16 +38,16 @@ class Stored(NamedTuple):
 class _Uploads:
     """The sinks of one photo's renditions, in the order in which they were opened."""
 
-    def __init__(self, attempt: Attempt, version: SourceVersion) -> None:
+    def __init__(self, attempt: Attempt, source: S3Source) -> None:
         self._attempt = attempt
-        self._version = version
+        self._source = source
         self._sinks: list[S3Sink] = []
 
     def open(self, rendition: PlannedRendition) -> S3Sink:
         """Return a sink for ``rendition``. The first one is opened after the whole decode."""
         attempt = self._attempt
         attempt.journal.enter(Stage.ENCODE)
-        place = destination(attempt.event, self._version, rendition, attempt.settings)
+        place = destination(attempt.event, self._source.version, rendition, attempt.settings)
         sink = S3Sink(
             attempt.requests,
             attempt.executor,
@@ -54,6 +55,7 @@ class _Uploads:
             key=place.key,
             headers=place.headers,
             condition=attempt.manifests.condition(place.key),
+            check_current=self._source.check_current,
         )
         self._sinks.append(sink)
         return sink
@@ -67,6 +69,14 @@ class _Uploads:
         """Abort what is not complete: renditions that are whole may stay, open uploads may not."""
         for sink in self._sinks:
             sink.abort()
+
+    def kept(self) -> tuple[Kept, ...]:
+        """Return what is in the destination of these renditions, once the uploads are over.
+
+        One that another attempt at the same version had stored already counts.
+        """
+        there = ((sink.key, sink.etag) for sink in self._sinks)
+        return tuple(Kept(key=key, etag=etag.strip('"')) for key, etag in there if etag is not None)
 
 
 def store_renditions(
@@ -89,7 +99,7 @@ def store_renditions(
     attempt.journal.enter(Stage.DECODE)
     attempt.journal.add_etag(source.version.etag)
     check_not_folder(attempt.event, source.size)
-    uploads = _Uploads(attempt, source.version)
+    uploads = _Uploads(attempt, source)
     try:
         asked = replace(
             attempt.settings.config.asked(
@@ -102,8 +112,8 @@ def store_renditions(
         stored = uploads.stored()
     except BaseException as error:
         uploads.abort()
-        if isinstance(error, SourceChangedError):
-            attempt.leftovers.remove_of_version(source.version)
+        if isinstance(error, SourceChangedError | ConditionFailedError | RejectedPhotoError):
+            attempt.leftovers.remove_own(uploads.kept())
         raise
     pairs = list(zip(made, (place.key for place in stored), strict=True))
     return Stored(
@@ -124,8 +134,15 @@ def _render(
             plan = make_plan(photo.header, asked)
             journal.add_plan(plan)
             # Every key is checked before the first rendition is stored.
-            for rendition in plan.renditions:
+            places = [
                 destination(attempt.event, source.version, rendition, attempt.settings)
+                for rendition in plan.renditions
+            ]
+            if attempt.event.sequencer is None and any(None in one.formats for one in asked.specs):
+                # No event comes again if this attempt ends in between, and a photo of another
+                # format would not be stored over these keys.
+                keys = (place.key for place in places)
+                attempt.manifests.announce(keys, source.check_current)
             made = list(photo.render(plan, uploads.open, attempt.requests.deadline))
     finally:
         journal.add_waiting(source.waited_s)

@@ -9,7 +9,6 @@ from typing import Any, Final
 from handler.errors import (
     ConditionFailedError,
     ObjectMissingError,
-    SourceChangedError,
     StorageError,
 )
 from handler.s3.requests import Requests
@@ -53,6 +52,9 @@ class StoredObject:
 class S3Sink:
     """ByteSink into one object, which never replaces a newer one.
 
+    S3 is asked for the photo before anything unexpected is replaced: if it is still the one that
+    this rendition is of, then what stands there is older.
+
     ``commit`` returns at once and the upload overlaps what comes next; ``stored`` waits for it.
 
     Args:
@@ -63,11 +65,13 @@ class S3Sink:
         headers: PutObject's further arguments; ``Metadata`` holds the version.
         condition: What is expected of the key. Where it does not hold, what stands there is looked
             at: the same rendition of the same version is taken for this one (an upload whose answer
-            was lost, or another attempt's), an older one is replaced, a newer one stays.
+            was lost, or another attempt's); anything else is replaced, once ``check_current`` has
+            returned.
+        check_current: Raises SourceChangedError if the photo is another by now. *Thread*: any.
 
     *Cost*: one PutObject up to 8 MiB; above that CreateMultipartUpload, an UploadPart for each
     8 MiB and CompleteMultipartUpload, with at most three parts in memory. A condition that does not
-    hold costs a HeadObject and mostly another PutObject.
+    hold costs a HeadObject, and mostly a HeadObject of the photo and another PutObject.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class S3Sink:
         key: str,
         headers: Mapping[str, Any],
         condition: Condition,
+        check_current: Callable[[], None],
     ) -> None:
         self._requests = requests
         self._executor = executor
@@ -86,6 +91,8 @@ class S3Sink:
         self._headers = headers
         self._metadata: Mapping[str, str] = headers.get("Metadata", {})
         self._condition = condition
+        self._check_current = check_current
+        self._etag: str | None = None
         self._buffer = bytearray()
         self._size = 0
         self._upload_id: str | None = None
@@ -152,14 +159,18 @@ class S3Sink:
         condition = self._condition
         for _ in range(_MAX_TURNS):
             try:
-                return str(write(condition)["ETag"])
+                self._etag = str(write(condition)["ETag"])
             except (ConditionFailedError, ObjectMissingError):
                 present = self._present()
                 if present is not None and self._is_this(present["Metadata"]):
                     # Another attempt was faster than this upload in parts.
                     self._abort_upload()
-                    return str(present["ETag"])
+                    self._etag = str(present["ETag"])
+                    return self._etag
+                self._check_current()
                 condition = condition_over(None if present is None else present["ETag"])
+            else:
+                return self._etag
         raise StorageError(
             f"Expected {self._where} to stay unchanged; others write it all the time"
         )
@@ -174,20 +185,30 @@ class S3Sink:
         """Tell whether ``present`` is the metadata of this very rendition.
 
         Raises:
-            SourceChangedError: It is of a newer version of the photo.
+            ConditionFailedError: It is of a photo in another bucket.
         """
         ours, theirs = version_from_metadata(self._metadata), version_from_metadata(present)
-        if ours.precedes(theirs):
-            raise SourceChangedError(
-                f"Expected to store {self._where} but what is there is newer: {theirs}"
+        if not ours.is_of_bucket(theirs.bucket):
+            # No manifest names it yet. Once one does, it says whose place this is.
+            raise ConditionFailedError(
+                f"Expected {self._where} for s3://{ours.bucket} but s3://{theirs.bucket} has it"
             )
-        return (ours, self._metadata.get("spec")) == (theirs, present.get("spec"))
+        return ours.is_same(theirs) and self._metadata.get("spec") == present.get("spec")
+
+    @property
+    def key(self) -> str:
+        return self._where["Key"]
+
+    @property
+    def etag(self) -> str | None:
+        """The ETag, with quotes, of the rendition that is there by now; None for none."""
+        return self._etag
 
     def stored(self) -> StoredObject:
         """Wait until S3 has the whole rendition, and return what it is.
 
         Raises:
-            SourceChangedError: S3 has a newer one.
+            SourceChangedError: The photo is another by now.
             StorageError: S3 did not take it; nothing is left behind.
         """
         try:

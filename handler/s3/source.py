@@ -1,4 +1,4 @@
-"""A photo in S3 as a ByteSource: streamed, pinned to one version, resumed after a break."""
+"""A photo in S3 as a ByteSource: the current version, streamed, resumed after a break."""
 
 import base64
 import os
@@ -18,9 +18,10 @@ from botocore.exceptions import (
     ResponseStreamingError,
 )
 
+from handler.errors import SourceChangedError
 from handler.objects import ObjectEvent
 from handler.s3.requests import Requests
-from handler.version import SourceVersion, version_from_answer
+from handler.version import SourceVersion, version_from_answer, version_from_event
 from imaging.errors import SourceError
 
 __all__ = ["S3Source"]
@@ -85,16 +86,25 @@ class _Body:
         self._requests = requests
         self._where = f"s3://{event.bucket}/{event.key}"
         self._request: dict[str, Any] = {"Bucket": event.bucket, "Key": event.key}
-        if event.version_id is not None:
-            self._request["VersionId"] = event.version_id
-        elif event.etag is not None:
-            self._request["IfMatch"] = f'"{event.etag}"'
-        answer = self._get({} if unless is None else {"IfNoneMatch": f'"{unless}"'})
+        # The object as it is now, and not the version that the event names: if that is another,
+        # its renditions would be of a photo that is not there.
+        conditions = {} if event.etag is None else {"IfMatch": f'"{event.etag}"'}
+        if unless is not None:
+            conditions["IfNoneMatch"] = f'"{unless}"'
+        answer = self._get(conditions)
         self.size: int = answer["ContentLength"]
         self.metadata: Mapping[str, str] = answer.get("Metadata", {})
         self.etag: str = answer["ETag"]
         self.version = version_from_answer(event, answer)
-        pinned = event.version_id is not None or event.etag is not None
+        self._event = event
+        named = version_from_event(event)
+        if named.version_id and self.version.version_id not in {None, named.version_id}:
+            answer["Body"].close()
+            raise SourceChangedError(
+                f"Expected {self._where} to be version {named.version_id} but it is "
+                f"{self.version.version_id}"
+            )
+        pinned = named.version_id is not None or named.etag is not None
         if pinned and event.size not in {None, self.size}:
             answer["Body"].close()
             raise SourceError(
@@ -190,6 +200,12 @@ class _Body:
         if self._checksum.digest() != base64.b64decode(self._expected):
             raise SourceError(f"Expected {self._where} to match S3's checksum {self._expected}")
 
+    def check_current(self) -> None:
+        place = {"Bucket": self._event.bucket, "Key": self._event.key}
+        answer = self._requests.of_source("head_object", **place)
+        if not version_from_answer(self._event, answer).is_same(self.version):
+            raise SourceChangedError(f"Expected {self._where} to be {self.etag} still")
+
     def close(self) -> None:
         self._stream.close()
 
@@ -215,7 +231,7 @@ class S3Source:
     *Cost*: one request when made; see above for the rest.
 
     Raises:
-        SourceChangedError: The object is gone or is another version.
+        SourceChangedError: The object is gone, or is not the version that the event names.
         NotModifiedError: It is the version in ``unless``.
         SourceError: S3 refuses or cannot be reached, or the bytes break off and resuming does not
             help, or they do not match the checksum.
@@ -264,6 +280,15 @@ class S3Source:
     def version(self) -> SourceVersion:
         """Which version it is."""
         return self._body.version
+
+    def check_current(self) -> None:
+        """Ask S3 whether this version is still the object. *Cost*: one HeadObject. *Thread*: any.
+
+        Raises:
+            SourceChangedError: It is not, or there is none.
+            SourceError: S3 cannot be asked.
+        """
+        self._body.check_current()
 
     def readinto(self, buffer: memoryview) -> int:
         if self._whole is not None:

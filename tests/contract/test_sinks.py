@@ -39,7 +39,13 @@ def _file(folder: Path, _s3: MotoServer, _executor: ThreadPoolExecutor) -> Case:
 def _s3_object(_folder: Path, s3: MotoServer, executor: ThreadPoolExecutor) -> Case:
     client = s3.client()
     sink = S3Sink(
-        Requests(client), executor, bucket="renditions", key="rendition", headers={}, condition={}
+        Requests(client),
+        executor,
+        bucket="renditions",
+        key="rendition",
+        headers={},
+        condition={},
+        check_current=lambda: None,
     )
 
     def left() -> list[bytes]:

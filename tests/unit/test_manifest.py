@@ -2,9 +2,19 @@
 
 import pytest
 
-from handler.photo.manifest import Kept, Manifest, Verdict, judge, manifest_from_object, set_digest
+from handler.objects import ObjectEvent
+from handler.photo.manifest import (
+    Kept,
+    Manifest,
+    UnreadableManifestError,
+    Verdict,
+    judge,
+    manifest_from_head,
+    manifest_from_object,
+    set_digest,
+)
 from handler.version import SourceVersion as Version
-from handler.version import version_from_metadata
+from handler.version import version_from_event, version_from_metadata
 
 ASKED = "set"
 
@@ -45,19 +55,24 @@ def test_last_modified_decides_where_a_sequencer_is_missing() -> None:
 def test_a_record_survives_as_an_object() -> None:
     """A head shows all but the body; a get shows everything."""
     manifest = Manifest(
-        version=Version(etag="e", version_id="v", sequencer="0A", modified=7),
+        version=Version(bucket="b", etag="e", version_id="v", sequencer="0A", modified=7),
         made=ASKED,
-        kept=(Kept(key="ä/large.jpg", etag="1"),),
+        kept=(Kept(key="ä/large.jpg", etag="1"), Kept(key="announced", etag=None)),
         about={"width": 3},
     )
-    assert manifest_from_object(manifest.metadata(), manifest.body("a.jpg")) == manifest
-    head = manifest_from_object(manifest.metadata(), None)
+    body = manifest.body("a.jpg", "1")
+    assert manifest_from_object(manifest.metadata(), body) == manifest
+    assert body != manifest.body("a.jpg", "2")
+    head = manifest_from_head(manifest.metadata())
     assert (head.version, head.made, head.deleted) == (manifest.version, ASKED, False)
+    assert head.kept is None
     assert version_from_metadata({}) == Version()
 
 
 MADE = Manifest(version=Version(etag="e", sequencer="05", modified=100), made=ASKED)
+SEEN = Manifest(version=Version(etag="e", modified=100), made=ASKED)
 OF_VERSION = Manifest(version=Version(etag="e", version_id="v", sequencer="05"), made=ASKED)
+OF_A = Manifest(version=Version(bucket="a", etag="e"), made=ASKED)
 GONE = Manifest(version=Version(sequencer="05"), deleted=True)
 
 
@@ -66,11 +81,12 @@ GONE = Manifest(version=Version(sequencer="05"), deleted=True)
     [
         pytest.param(Version(etag="e", sequencer="05"), MADE, Verdict.UNCHANGED, id="replay"),
         pytest.param(Version(etag="d", sequencer="04"), MADE, Verdict.SUPERSEDED, id="late"),
-        pytest.param(Version(etag="e", sequencer="04"), MADE, Verdict.SUPERSEDED, id="late-twin"),
+        pytest.param(Version(etag="e", sequencer="04"), MADE, Verdict.UNCHANGED, id="late-twin"),
         pytest.param(Version(etag="f", sequencer="06"), MADE, Verdict.MAKE, id="replaced"),
         # The manifest has to follow, or a deletion between the two would take the newer one away.
         pytest.param(Version(etag="e", sequencer="06"), MADE, Verdict.MAKE, id="put-again"),
-        pytest.param(Version(etag="e"), MADE, Verdict.UNCHANGED, id="job-with-etag"),
+        pytest.param(Version(etag="e"), MADE, Verdict.UNCHANGED_IF_CURRENT, id="job-with-etag"),
+        pytest.param(Version(etag="e", sequencer="04"), SEEN, Verdict.MAKE, id="first-event"),
         pytest.param(Version(), MADE, Verdict.UNCHANGED_IF_CURRENT, id="job"),
         pytest.param(Version(version_id="v"), OF_VERSION, Verdict.UNCHANGED, id="job-of-version"),
         pytest.param(Version(version_id="w"), OF_VERSION, Verdict.MAKE, id="job-of-other-version"),
@@ -83,6 +99,13 @@ GONE = Manifest(version=Version(sequencer="05"), deleted=True)
         pytest.param(Version(etag="e", sequencer="04"), GONE, Verdict.SUPERSEDED, id="late-create"),
         pytest.param(Version(etag="e", sequencer="06"), GONE, Verdict.MAKE, id="created-anew"),
         pytest.param(Version(), GONE, Verdict.MAKE, id="job-asks-the-source"),
+        pytest.param(Version(bucket="b"), OF_A, Verdict.OTHER_SOURCE, id="another-bucket"),
+        pytest.param(
+            Version(bucket="b", etag="e", sequencer="01"),
+            Manifest(version=Version(bucket="a", sequencer="05"), deleted=True),
+            Verdict.MAKE,
+            id="place-of-another-that-is-gone",
+        ),
     ],
 )
 def test_what_the_record_means(event: Version, manifest: Manifest, verdict: Verdict) -> None:
@@ -103,6 +126,39 @@ def test_the_set_s_digest_does_not_depend_on_order() -> None:
 
 def test_a_rejected_version_is_known_until_the_limits_change() -> None:
     """The digest under which it was rejected holds the limits, which the set's does not."""
-    manifest = Manifest(version=Version(etag="e"), made="refused", rejected="over-limit")
-    assert judge(Version(etag="e"), manifest, ASKED, "refused") is Verdict.UNCHANGED
-    assert judge(Version(etag="e"), manifest, ASKED, "other limits") is Verdict.MAKE
+    manifest = Manifest(version=Version(version_id="v"), made="refused", rejected="over-limit")
+    assert judge(Version(version_id="v"), manifest, ASKED, "refused") is Verdict.UNCHANGED
+    assert judge(Version(version_id="v"), manifest, ASKED, "other limits") is Verdict.MAKE
+
+
+@pytest.mark.parametrize("version_id", [None, "null"])
+def test_null_is_no_version(version_id: str | None) -> None:
+    """S3 gives the name to each object that is put while versioning is suspended."""
+    event = ObjectEvent(bucket="b", key="k", etag="e", version_id=version_id)
+    assert version_from_event(event).version_id is None
+    assert version_from_metadata({"source-version": "null"}).version_id is None
+
+
+@pytest.mark.parametrize(
+    ("sequencer", "before", "covering"),
+    [("05", "06", "06"), ("06", "05", "06"), (None, "05", "05"), ("05", None, "05")],
+)
+def test_what_was_seen_stays_seen(
+    sequencer: str | None, before: str | None, covering: str | None
+) -> None:
+    """A job or an older event that writes the manifest does not take its sequencer back."""
+    version = Version(bucket="b", etag="e", sequencer=sequencer)
+    assert version.covering(Version(bucket="b", sequencer=before)).sequencer == covering
+    # Sequencers of another bucket's key say nothing.
+    assert version.covering(Version(bucket="a", sequencer=before)).sequencer == sequencer
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"no JSON", b"[]", b"null", b"{}", b'{"kept": 3}', b'{"kept": {"a": 1}}']
+)
+def test_what_is_no_manifest_is_said_to_be_none(body: bytes) -> None:
+    """Never an error of another kind, whatever stands under the key."""
+    with pytest.raises(UnreadableManifestError):
+        manifest_from_object(MADE.metadata(), body)
+    with pytest.raises(UnreadableManifestError):
+        manifest_from_head({})

@@ -1,0 +1,164 @@
+"""The rule of the manifest: what was read and what was made -> what to write, what to remove; pure.
+
+docs/failures.md states the rule and its reasons. tests/model explores these very functions.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias, assert_never
+
+from handler.photo.manifest import Kept, Manifest
+from handler.version import SourceVersion
+
+__all__ = [
+    "Addition",
+    "Draft",
+    "Found",
+    "Rejection",
+    "Removal",
+    "WholeSet",
+    "is_left_by_another",
+    "is_named",
+    "left_behind",
+    "merged",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeSet:
+    """Every rendition that the configuration asks for was stored.
+
+    Attributes:
+        version: What they were made of.
+        asked: The digest of the set.
+        kept: Where they are.
+        about: What the manifest says of the photo to an app, or None.
+    """
+
+    version: SourceVersion
+    asked: str
+    kept: tuple[Kept, ...]
+    about: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addition:
+    """Some renditions were stored, on demand.
+
+    Attributes:
+        version: What they were made of.
+        kept: Where they are.
+    """
+
+    version: SourceVersion
+    kept: tuple[Kept, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejection:
+    """The photo cannot be rendered.
+
+    Attributes:
+        version: The photo's.
+        refused: The digest of what is accepted today.
+        code: The error's.
+        reason: The error's message.
+    """
+
+    version: SourceVersion
+    refused: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """The photo is gone: S3 said so.
+
+    Attributes:
+        version: The deletion's sequencer and time.
+    """
+
+    version: SourceVersion
+
+
+Draft: TypeAlias = WholeSet | Addition | Rejection | Removal
+"""What an attempt has to say about a photo, before it knows what others have said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What S3 holds under a rendition's key.
+
+    Attributes:
+        etag: Without quotes.
+        version: Which version of which photo it was made of; empty if it was not made here.
+    """
+
+    etag: str
+    version: SourceVersion
+
+
+def merged(before: Manifest | None, draft: Draft) -> Manifest:
+    """Return the manifest to write over ``before``, which was read just now.
+
+    The draft's version replaces the one before: S3 said after that read that it is the photo. What
+    others have stored of the same version stays named, and the sequencer never goes back.
+    """
+    version = draft.version.covering(before.version if before is not None else None)
+    match draft:
+        case WholeSet():
+            return Manifest(version=version, made=draft.asked, kept=draft.kept, about=draft.about)
+        case Addition():
+            if before is None or before.deleted or not draft.version.is_same(before.version):
+                return Manifest(version=version, kept=draft.kept)
+            new = {one.key for one in draft.kept}
+            kept = (*(one for one in before.kept or () if one.key not in new), *draft.kept)
+            if before.rejected is not None:
+                return Manifest(version=version, kept=kept)
+            return replace(before, version=version, kept=kept)
+        case Rejection():
+            return Manifest(
+                version=version, made=draft.refused, rejected=draft.code, reason=draft.reason
+            )
+        case Removal():
+            return Manifest(version=version, deleted=True)
+        case _:
+            assert_never(draft)
+
+
+def left_behind(before: Manifest | None, after: Manifest) -> tuple[Kept, ...]:
+    """Return what ``before`` names and ``after`` does not; removed before ``after`` is written.
+
+    Afterwards nothing would name it any more. An attempt that ends in between leaves
+    ``before`` as it is, so that the next one finds the same.
+    """
+    if before is None:
+        return ()
+    names = {one.key for one in after.kept or ()}
+    return tuple(one for one in before.kept or () if one.key not in names)
+
+
+def is_named(named: Kept, found: Found, before: Manifest) -> bool:
+    """Tell whether ``found`` is the object that ``before`` names as ``named``.
+
+    Whatever else is under the key was stored by another attempt, which looks after it.
+    """
+    if not found.version.is_of_photo or not found.version.is_of_bucket(before.version.bucket):
+        return False
+    if named.etag is not None:
+        return found.etag == named.etag
+    # Announced, and perhaps stored: only the version tells.
+    return found.version.is_same(before.version)
+
+
+def is_left_by_another(found: Found, manifest: Manifest) -> bool:
+    """Tell whether ``found``, which no manifest names, is of an attempt that came to no end.
+
+    Only what is certainly older is: a newer attempt may be at work.
+    """
+    return (
+        found.version.is_of_photo
+        and found.version.is_of_bucket(manifest.version.bucket)
+        and found.version.precedes(manifest.version)
+    )

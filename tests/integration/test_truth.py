@@ -1,0 +1,223 @@
+"""What the destination holds is right, whoever asks, in whatever order: jobs, HTTP, other buckets.
+
+Each test is a way in which it was wrong once. tests/simulation draws the rest at random, and
+tests/model tries every order of a few.
+"""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from handler.errors import Disposition
+from handler.objects import Change, ObjectEvent
+from imaging.config import parse_config
+from tests.house import BOTH, CONFIG, KEY, MANIFEST, House, of, open_house
+from tests.photos import jpeg, png, text
+from tests.servers import CallBefore, Fault, S3Call
+
+_OLD: Final = jpeg(96, 64)
+_NEW: Final = jpeg(64, 96)
+_JOB: Final = ObjectEvent(bucket="photos", key=KEY)
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    """Buckets without versions."""
+    with open_house(tmp_path, monkeypatch) as opened:
+        yield opened
+
+
+@pytest.fixture
+def versioned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    """Photos with versions."""
+    with open_house(tmp_path, monkeypatch, versioned=True) as opened:
+        yield opened
+
+
+def _before(house: House, operation: str, key: str, call: object) -> None:
+    """Let ``call`` happen before the next request of that kind."""
+
+    def once(_: S3Call) -> None:
+        call()  # type: ignore[operator]  # what the tests give
+
+    house.proxy.add(
+        Fault(operation=operation, bucket="renditions", key=key, action=CallBefore(function=once))
+    )
+
+
+def _named(house: House) -> set[str]:
+    return {key.removeprefix(f"{KEY}/") for key in house.manifest()["kept"]}
+
+
+# 1. HTTP beside an event
+
+
+def test_an_http_request_that_loses_to_the_event_takes_nothing_away(house: House) -> None:
+    """The whole set is recorded while one of it is asked for: all of it stays."""
+    event = house.put(_OLD)
+    _before(house, "PutObject", MANIFEST, lambda: house.handle(event))
+    assert house.ask_for("small").disposition is Disposition.WRITTEN
+    assert house.stored() == of(event, *BOTH)
+    assert _named(house) == set(BOTH)
+    assert house.handle(event).disposition is Disposition.UNCHANGED
+
+
+def test_two_http_requests_at_once_are_both_named(house: House) -> None:
+    """The second merges into what the first has written."""
+    event = house.put(_OLD)
+    _before(house, "PutObject", MANIFEST, lambda: house.ask_for("large"))
+    assert house.ask_for("small").disposition is Disposition.WRITTEN
+    assert house.stored() == of(event, *BOTH)
+    assert _named(house) == set(BOTH)
+
+
+def test_eight_http_requests_and_the_event_at_once(house: House) -> None:
+    """Whoever comes first, second or last: the set is whole, and the manifest names it."""
+    names = [f"r{number}" for number in range(8)]
+    config = "".join(f'[[renditions]]\nname = "{name}"\nwidth = 16\n' for name in names)
+    house.settings = replace(house.settings, config=parse_config(config, file="eight"))
+    event = house.put(_OLD)
+    with ThreadPoolExecutor(9) as crowd:
+        asked = [crowd.submit(house.ask_for, name) for name in names]
+        handled = crowd.submit(house.handle, event)
+        ended = [one.result().disposition for one in asked]
+    assert set(ended) == {Disposition.WRITTEN}
+    assert handled.result().disposition is Disposition.WRITTEN
+    every = [f"{name}.jpg" for name in names]
+    assert house.stored() == of(event, *every)
+    assert _named(house) == set(every)
+
+
+# 2. Jobs that name no version
+
+
+def test_a_job_takes_the_renditions_of_what_is_no_photo_any_more(house: House) -> None:
+    """The manifest's list is read before anything replaces it."""
+    house.handle(house.put(_OLD))
+    house.put(text())
+    assert house.handle(_JOB).code == "not-a-photo"
+    assert house.stored() == {}
+
+
+def test_a_job_takes_the_key_of_another_format(house: House) -> None:
+    """`format = "source"`: a PNG that became a JPEG leaves no PNG."""
+    house.handle(house.put(png(96, 64)))
+    event = house.put(_OLD)
+    assert house.handle(_JOB).disposition is Disposition.WRITTEN
+    assert house.stored() == of(event, *BOTH)
+    assert _named(house) == set(BOTH)
+
+
+# 3. Versions
+
+
+@pytest.mark.parametrize("touch", ["job", "http"])
+def test_a_version_deleted_for_good_after_others_touched_its_manifest(
+    versioned: House, touch: str
+) -> None:
+    """Neither a job nor a request makes the manifest forget which event it covers."""
+    house = versioned
+    older = house.put(_OLD)
+    house.handle(older)
+    # Last-Modified has whole seconds, and once decided which of the two is newer.
+    time.sleep(1.1)
+    newer = house.put(_NEW)
+    house.handle(newer)
+    settings = replace(
+        house.settings, config=parse_config(CONFIG.replace("16", "17"), file="changed")
+    )
+    if touch == "job":
+        house.handle(_JOB, settings)
+    else:
+        house.ask_for("small", settings=settings)
+    house.s3.delete_object(Bucket="photos", Key=KEY, VersionId=str(newer.version_id))
+    deleted = replace(newer, change=Change.DELETED, etag=None, sequencer=house.sequencer())
+    assert house.handle(deleted, settings).disposition is Disposition.WRITTEN
+    assert house.stored() == of(older, *BOTH)
+
+
+def test_the_second_photo_of_the_version_null_is_another(versioned: House) -> None:
+    """Versioning is suspended: every object has the same version ID, which is no identity."""
+    house = versioned
+    house.s3.put_bucket_versioning(Bucket="photos", VersioningConfiguration={"Status": "Suspended"})
+    house.handle(replace(house.put(_OLD), version_id="null"))
+    newer = replace(house.put(_NEW), version_id="null")
+    assert house.handle(newer).disposition is Disposition.WRITTEN
+    assert house.stored() == of(newer, *BOTH)
+    assert house.handle(replace(_JOB, version_id="null")).disposition is Disposition.UNCHANGED
+
+
+def test_a_photo_deleted_while_http_makes_it_leaves_nothing(house: House) -> None:
+    """S3 is asked for the photo before the tombstone would be replaced."""
+    house.put(_OLD)
+    _before(house, "PutObject", f"{KEY}/small.jpg", lambda: house.handle(house.delete()))
+    assert house.ask_for("small").disposition is Disposition.SUPERSEDED
+    assert house.stored() == {}
+    assert house.manifest()["deleted"] is True
+
+
+def test_an_older_version_is_made_by_no_job(versioned: House) -> None:
+    """What the destination holds is the photo as it is now, whichever version a job names."""
+    house = versioned
+    older, newer = house.put(_OLD), house.put(_NEW)
+    house.handle(newer)
+    job = replace(_JOB, version_id=older.version_id)
+    assert house.handle(job).disposition is Disposition.SUPERSEDED
+    assert house.stored() == of(newer, *BOTH)
+
+
+# 4. Two buckets, one destination
+
+
+def test_a_photo_of_another_bucket_overwrites_and_removes_nothing(house: House) -> None:
+    """The same key in two buckets: the first one has the place, until it is deleted."""
+    ours = house.put(_OLD)
+    house.handle(ours)
+    house.s3.create_bucket(Bucket="other")
+    put = house.s3.put_object(Bucket="other", Key=KEY, Body=_NEW)
+    theirs = replace(ours, bucket="other", etag=put["ETag"].strip('"'), sequencer="FFFF", size=None)
+    gone = replace(theirs, change=Change.DELETED, etag=None)
+    for event in (theirs, replace(theirs, etag=None, sequencer=None), gone):
+        report = house.handle(event)
+        assert (report.disposition, report.code) == (Disposition.REJECTED, "other-source")
+        assert house.stored() == of(ours, *BOTH)
+    house.handle(house.delete())
+    assert house.handle(theirs).disposition is Disposition.WRITTEN
+    assert house.stored() == of(theirs, *BOTH)
+
+
+# 5. Whatever stands under photo.json
+
+
+@pytest.mark.parametrize("body", [b"", b"no JSON", b"[]", b"null", b'{"kept": {"a": 1}}'])
+@pytest.mark.parametrize("metadata", [{}, {"state": "made", "set": "x"}])
+def test_an_unreadable_manifest_stops_nothing(
+    house: House, caplog: pytest.LogCaptureFixture, body: bytes, metadata: dict[str, str]
+) -> None:
+    """It is an empty one: said in a warning, written over; what it should have named is found."""
+
+    def spoil() -> None:
+        house.s3.put_object(Bucket="renditions", Key=MANIFEST, Body=body, Metadata=metadata)
+
+    event = house.put(png(96, 64))
+    spoil()
+    assert house.handle(event).disposition is Disposition.WRITTEN
+    assert "empty manifest" in caplog.text
+    spoil()
+    assert house.ask_for("small").disposition is Disposition.WRITTEN
+    spoil()
+    assert house.handle(_JOB).disposition is Disposition.WRITTEN
+    assert house.stored() == of(event, "large.png", "small.jpg")
+    spoil()
+    newer = house.put(_NEW)
+    assert house.handle(newer).disposition is Disposition.WRITTEN
+    assert house.stored() == of(newer, *BOTH)
+    spoil()
+    assert house.handle(house.delete()).disposition is Disposition.REMOVED
+    assert house.stored() == {}
+    assert house.manifest()["deleted"] is True

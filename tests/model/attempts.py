@@ -1,0 +1,382 @@
+"""What the function asks of S3 for each trigger, request by request.
+
+The order of the requests is that of `handler/photo/making.py` and `removal.py`, what is decided
+between them is decided by the same functions. A generator is one attempt: it gives requests, is
+sent the answers, and ends when the attempt does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from handler.photo import manifest as manifests
+from handler.photo import rule
+from handler.photo.manifest import Kept, Manifest, Verdict
+from handler.photo.rule import Addition, Draft, Found, Rejection, Removal, WholeSet
+from handler.version import SourceVersion
+
+from .world import (
+    SETS,
+    AskPhoto,
+    DeleteFile,
+    Kind,
+    Look,
+    LookAtFile,
+    Photo,
+    PutFile,
+    Read,
+    Write,
+    version_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable
+
+    from .world import Request
+
+_ASKED: Final = "set"
+_CANDIDATES: Final = tuple(sorted({key for keys in SETS.values() for key in keys}))
+_OF_ANY_FORMAT: Final = ("large.jpg", "large.png")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A notification: it comes again until it was handled."""
+
+    name: str
+    version: SourceVersion
+    is_deletion: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Somebody asks for the whole set; comes again, too."""
+
+    name: str
+    bucket: str = "photos"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Http:
+    """A client asks for some renditions; nobody asks again if the process ends."""
+
+    name: str
+    stems: tuple[str, ...] = ("small",)
+    bucket: str = "photos"
+
+
+Trigger: TypeAlias = Event | Job | Http
+Piece: TypeAlias = str
+Steps: TypeAlias = "Generator[Request, Any, None]"
+Attempted: TypeAlias = "Generator[Request, Any, bool]"
+
+ASKS_AGAIN: Final = "a writer that lost asks for the photo again"
+READS_LIST: Final = "the list is read before it is replaced"
+ASKS_AT_DELETION: Final = "a deletion asks for the photo"
+
+
+class _EndedError(Exception):
+    """The attempt is over: superseded, or refused."""
+
+
+class _AgainError(Exception):
+    """The attempt is given up, and its trigger comes again."""
+
+
+class Attempt:
+    """One attempt.
+
+    Args:
+        trigger: what it is about.
+        without: the pieces of the rule that it does not keep.
+    """
+
+    def __init__(self, trigger: Trigger, without: frozenset[Piece] = frozenset()) -> None:
+        self._trigger = trigger
+        self._without = without
+        self._etag: int | None = None
+        self._manifest: Manifest | None = None
+        self._proven = False
+        self._removed: set[str | None] = set()
+
+    def steps(self) -> Attempted:
+        """Give the requests, one after another; return whether the trigger has to come again."""
+        try:
+            yield from self._work_until_true()
+        except _AgainError:
+            return True
+        return False
+
+    def _work_until_true(self) -> Steps:
+        trigger = self._trigger
+        while True:
+            try:
+                yield from self._work(trigger)
+            except _EndedError:
+                pass
+            else:
+                return
+            if not self._removed:
+                return
+            bucket = trigger.version.bucket if isinstance(trigger, Event) else trigger.bucket
+            assert bucket is not None
+            photo = yield AskPhoto(bucket)
+            if photo is None or photo.name not in self._removed:
+                return
+            if isinstance(trigger, Http):
+                continue
+            version = version_of(bucket, photo)
+            if isinstance(trigger, Event):
+                version = replace(version, sequencer=trigger.version.sequencer)
+            trigger = Event(name=trigger.name, version=version, is_deletion=False)
+
+    def _work(self, trigger: Trigger) -> Steps:
+        match trigger:
+            case Event(version=version, is_deletion=True):
+                yield from self._remove(version)
+            case Event(version=version):
+                yield from self._make(version)
+            case Job(bucket=bucket):
+                yield from self._make(SourceVersion(bucket=bucket))
+            case Http(bucket=bucket, stems=stems):
+                yield from self._make_some(bucket, stems)
+
+    # The manifest
+
+    def _look(self) -> Steps:
+        self._keep((yield Look()))
+
+    def _read(self) -> Steps:
+        self._keep((yield Read()))
+
+    def _keep(self, answer: tuple[int, Manifest] | None) -> None:
+        self._etag, self._manifest = answer or (None, None)
+        self._proven = False
+
+    def _read_list(self) -> Steps:
+        if self._manifest is None or self._manifest.kept is not None:
+            return
+        if READS_LIST in self._without:
+            self._manifest = replace(self._manifest, kept=())
+            return
+        looked_at, proven = self._etag, self._proven
+        yield from self._read()
+        self._proven = proven and self._etag == looked_at
+
+    def _check_current(self, version: SourceVersion) -> Steps:
+        if ASKS_AGAIN in self._without:
+            return
+        assert version.bucket is not None
+        photo = yield AskPhoto(version.bucket)
+        if photo is None or not version_of(version.bucket, photo).is_same(version):
+            raise _EndedError
+
+    def _prove(self, version: SourceVersion, kept: Iterable[Kept] = ()) -> Steps:
+        if self._proven:
+            return
+        yield from self._check_current(version)
+        for one in kept:
+            found = yield LookAtFile(one.key)
+            if found is None or found.etag != one.etag:
+                raise _AgainError
+        self._proven = True
+
+    def _write(self, draft: Draft) -> Generator[Request, Any, bool]:
+        before = self._manifest
+        after = rule.merged(before, draft)
+        if before is not None:
+            for named in rule.left_behind(before, after):
+                found = yield LookAtFile(named.key)
+                if found is not None and rule.is_named(named, found, before):
+                    self._removed.add(found.version.etag)
+                    yield DeleteFile(named.key, found.etag)
+        if isinstance(draft, Removal | Rejection):
+            yield from self._remove_unnamed(after, _CANDIDATES)
+        written = yield Write(after, self._etag)
+        if written is None:
+            yield from self._read()
+            return False
+        self._etag, self._manifest = written, after
+        return True
+
+    def _remove_unnamed(self, manifest: Manifest, keys: Iterable[str]) -> Steps:
+        names = {one.key for one in manifest.kept or ()}
+        for key in keys:
+            if key in names:
+                continue
+            found = yield LookAtFile(key)
+            if found is not None and rule.is_left_by_another(found, manifest):
+                self._removed.add(found.version.etag)
+                yield DeleteFile(key, found.etag)
+
+    def _commit(self, draft: Draft) -> Steps:
+        kept = draft.kept if isinstance(draft, WholeSet | Addition) else ()
+        try:
+            yield from self._prove(draft.version, kept)
+            while not (yield from self._write(draft)):
+                yield from self._prove(draft.version, kept)
+        except (_EndedError, _AgainError):
+            yield from self._remove_own(kept)
+            raise
+
+    def _remove_own(self, made: Iterable[Kept]) -> Steps:
+        for one in made:
+            found = yield LookAtFile(one.key)
+            if found is not None and found.etag == one.etag:
+                self._removed.add(found.version.etag)
+                yield DeleteFile(one.key, found.etag)
+
+    # The photo
+
+    def _make(self, named: SourceVersion) -> Steps:
+        assert named.bucket is not None
+        yield from self._look()
+        unless: SourceVersion | None = None
+        if self._manifest is not None and named.etag not in self._removed:
+            match (yield from self._judge(named)):
+                case Verdict.UNCHANGED | Verdict.OTHER_SOURCE:
+                    return
+                case Verdict.SUPERSEDED:
+                    yield from self._superseded()
+                case Verdict.UNCHANGED_IF_CURRENT:
+                    unless = self._manifest.version
+                case Verdict.MAKE:
+                    pass
+        photo = yield AskPhoto(named.bucket)
+        if photo is None or _names_another(named, version_of(named.bucket, photo)):
+            yield from self._leave(named)
+            raise _EndedError
+        version = replace(version_of(named.bucket, photo), sequencer=named.sequencer)
+        if unless is not None and version.is_same(unless):
+            return
+        self._proven = True
+        yield from self._read_list()
+        yield from self._prove(version)
+        if photo.kind is Kind.TEXT:
+            yield from self._commit(_rejection(version))
+            return
+        kept = yield from self._store(photo, version, SETS[photo.kind])
+        yield from self._commit(WholeSet(version=version, asked=_ASKED, kept=kept))
+
+    def _judge(self, named: SourceVersion) -> Generator[Request, Any, Verdict]:
+        verdict = self._judged(named)
+        if verdict is Verdict.MAKE and self._manifest is not None and not self._manifest.deleted:
+            yield from self._read()
+            verdict = self._judged(named)
+        return verdict
+
+    def _judged(self, named: SourceVersion) -> Verdict:
+        if self._manifest is None:
+            return Verdict.MAKE
+        return manifests.judge(named, self._manifest, _ASKED, _ASKED)
+
+    def _leave(self, named: SourceVersion) -> Steps:
+        """Remove what was left of a version that is not there."""
+        if named.etag is None and named.version_id is None:
+            return
+        for key in _CANDIDATES:
+            found = yield LookAtFile(key)
+            if found is not None and found.version.is_same(named):
+                self._removed.add(found.version.etag)
+                yield DeleteFile(key, found.etag)
+
+    def _make_some(self, bucket: str, stems: tuple[str, ...]) -> Steps:
+        yield from self._read()
+        manifest = self._manifest
+        if manifest is not None and manifest.is_of_another(bucket):
+            return
+        photo = yield AskPhoto(bucket)
+        if photo is None:
+            return
+        self._proven = True
+        version = version_of(bucket, photo)
+        is_same = manifest is not None and version.is_same(manifest.version)
+        if photo.kind is Kind.TEXT:
+            if manifest is None or not is_same or not manifest.kept:
+                yield from self._commit(_rejection(version))
+            return
+        keys = [key for key in SETS[photo.kind] if key.split(".")[0] in stems]
+        kept = yield from self._store(photo, version, keys)
+        yield from self._commit(Addition(version=version, kept=kept))
+
+    def _store(
+        self, photo: Photo, version: SourceVersion, keys: Iterable[str]
+    ) -> Generator[Request, Any, tuple[Kept, ...]]:
+        """Store the renditions, or take over what another attempt has stored."""
+        keys = list(keys)
+        if version.sequencer is None and any(key in _OF_ANY_FORMAT for key in keys):
+            yield from self._announce(keys, version)
+        kept: list[Kept] = []
+        before = (
+            {one.key: one.etag for one in (self._manifest.kept or ())} if self._manifest else {}
+        )
+        for key in keys:
+            ours = Found(etag=f"{photo.name}/{key}", version=version)
+            over = before.get(key)
+            while not (yield PutFile(key, ours, over)):
+                present = yield LookAtFile(key)
+                if present is not None:
+                    if not version.is_of_bucket(present.version.bucket):
+                        yield from self._remove_own(kept)
+                        raise _AgainError
+                    if version.is_same(present.version):
+                        break
+                try:
+                    yield from self._check_current(version)
+                except _EndedError:
+                    yield from self._remove_own(kept)
+                    raise
+                over = present.etag if present is not None else None
+            kept.append(Kept(key=key, etag=ours.etag))
+        return tuple(kept)
+
+    def _announce(self, keys: list[str], version: SourceVersion) -> Steps:
+        while True:
+            yield from self._prove(version)
+            before = self._manifest or Manifest(version=SourceVersion(bucket=version.bucket))
+            known = {one.key for one in before.kept or ()}
+            new = tuple(Kept(key=key, etag=None) for key in keys if key not in known)
+            if not new:
+                return
+            after = replace(before, kept=(*(before.kept or ()), *new))
+            written = yield Write(after, self._etag)
+            if written is not None:
+                self._etag, self._manifest = written, after
+                return
+            yield from self._read()
+
+    def _superseded(self) -> Steps:
+        yield from self._read_list()
+        if (manifest := self._manifest) is not None:
+            has_none = manifest.deleted or manifest.rejected is not None
+            yield from self._remove_unnamed(manifest, _CANDIDATES if has_none else _OF_ANY_FORMAT)
+        raise _EndedError
+
+    def _remove(self, gone: SourceVersion) -> Steps:
+        assert gone.bucket is not None
+        yield from self._read()
+        while True:
+            manifest = self._manifest
+            if manifest is not None and manifest.is_of_another(gone.bucket):
+                return
+            if manifest is not None and gone.precedes(manifest.version):
+                yield from self._superseded()
+            if ASKS_AT_DELETION not in self._without:
+                photo = yield AskPhoto(gone.bucket)
+                if photo is not None:
+                    named = replace(version_of(gone.bucket, photo), sequencer=gone.sequencer)
+                    yield from self._make(named)
+                    return
+            self._proven = True
+            if (yield from self._write(Removal(version=replace(gone, etag=None, version_id=None)))):
+                return
+
+
+def _names_another(named: SourceVersion, version: SourceVersion) -> bool:
+    names_one = named.etag is not None or named.version_id is not None
+    return names_one and not named.is_same(version)
+
+
+def _rejection(version: SourceVersion) -> Rejection:
+    return Rejection(version=version, refused=_ASKED, code="no-photo", reason="")
