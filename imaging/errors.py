@@ -68,6 +68,12 @@ class UnsupportedFormatError(RejectedPhotoError):
     code = "unsupported-format"
 
 
+class RawWithoutPreviewError(RejectedPhotoError):
+    """A camera raw without a JPEG that is large enough to show: no raw is developed."""
+
+    code = "raw-without-preview"
+
+
 class CorruptPhotoError(RejectedPhotoError):
     """The decoder gave up on the bytes."""
 

@@ -80,6 +80,8 @@ class InputFormat(StrEnum):
     TIFF = "tiff"
     AVIF = "avif"
     HEIC = "heic"
+    RAW = "raw"
+    """Camera raw, of which the camera's own JPEG is rendered; most makers' begin as a TIFF does."""
 
     @property
     def row(self) -> "Input":
@@ -247,6 +249,8 @@ _INPUTS: Final[Mapping[InputFormat, Input]] = {
         header_alone=True,
         in_rows=True,
         scaling=Scaling.LEVELS,
+        # libtiff's errors of strips; of tiles it only warns, which its decoder knows.
+        fail_on="error",
         # Most browsers show neither TIFF nor HEIC.
         output=OutputFormat.JPEG,
         output_with_alpha=OutputFormat.PNG,
@@ -266,6 +270,17 @@ _INPUTS: Final[Mapping[InputFormat, Input]] = {
         output=OutputFormat.JPEG,
         output_with_alpha=OutputFormat.PNG,
     ),
+    InputFormat.RAW: Input(
+        # Olympus, Panasonic, Fujifilm; Canon's CR3 is told by its brand.
+        magic=(b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FUJIFILMCCD-RAW "),
+        loader="jpegload",
+        reading=Reading.RANGES,
+        header_alone=True,
+        in_rows=True,
+        stops_early=True,
+        scaling=Scaling.SHRINK,
+        output=OutputFormat.JPEG,
+    ),
 }
 
 # Recognised only to be refused by name: a person can act on "PDF", not on "unknown".
@@ -284,14 +299,12 @@ _REFUSED = (
     (b"\0\0\x01\0", "Windows icon"),
     (b"v/1\x01", "OpenEXR"),
     (b"#?RADIANCE", "Radiance HDR"),
-    (b"FUJIFILMCCD-RAW", "camera raw"),
-    (b"IIU\0", "camera raw"),
-    (b"IIRO", "camera raw"),
     (b"PK\x03\x04", "ZIP archive"),
     (b"\x1f\x8b", "gzip archive"),
 )
 
 # They only say that there is a picture: the codec's brand is beside them.
+_CR3: Final = b"crx "
 _HEIF_BRANDS: Final = frozenset({b"mif1", b"mif2", b"msf1", b"heif"})
 _ACCEPTED: Final = ", ".join(InputFormat)
 
@@ -306,6 +319,8 @@ def _isobmff(head: bytes) -> InputFormat:
     """Tell AVIF and HEIC from videos by the brands of the ``ftyp`` box (ISO/IEC 14496-12, 4.3)."""
     length = min(int.from_bytes(head[:4], "big"), len(head))
     major = head[8:12]
+    if major == _CR3:
+        return InputFormat.RAW
     brands = {major, *(head[at : at + 4] for at in range(16, length - 3, 4))}
     if major in InputFormat.HEIC.row.brands:
         return InputFormat.HEIC

@@ -8,7 +8,7 @@ from imaging.files.exif import ExifFields
 from imaging.formats import InputFormat
 from imaging.geometry import is_sideways
 
-__all__ = ["ImageHeader", "Level"]
+__all__ = ["ImageHeader", "Level", "RawSource"]
 
 # ITU-T H.273, table 3: PQ and HLG.
 _HDR_TRANSFERS: Final = frozenset({16, 18})
@@ -24,14 +24,27 @@ class Level:
     Attributes:
         width: Columns.
         height: Rows.
-        page: The TIFF page it is on.
-        subifd: Its index among the page's sub-IFDs; -1 for the page itself.
+        at: Where its directory is in the file.
     """
 
     width: int
     height: int
-    page: int
-    subifd: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawSource:
+    """The camera raw whose preview the photo is.
+
+    Attributes:
+        kind: The maker's name for such a file.
+        width: Columns of the sensor's picture; 0 where the raw does not say.
+        height: Rows of it.
+    """
+
+    kind: str
+    width: int
+    height: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +73,7 @@ class ImageHeader:
         chroma: JPEG, AVIF: how chroma is sampled, such as ``4:2:0``; empty where nothing says so.
         tile: TIFF: width and height of its tiles; None for strips.
         strip_rows: TIFF: rows of a strip, as far as it says; None for other formats, and tiles.
+        raw: The camera raw that it is the preview of.
         lossless: WebP: whether its pixels are, as far as the first kilobyte tells.
     """
 
@@ -85,6 +99,7 @@ class ImageHeader:
     strip_rows: int | None = None
     lossless: bool = False
     has_gain_map: bool = False
+    raw: RawSource | None = None
 
     @property
     def hdr(self) -> bool:

@@ -34,21 +34,19 @@ class Load:
     Attributes:
         shrink: JPEG: 1, 2, 4 or 8, done by the decoder on its DCT coefficients.
         scale: WebP: at most 1.0, done by the decoder.
-        page: TIFF: the page of the pyramid's level.
-        subifd: TIFF: the sub-IFD of the pyramid's level, or -1.
+        level: TIFF: where the directory of the pyramid's level is; 0 for the photo's own.
         fail_on: At which level of the decoder's complaints libvips fails.
     """
 
     shrink: int = 1
     scale: float = 1.0
-    page: int = 0
-    subifd: int = -1
+    level: int = 0
     fail_on: str = "truncated"
 
     def decoded(self, header: ImageHeader) -> tuple[int, int]:
         """Return width and height of what the decoder gives, as stored."""
         for level in header.levels:
-            if (level.page, level.subifd) == (self.page, self.subifd):
+            if level.at == self.level:
                 return level.width, level.height
         scale = self.scale / self.shrink
         return max(1, round(header.width * scale)), max(1, round(header.height * scale))

@@ -14,7 +14,7 @@ from imaging.geometry import (
     place,
     scaled,
 )
-from imaging.header import ImageHeader
+from imaging.header import ImageHeader, RawSource
 from imaging.limits import Limits, Memory
 from imaging.memory import estimate_peak
 from imaging.plan import (
@@ -175,6 +175,8 @@ def _shrinks_to(side: int, shrink: int, target: int) -> bool:
     A side that ``shrink`` does not divide loses or gains a fraction of a pixel at its end, which
     shifts the picture: by half a pixel, detail falls from 43 dB to 31 dB.
     """
+    if side < shrink:
+        return False
     rounded = (2 * side + shrink) // (2 * shrink)
     moved = abs(rounded - side / shrink) * target / rounded
     above, below = _JPEG_SPARE
@@ -197,7 +199,7 @@ def _load(header: ImageHeader, base: tuple[int, int]) -> Load:
         case Scaling.LEVELS:
             for level in reversed(header.levels):
                 if level.width >= columns and level.height >= rows:
-                    return replace(load, page=level.page, subifd=level.subifd)
+                    return replace(load, level=level.at)
         case Scaling.NONE:
             pass
         case _:
@@ -317,9 +319,22 @@ def _keeps_gain_map(
     return spec.hdr is Hdr.KEEP
 
 
-def _colour_warnings(header: ImageHeader) -> tuple[PhotoWarning, ...]:
-    """Return warnings of what had to be guessed of the photo's colours."""
+def _raw_warning(header: ImageHeader, raw: RawSource) -> PhotoWarning:
+    of = f"{raw.width} x {raw.height}" if raw.width else "an unknown size"
+    return PhotoWarning(
+        code="raw-preview",
+        message=(
+            f"Expected a photo but received a {raw.kind} of {of}: its preview of {header.width} x "
+            f"{header.height} is rendered"
+        ),
+    )
+
+
+def _photo_warnings(header: ImageHeader) -> tuple[PhotoWarning, ...]:
+    """Return what the photo was taken for, and what had to be guessed of its colours."""
     warnings = []
+    if header.raw is not None:
+        warnings.append(_raw_warning(header, header.raw))
     if header.has_foreign_profile:
         warnings.append(
             PhotoWarning(
@@ -409,7 +424,7 @@ def make_plan(header: ImageHeader, asked: Asked) -> RenditionPlan:
         load=_load(header, base) if base else Load(),
         base=base,
         renditions=tuple(sorted(planned, key=_writing_order)),
-        warnings=(*_colour_warnings(header), *warnings),
+        warnings=(*_photo_warnings(header), *warnings),
         renders_truncated=renders_truncated,
         appearance_of=smallest if asked.sidecar else None,
     )

@@ -216,8 +216,9 @@ class S3Source:
     Read from start to end it is one GetObject, which a thread reads up to 2 MiB ahead, so that
     download and decode overlap. The first seek ends that. An object of up to 8 MiB is then read to
     its end, and stays in memory. Of a larger one 64 KiB blocks come by ranged GETs, whose length
-    doubles while reading goes forward, and up to 8 MiB of them are kept. After the last byte, a
-    seek to the first one is one more GetObject from start to end.
+    doubles while reading goes forward, or is that of a read of more than 128 KiB; up to 8 MiB of
+    them are kept. After the last byte, a seek to the first one is one more GetObject from start to
+    end.
 
     Whatever is read to its end is checked against the checksum that S3 keeps for the whole object,
     if it keeps one, across resumes too. Ranged GETs are held to the same version, and to no
@@ -404,17 +405,27 @@ class S3Source:
         assert self._blocks is not None  # noqa: S101 - the caller looked
         number, offset = divmod(self._at, _BLOCK_BYTES)
         if number not in self._blocks:
-            self._fetch(number)
+            self._fetch(number, offset + len(buffer))
         self._blocks.move_to_end(number)
         chunk = self._blocks[number][offset : offset + len(buffer)]
         buffer[: len(chunk)] = chunk
         self._at += len(chunk)
         return len(chunk)
 
-    def _fetch(self, number: int) -> None:
+    def _fetch(self, number: int, wanted: int) -> None:
+        """Fetch a block, and with it what is asked for or likely to be read next.
+
+        Args:
+            number: The block's.
+            wanted: Bytes from the block's first on.
+        """
         assert self._blocks is not None  # noqa: S101 - as above
         forward = number == self._next_block
-        self._window = min(self._window * 2, _MAX_WINDOW) if forward else 1
+        if wanted > 2 * _BLOCK_BYTES:
+            # A reader that asks for so much knows where that ends.
+            self._window = min(-(-wanted // _BLOCK_BYTES), _MAX_WINDOW)
+        else:
+            self._window = min(self._window * 2, _MAX_WINDOW) if forward else 1
         start, stop = number * _BLOCK_BYTES, (number + 1) * _BLOCK_BYTES
         # What is here already is where the reader came from: behind a level's tiles lies the
         # directory that it was found by, and behind that the next level, which nobody wants.
@@ -425,7 +436,7 @@ class S3Source:
             data = self._body.range(start, min(stop, self.size))
         for at in range(0, len(data), _BLOCK_BYTES):
             self._blocks[number + at // _BLOCK_BYTES] = data[at : at + _BLOCK_BYTES]
-        self._next_block = stop // _BLOCK_BYTES
+        self._next_block = -1 if wanted > 2 * _BLOCK_BYTES else stop // _BLOCK_BYTES
         while len(self._blocks) > _CACHED_BLOCKS:
             self._blocks.popitem(last=False)
 

@@ -14,7 +14,7 @@ from imaging.errors import (
     SourceError,
     TruncatedPhotoError,
 )
-from imaging.formats import SNIFF_BYTES, Reading, sniff
+from imaging.formats import SNIFF_BYTES, InputFormat, Reading, sniff
 from imaging.streams import ByteSource
 
 if TYPE_CHECKING:
@@ -39,15 +39,10 @@ class OpenPhoto:
 
     def __init__(self, source: ByteSource) -> None:
         self._bytes = source
+        # What libvips is shown of it.
+        self._shown = source
         self._captured: BaseException | None = None
-        self._position = 0
-        head = memoryview(bytearray(SNIFF_BYTES))
-        filled = 0
-        while filled < len(head) and (count := self._fill(head[filled:])):
-            filled += count
-        self._head = head[:filled]
-        self._head_at = 0
-        self.head = bytes(self._head)
+        self._read_head()
         self.format = sniff(self.head)
         self._row = self.format.row
         # A decoder that reads from start to end is given no seek handler: libvips then keeps the
@@ -66,6 +61,45 @@ class OpenPhoto:
         self._source: pyvips.SourceCustom | None = self._made_source()
         if self._seeks:
             self.rewind()
+
+    def _read_head(self) -> None:
+        self._position = 0
+        head = memoryview(bytearray(SNIFF_BYTES))
+        filled = 0
+        while filled < len(head) and (count := self._fill(head[filled:])):
+            filled += count
+        self._head = head[:filled]
+        self._head_at = 0
+        self.head = bytes(self._head)
+
+    def open_part(self, at: int, length: int) -> None:
+        """Go on with the JPEG that is ``length`` bytes from ``at`` on, and be a camera raw.
+
+        Raises:
+            SourceError: The bytes cannot be read.
+        """
+        # Imported on first use: most photos are no raw.
+        from imaging.views import Part
+
+        self._bytes = self._shown = Part(self._bytes, at, length)
+        self._read_head()
+        self.format = InputFormat.RAW
+        self._row = self.format.row
+        # A JPEG is read from start to end, wherever it is.
+        self._seeks = False
+        self._records = True
+        self._source = self._made_source()
+
+    def show(self, first: bytes, last: bytes) -> None:
+        """Show libvips ``first`` in the place of the first bytes, and ``last`` behind the others.
+
+        Only for formats that are read here and there; until the next call.
+        """
+        # Imported on first use: most photos are shown as they are.
+        from imaging.views import Between
+
+        self._shown = Between(self._bytes, first, last)
+        self.rewind()
 
     def _made_source(self) -> pyvips.SourceCustom:
         source = pyvips.SourceCustom()
@@ -94,7 +128,7 @@ class OpenPhoto:
         Raises:
             SourceError: The source cannot go back.
         """
-        self._position = self._bytes.seek(0)
+        self._position = self._shown.seek(0)
         self._head = self._head[:0]
         self._head_at = 0
         self._ended = False
@@ -110,16 +144,18 @@ class OpenPhoto:
 
     def _fill(self, buffer: memoryview) -> int:
         try:
-            count = self._bytes.readinto(buffer)
+            count = self._shown.readinto(buffer)
         except RenditionsError:
             raise
         except Exception as error:
             raise SourceError(f"Expected to read the photo: {error}") from error
         if count < 0:
             raise SourceError(f"Expected 0 or more bytes from the source but received {count}")
-        if count == 0 and self._position < self.size:
+        if count == 0 and self._position < self._shown.size:
             # A decoder that has all its pixels does not read what follows them.
-            raise SourceError(f"Expected {self.size} bytes but they ended at {self._position}")
+            raise SourceError(
+                f"Expected {self._shown.size} bytes but they ended at {self._position}"
+            )
         self._position += count
         return count
 
@@ -147,12 +183,12 @@ class OpenPhoto:
     def _on_seek(self, offset: int, whence: int) -> int:
         if self._captured is not None:
             return -1
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}[whence]
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._shown.size}[whence]
         if start + offset < 0:
             # A damaged photo points there; its source did not fail.
             return -1
         try:
-            self._position = self._bytes.seek(offset, whence)
+            self._position = self._shown.seek(offset, whence)
         except BaseException as error:  # noqa: BLE001 - as above
             self._captured = error
             return -1
@@ -185,13 +221,18 @@ class OpenPhoto:
         """
         if self._row.reading is Reading.WHOLE:
             return self.encoded()[offset : offset + length]
-        place = self._position
-        self._position = self._bytes.seek(offset)
+        return self._read_range(offset, length)
+
+    def _read_range(self, offset: int, length: int) -> bytes:
+        shown, place = self._shown, self._position
+        self._shown = self._bytes
+        self._position = self._shown.seek(offset)
         buffer = memoryview(bytearray(max(0, min(length, self.size - offset))))
         filled = 0
         while filled < len(buffer) and (count := self._fill(buffer[filled:])):
             filled += count
-        self._position = self._bytes.seek(place)
+        self._shown = shown
+        self._position = shown.seek(place)
         return bytes(buffer[:filled])
 
     @property

@@ -62,6 +62,7 @@ def common_header(
         image: libvips' lazy image of it.
         own: What its format alone has, as fields of :class:`ImageHeader`.
     """
+    fields: dict[str, Any] = {"exif": _exif(image), "n_pages": number_of(image, "n-pages", 1)}
     profile = read_profile(image)
     fits = profile is not None and _fits(image, profile)
     orientation = number_of(image, "orientation", 1)
@@ -77,8 +78,7 @@ def common_header(
         has_profile=fits,
         has_foreign_profile=profile is not None and not fits,
         orientation=orientation if orientation in _ORIENTATIONS else 1,
-        n_pages=number_of(image, "n-pages", 1),
         interlaced=bool(image.get_typeof("interlaced") and image.get("interlaced")),
         size=photo.size,
-        **{"exif": _exif(image)} | own,
+        **fields | own,
     )

@@ -1,73 +1,82 @@
-"""TIFF, by libvips: libtiff, which seeks, and decodes a level of a pyramid."""
+"""TIFF through libtiff, which is shown the one directory that is the photo, and nothing else.
 
-from typing import TYPE_CHECKING, Final
+libtiff hands out samples as they are stored, and libvips takes some of them for other colours; what
+they mean was read from the directory, and is made here into what libvips has a word for.
+"""
 
-from imaging.decoders.header import common_header, number_of
-from imaging.errors import CorruptPhotoError
-from imaging.files.exif import read_exif, read_strip_rows
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final, assert_never
+
+import pyvips
+
+from imaging.decoders.header import common_header
+from imaging.decoders.preview import preview_header
+from imaging.errors import TruncatedPhotoError
+from imaging.files.exif import read_exif
+from imaging.files.raw import read_raw
+from imaging.files.tiff import open_tiff
+from imaging.files.tiff_picture import (
+    Numbers,
+    Space,
+    TiffPhoto,
+    TiffPicture,
+    find_picture,
+    picture_of,
+)
+from imaging.formats import InputFormat
 from imaging.header import ImageHeader, Level
 
 if TYPE_CHECKING:
-    import pyvips
-
     from imaging.bridge.source import OpenPhoto
     from imaging.plan import Load
 
 __all__ = ["decode", "header", "peak_bytes"]
 
-# A level's side may be off by rounding at each halving; libvips' thumbnail allows as much.
-_LEVEL_TOLERANCE: Final = 5
-
 _STRIPS_BYTES: Final = 18 << 20
 _TILES_BYTES: Final = 17 << 20
 """At most: blocks of ranged GETs that are kept, and libtiff's strips and tiles."""
 
+_COEFFICIENTS: Final = 529
+_REFERENCE: Final = 532
+_PROFILE: Final = 34675
+
+_BT601: Final = (0.299, 0.587, 0.114)
+_FULL_RANGE: Final = (0.0, 255.0, 128.0, 255.0, 128.0, 255.0)
+
+_SIGNED_WHITE: Final = {8: 127, 16: 32767, 32: 2147483647}
+
 
 def header(photo: "OpenPhoto") -> ImageHeader:
-    """*Cost*: the directory of each page, also."""
-    image = photo.load()
-    tiled = image.get_typeof("tile-width")
+    """*Cost*: the directories, and where the photo's strips or tiles are.
+
+    Most camera raw begins as a TIFF: the header is then that of its preview.
+    """
+    raw = read_raw(photo.read_at, photo.size)
+    if raw is not None:
+        return preview_header(photo, raw)
+    # A TIFF is an EXIF block itself.
+    exif = read_exif(photo.read_at)
+    found = _open(photo)
+    picture = found.picture
+    levels = (Level(width=level.width, height=level.height, at=level.at) for level in found.levels)
     return common_header(
         photo,
-        image,
-        # A TIFF is an EXIF block itself.
-        exif=read_exif(photo.read_at),
-        levels=_levels(photo, image),
-        tile=(number_of(image, "tile-width", 0), number_of(image, "tile-height", 0))
-        if tiled
-        else None,
-        strip_rows=None if tiled else read_strip_rows(photo.read_at),
+        _load(photo, picture, InputFormat.TIFF.row.fail_on),
+        exif=exif,
+        n_pages=found.n_pages,
+        levels=tuple(levels),
+        tile=picture.tile,
+        strip_rows=picture.strip_rows,
     )
 
 
-def _levels(photo: "OpenPhoto", image: "pyvips.Image") -> tuple[Level, ...]:
-    """Return the pyramid: one by sub-IFDs, else pages that halve one after the other.
-
-    Source: ``vips_thumbnail_get_tiff_pyramid_*`` in libvips' ``thumbnail.c``.
-    """
-    subifds = number_of(image, "n-subifds", 0)
-    if subifds:
-        places = [(0, subifd) for subifd in range(subifds)]
-    else:
-        places = [(page, -1) for page in range(1, number_of(image, "n-pages", 1))]
-    levels = []
-    for halvings, (page, subifd) in enumerate(places, start=1):
-        try:
-            level = photo.load(page=page, subifd=subifd)
-        except CorruptPhotoError:
-            return ()
-        if (
-            abs(level.width - (image.width >> halvings)) > _LEVEL_TOLERANCE
-            or abs(level.height - (image.height >> halvings)) > _LEVEL_TOLERANCE
-        ):
-            return ()
-        levels.append(Level(width=level.width, height=level.height, page=page, subifd=subifd))
-    return tuple(levels)
-
-
-def decode(photo: "OpenPhoto", header: ImageHeader, load: "Load") -> "pyvips.Image":
+def decode(photo: "OpenPhoto", header: ImageHeader, load: "Load") -> pyvips.Image:
     del header
-    return photo.load(access="sequential", fail_on=load.fail_on, page=load.page, subifd=load.subifd)
+    picture = _open(photo).picture
+    if load.level:
+        picture = picture_of(picture.directory.tiff.directory(load.level))
+        photo.show(*picture.alone())
+    return _load(photo, picture, load.fail_on)
 
 
 def peak_bytes(header: ImageHeader, load: "Load") -> float:
@@ -78,3 +87,155 @@ def peak_bytes(header: ImageHeader, load: "Load") -> float:
         return min(_TILES_BYTES, samples)
     rows = min(header.strip_rows or height, height)
     return min(_STRIPS_BYTES, samples) + min(header.size / header.n_pages, samples) * rows / height
+
+
+def _open(photo: "OpenPhoto") -> TiffPhoto:
+    """Return which picture of the file is the photo, and show libtiff that one.
+
+    Raises:
+        UnsupportedFormatError: Its samples are not decoded here.
+        CorruptPhotoError: A directory contradicts itself.
+        TruncatedPhotoError: The file ends before the photo does.
+    """
+    tiff = open_tiff(photo.read_at, photo.size)
+    if tiff is None:
+        raise TruncatedPhotoError("Expected the header of a TIFF but it ends too soon")
+    found = find_picture(tiff)
+    photo.show(*found.picture.alone())
+    return found
+
+
+def _load(photo: "OpenPhoto", picture: TiffPicture, fail_on: str) -> pyvips.Image:
+    """Return the lazy image of ``picture``, which was shown, to be evaluated once, from the top.
+
+    libtiff's complaints of a strip reach libvips as errors, those of a tile as warnings only; of a
+    strip it also warns where nothing is wrong with it, as old fax codes have it.
+
+    *Shape*: ``b-w``, ``srgb``, ``grey16``, ``rgb16``, ``scrgb``, ``lab``, ``xyz`` or ``cmyk``; with
+    alpha where the picture has it, not premultiplied.
+    """
+    image = photo.load(access="sequential", fail_on="warning" if picture.tile else fail_on)
+    with photo.decoding():
+        return _read(image, picture)
+
+
+def _read(image: pyvips.Image, picture: TiffPicture) -> pyvips.Image:
+    # Of YCbCr that is sampled down libvips makes RGB, with an alpha that is none.
+    colours = 3 if picture.space is Space.YCBCR else image.bands - picture.extra
+    alpha = None if picture.alpha is None else image[colours + picture.alpha]
+    if colours < image.bands:
+        space = image.interpretation
+        image = image.extract_band(0, n=colours).copy(interpretation=space)
+    if image.interpretation == "multiband" and colours == 1:
+        image = image.copy(interpretation="b-w" if picture.bits <= 8 else "grey16")
+    if picture.inverted:
+        image = image.invert()
+    image = _in_known_colours(image, picture)
+    if alpha is None:
+        return image
+    joined = image.bandjoin(_scaled_alpha(alpha, picture, image).cast(image.format))
+    joined = joined.copy(interpretation=image.interpretation)
+    if not picture.premultiplied:
+        return joined
+    return joined.unpremultiply().cast(joined.format)
+
+
+def _scaled_alpha(alpha: pyvips.Image, picture: TiffPicture, image: pyvips.Image) -> pyvips.Image:
+    """Return alpha in the range that libvips gives it beside such colours."""
+    opaque = {"scrgb": 1, "grey16": 65535, "rgb16": 65535}.get(str(image.interpretation), 255)
+    if image.interpretation == "cmyk" and image.format == "ushort":
+        opaque = 65535
+    match picture.numbers:
+        case Numbers.FLOAT:
+            stored = 1.0
+        case Numbers.SIGNED:
+            stored = _SIGNED_WHITE[picture.bits]
+        case Numbers.UNSIGNED:
+            stored = 2**picture.bits - 1 if picture.bits >= 8 else 255
+        case _:
+            assert_never(picture.numbers)
+    return alpha if stored == opaque else alpha * (opaque / stored)
+
+
+def _in_known_colours(image: pyvips.Image, picture: TiffPicture) -> pyvips.Image:
+    match picture.space:
+        case Space.GREY | Space.RGB:
+            return _READERS[picture.numbers](image, picture)
+        case Space.CIELAB:
+            return _from_cielab(image, picture)
+        case Space.ICCLAB:
+            return _from_icclab(image, picture)
+        case Space.YCBCR_PLAIN:
+            return _from_ycbcr(image, picture)
+        case Space.PALETTE | Space.CMYK | Space.YCBCR | Space.LOGLUV:
+            return image
+        case _:
+            assert_never(picture.space)
+
+
+def _deep(image: pyvips.Image) -> pyvips.Image:
+    return image.cast("ushort").copy(interpretation="grey16" if image.bands == 1 else "rgb16")
+
+
+def _from_unsigned(image: pyvips.Image, picture: TiffPicture) -> pyvips.Image:
+    return _deep(image >> 16) if picture.bits == 32 else image
+
+
+def _from_signed(image: pyvips.Image, picture: TiffPicture) -> pyvips.Image:
+    """Take 0 for black and the largest number for white."""
+    return _deep((image * (65535 / _SIGNED_WHITE[picture.bits])).rint())
+
+
+def _from_float(image: pyvips.Image, picture: TiffPicture) -> pyvips.Image:
+    """Take 0 for black and 1 for white: of the profile's curve, or of light without a profile."""
+    if _PROFILE in picture.directory.entries:
+        return _deep((image * 65535).rint())
+    if image.bands > 1:
+        return image.copy(interpretation="scrgb")
+    # libvips knows grey light as three bands only.
+    light = image.bandjoin(image).bandjoin(image).copy(interpretation="scrgb")
+    return light.colourspace("rgb16")[1].copy(interpretation="grey16")
+
+
+_READERS: Final[Mapping[Numbers, Callable[[pyvips.Image, TiffPicture], pyvips.Image]]] = {
+    Numbers.UNSIGNED: _from_unsigned,
+    Numbers.SIGNED: _from_signed,
+    Numbers.FLOAT: _from_float,
+}
+
+
+def _lab(light: pyvips.Image, a: pyvips.Image, b: pyvips.Image) -> pyvips.Image:
+    return light.bandjoin(a).bandjoin(b).cast("float").copy(interpretation="lab")
+
+
+def _from_cielab(image: pyvips.Image, picture: TiffPicture) -> pyvips.Image:
+    """TIFF 6.0, section 23: a and b are signed."""
+    if picture.numbers is Numbers.FLOAT:
+        return image.copy(interpretation="lab")
+    white, half, step = (255, 128, 1) if picture.bits == 8 else (65535, 32768, 256)
+    a, b = (
+        (band >= half).ifthenelse(band - 2.0 * half, band) / step for band in (image[1], image[2])
+    )
+    return _lab(image[0] * (100 / white), a, b)
+
+
+def _from_icclab(image: pyvips.Image, picture: TiffPicture) -> pyvips.Image:
+    """As ICC's profiles of version 2 encode it: a and b are offset, white of 16 bits is 0xFF00."""
+    white, step = (255, 1) if picture.bits == 8 else (0xFF00, 256)
+    return _lab(image[0] * (100 / white), image[1] / step - 128, image[2] / step - 128)
+
+
+def _from_ycbcr(image: pyvips.Image, picture: TiffPicture) -> pyvips.Image:
+    """TIFF 6.0, section 21, with its coefficients and its range."""
+    directory = picture.directory
+    red, green, blue = directory.fractions(_COEFFICIENTS, 3) or _BT601
+    black, white, _, cb_white, _, cr_white = directory.fractions(_REFERENCE, 6) or _FULL_RANGE
+    scale = 1 if picture.bits == 8 else 257
+    light = (image[0] - black * scale) * (255 / ((white - black) or 255))
+    cb = (image[1] - 128.0 * scale) * (127 / ((cb_white - 128) or 127))
+    cr = (image[2] - 128.0 * scale) * (127 / ((cr_white - 128) or 127))
+    r = light + cr * (2 - 2 * red)
+    b = light + cb * (2 - 2 * blue)
+    g = (light - r * red - b * blue) / (green or 1)
+    rgb = r.bandjoin(g).bandjoin(b).rint().cast(image.format)
+    return rgb.copy(interpretation="srgb" if picture.bits == 8 else "rgb16")

@@ -15,7 +15,6 @@ __all__ = [
     "ExifFields",
     "read_camera_exif",
     "read_exif",
-    "read_strip_rows",
     "write_exif",
 ]
 
@@ -71,9 +70,6 @@ _CAMERA: Final = {
     0xA434: ("LensModel", _TEXT),
 }
 
-_ROWS_PER_STRIP: Final = "RowsPerStrip"
-_STRIPS: Final = {0x0116: (_ROWS_PER_STRIP, _SHORT)}
-
 COPYRIGHT_FIELDS: Final = frozenset({"Copyright", "Artist"})
 """Whose photo it is."""
 
@@ -111,20 +107,6 @@ def read_camera_exif(read_at: ReadAt) -> ExifFields:
     if first is not None:
         _read_directory(read_at, *first, _CAMERA, fields)
     return fields
-
-
-def read_strip_rows(read_at: ReadAt) -> int | None:
-    """Return how many rows each strip of a TIFF has; None where its first directory does not say.
-
-    Args:
-        read_at: As for :func:`read_exif`.
-    """
-    fields: dict[str, str | tuple[int, ...]] = {}
-    first = _first_directory(read_at)
-    if first is not None:
-        _read_directory(read_at, *first, _STRIPS, fields)
-    rows = fields.get(_ROWS_PER_STRIP)
-    return rows[0] if isinstance(rows, tuple) and rows else None
 
 
 def _first_directory(read_at: ReadAt) -> tuple[str, int] | None:

@@ -12,6 +12,10 @@ from imaging.files.tiff import ReadAt
 
 __all__ = ["JpegPlace", "Preview", "Raw", "largest_preview"]
 
+_SMALLEST_SIDE: Final = 1000
+_SMALLEST_SHARE: Final = 4
+"""A preview whose longer side is shorter than the one, and than that part of the raw's, is none."""
+
 _MAX_SEGMENTS: Final = 200
 """Of a JPEG's header that are looked at."""
 
@@ -34,6 +38,11 @@ class Preview:
     length: int
     width: int
     height: int
+
+    def is_too_small(self, raw: "Raw") -> bool:
+        """Tell whether it is a thumbnail rather than the picture."""
+        side = max(self.width, self.height)
+        return side < _SMALLEST_SIDE and _SMALLEST_SHARE * side < max(raw.width, raw.height)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

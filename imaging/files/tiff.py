@@ -34,6 +34,7 @@ _LAYOUTS: Final[Mapping[int, str]] = {
 }  # fmt: skip
 
 _SHORT: Final = 3
+_FRACTION: Final = 5
 _INTEGERS: Final = frozenset({1, 3, 4, 6, 7, 8, 9, 13, 16, 17, 18})
 
 
@@ -97,6 +98,19 @@ class Directory:
         """Return the first integer of ``tag``, or ``default`` where there is none."""
         values = self.integers(tag)
         return values[0] if values else default
+
+    def fractions(self, tag: int, count: int) -> tuple[float, ...]:
+        """Return the ``count`` fractions of ``tag``; none where it has not as many.
+
+        Raises:
+            TruncatedPhotoError: The file ends before they do.
+        """
+        entry = self.entries.get(tag)
+        if entry is None or entry.kind != _FRACTION or entry.count != count:
+            return ()
+        data = self.tiff.read(entry.at, entry.length)
+        pairs = struct.iter_unpack(self.tiff.order + "II", data)
+        return tuple(above / (below or 1) for above, below in pairs)
 
     def data(self, tag: int, length: int) -> bytes:
         """Return the first ``length`` bytes of the values of ``tag`` at most, as they are stored.

@@ -63,6 +63,7 @@ _MASK: Final = 4
 _MAX_LEVELS: Final = 32
 _MAX_SUBIFDS: Final = 64
 _DEFAULT_CHROMA: Final = (2, 2)
+_ICCLAB: Final = 9
 _APART: Final = 2
 """PlanarConfiguration of each band apart."""
 _FAX: Final = frozenset({2, 3, 4, 32771})
@@ -144,10 +145,12 @@ class TiffPicture:
         space: What its colours are given in.
         numbers: What a sample is.
         bits: Of a sample.
-        alpha: The band that is alpha, counted from 0; None without one.
+        inverted: Whether libvips hands out grey of which 0 is white as it is stored.
+        extra: How many samples follow those of colour.
+        alpha: Which of them is alpha, counted from 0; None without one.
         premultiplied: Whether the colours are multiplied by alpha.
-        tiled: Whether it is stored in tiles; else in strips.
-        strip_rows: Rows of a strip.
+        tile: Width and height of its tiles; None for strips.
+        strip_rows: Rows of a strip; None for tiles.
     """
 
     directory: Directory
@@ -156,30 +159,31 @@ class TiffPicture:
     space: Space
     numbers: Numbers
     bits: int
+    inverted: bool
+    extra: int
     alpha: int | None
     premultiplied: bool
-    tiled: bool
-    strip_rows: int
-
-    @property
-    def colour_bands(self) -> int:
-        """How many bands are colour; they come first."""
-        return _BANDS.get(self.space, 3)
+    tile: tuple[int, int] | None
+    strip_rows: int | None
 
     def alone(self) -> tuple[bytes, bytes]:
         """Return what makes this the only picture of the file: see :func:`restated`.
 
-        Extra samples are called unspecified, so that libvips hands them out as they are; so are
-        8 bits of CIE L*a*b*, of which it knows another kind.
+        Extra samples are called unspecified, so that libvips hands them out as they are, and the
+        integers of CIE L*a*b* are called RGB: it knows another kind of 8 bits, and no alpha.
+        See also :func:`_is_raw_grey`.
         """
         shorts: dict[int, tuple[int, ...]] = {}
-        samples = self.directory.integer(_SAMPLES, 1)
-        extra = samples - self.colour_bands
-        if extra:
-            shorts[_EXTRA] = (0,) * extra
+        if self.extra:
+            shorts[_EXTRA] = (0,) * self.extra
+        if self.directory.integer(_SAMPLES, 1) == 1:
+            shorts[_PLANES] = (1,)
         if _PHOTOMETRIC not in self.directory.entries:
             shorts[_PHOTOMETRIC] = (_photometric(self.directory),)
-        if self.space is Space.CIELAB and self.bits == 8:
+        if _is_raw_grey(self.directory, self.space, 1 + self.extra):
+            shorts[_PHOTOMETRIC] = (_ICCLAB,)
+        if self.space is Space.CIELAB and self.numbers is not Numbers.FLOAT:
+            samples = self.directory.integer(_SAMPLES, 1)
             shorts |= {_PHOTOMETRIC: (2,), _SAMPLE_FORMAT: (1,) * samples}
         return restated(self.directory, _UNDERSTOOD, shorts)
 
@@ -299,8 +303,11 @@ def picture_of(directory: Directory) -> TiffPicture:
     if samples < colours:
         raise CorruptPhotoError(f"Expected {colours} samples of {space} but a TIFF has {samples}")
     alpha, premultiplied = _alpha(directory, samples - colours)
-    tiled = _TILE_WIDTH in directory.entries
-    _check_blocks(directory, width, height, tiled=tiled)
+    is_raw_grey = _is_raw_grey(directory, space, samples)
+    tile = None
+    if _TILE_WIDTH in directory.entries:
+        tile = directory.integer(_TILE_WIDTH, 0), directory.integer(_TILE_HEIGHT, 0)
+    _check_blocks(directory, (width, height), tile)
     return TiffPicture(
         directory=directory,
         width=width,
@@ -308,10 +315,12 @@ def picture_of(directory: Directory) -> TiffPicture:
         space=space,
         numbers=numbers,
         bits=bits,
-        alpha=None if alpha is None else colours + alpha,
+        inverted=is_raw_grey and _photometric(directory) == 0,
+        extra=samples - colours,
+        alpha=alpha,
         premultiplied=premultiplied,
-        tiled=tiled,
-        strip_rows=min(height, directory.integer(_ROWS_PER_STRIP, height) or height),
+        tile=tile,
+        strip_rows=None if tile else _strip_rows(directory, height),
     )
 
 
@@ -349,7 +358,7 @@ def _space(directory: Directory) -> Space:
         chroma = directory.integers(_CHROMA) or _DEFAULT_CHROMA
         if chroma[:2] == (1, 1):
             return Space.YCBCR_PLAIN
-        if directory.integer(_PLANES, 1) == _APART:
+        if _is_apart(directory):
             raise UnsupportedFormatError(
                 "Expected a TIFF of YCbCr in one plane but received sampled-down planes"
             )
@@ -370,6 +379,10 @@ def _sample_kind(directory: Directory, space: Space) -> tuple[Numbers, int]:
         or numbers is None
         or depths[0] not in _DEPTHS.get((space, numbers), ())
         or (_is_jpeg(directory) and depths[0] != 8)
+        # libvips turns unsigned integers only.
+        or (_photometric(directory) == 0 and numbers is not Numbers.UNSIGNED)
+        # libvips mixes up planes of them.
+        or (depths[0] == 16 and numbers is Numbers.FLOAT and _is_apart(directory))
     ):
         raise UnsupportedFormatError(
             f"Expected a TIFF of {space} with samples that are decoded here but received "
@@ -395,26 +408,45 @@ def _alpha(directory: Directory, extra: int) -> tuple[int | None, bool]:
     return None, False
 
 
-def _check_blocks(directory: Directory, width: int, height: int, *, tiled: bool) -> None:
+def _is_raw_grey(directory: Directory, space: Space, samples: int) -> bool:
+    """Tell whether it is grey beside other samples, each apart.
+
+    libvips 8.18 mixes up its planes, unless it is told of colours that it hands out as they are.
+    """
+    return space is Space.GREY and samples > 1 and _is_apart(directory)
+
+
+def _is_apart(directory: Directory) -> bool:
+    """Tell whether each band is stored apart from the others."""
+    planes, samples = directory.integer(_PLANES, 1), directory.integer(_SAMPLES, 1)
+    return planes == _APART and samples > 1
+
+
+def _strip_rows(directory: Directory, height: int) -> int:
+    return min(height, directory.integer(_ROWS_PER_STRIP, height) or height)
+
+
+def _check_blocks(
+    directory: Directory, size: tuple[int, int], tile: tuple[int, int] | None
+) -> None:
     """Check that every strip or tile is there, and within the file.
 
     Raises:
         CorruptPhotoError: There are fewer than the picture has.
         TruncatedPhotoError: The file ends before one does.
     """
-    if tiled:
-        across = _divided(width, directory.integer(_TILE_WIDTH, 0))
-        count = across * _divided(height, directory.integer(_TILE_HEIGHT, 0))
-        places, lengths = directory.integers(_TILES), directory.integers(_TILE_BYTES)
-        if not places:
-            # libtiff takes either name for either.
-            places, lengths = directory.integers(_STRIPS), directory.integers(_STRIP_BYTES)
+    width, height = size
+    places, lengths = directory.integers(_STRIPS), directory.integers(_STRIP_BYTES)
+    if tile is None:
+        count = _divided(height, _strip_rows(directory, height))
     else:
-        count = _divided(height, directory.integer(_ROWS_PER_STRIP, height) or height)
-        places, lengths = directory.integers(_STRIPS), directory.integers(_STRIP_BYTES)
-    if directory.integer(_PLANES, 1) == _APART:
+        count = _divided(width, tile[0]) * _divided(height, tile[1])
+        # libtiff takes either name for either.
+        places = directory.integers(_TILES) or places
+        lengths = directory.integers(_TILE_BYTES) or lengths
+    if _is_apart(directory):
         count *= directory.integer(_SAMPLES, 1)
-        if tiled:
+        if tile is not None:
             raise UnsupportedFormatError(
                 "Expected a TIFF of tiles that hold all bands but received a tile for each band"
             )
@@ -424,12 +456,12 @@ def _check_blocks(directory: Directory, width: int, height: int, *, tiled: bool)
         )
     # Where lengths are missing, or 0, libtiff estimates them.
     known = dict(enumerate(lengths))
-    size = directory.tiff.size
+    end = directory.tiff.size
     for number, at in enumerate(places[:count]):
-        if at + max(1, known.get(number, 1)) > size:
+        if at + max(1, known.get(number, 1)) > end:
             raise TruncatedPhotoError(
                 f"Expected strip or tile {number + 1} of {count} of a TIFF at byte {at:,} but the "
-                f"photo ends at {size:,}"
+                f"photo ends at {end:,}"
             )
 
 

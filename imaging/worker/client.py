@@ -24,6 +24,7 @@ from imaging.errors import (
     OutOfMemoryError,
     OutOfTimeError,
     OverLimitError,
+    RawWithoutPreviewError,
     RejectedPhotoError,
     RenditionsError,
     SinkError,
@@ -31,7 +32,7 @@ from imaging.errors import (
     TruncatedPhotoError,
     UnsupportedFormatError,
 )
-from imaging.formats import SNIFF_BYTES, Reading, sniff
+from imaging.formats import SNIFF_BYTES, InputFormat, Reading, sniff
 from imaging.header import ImageHeader
 from imaging.limits import Memory
 from imaging.memory import PROCESS_BYTES
@@ -84,6 +85,7 @@ _SAYABLE: Final = {
     kind.code: kind
     for kind in (
         CorruptPhotoError,
+        RawWithoutPreviewError,
         SinkError,
         TruncatedPhotoError,
         UnsupportedFormatError,
@@ -278,7 +280,11 @@ class _Talk:
         """Begin, and return what the photo's header says."""
         self._say(Kind.PHOTO, PhotoAhead(size=self._feed.size), self._feed.head)
         header = from_json(ImageHeader, self._hear(Kind.HEADER).json)
-        if header.size != self._feed.size or header.format is not self._feed.format:
+        fits = header.format is self._feed.format or (
+            # Most camera raw begins as a TIFF.
+            (self._feed.format, header.format) == (InputFormat.TIFF, InputFormat.RAW)
+        )
+        if header.size != self._feed.size or not fits:
             raise ProtocolError(f"expected a header of this photo but received {header}")
         self._turn = _Turn.PARENT
         return header

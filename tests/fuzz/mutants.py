@@ -19,6 +19,7 @@ from tests.photos import (
     ultra_hdr_jpeg,
     webp,
 )
+from tests.photos.raws import cr3, nef, orf, preview
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,11 +53,15 @@ PHOTOS: Final[dict[str, Callable[[], bytes]]] = {
     "avif": lambda: avif(160, 120),
     "avif-10-alpha": lambda: avif(160, 120, bits=10, alpha=True),
     "avif-private": lambda: private_photo("avif")[0],
+    "raw-nef": lambda: nef(preview(640, 427)),
+    "raw-orf": lambda: orf(preview(640, 427)),
+    "raw-cr3": lambda: cr3(preview(640, 427)),
+    "raw-private": lambda: private_photo("raw")[0],
     "heic": lambda: heic(240, 160, orientation=6),
     "heic-grid-10": lambda: heic(300, 200, tile=128, bits=10),
     "heic-private": lambda: private_photo("heic")[0],
 }
-"""Thirty photos: every input format, and within it every way of its decoder that is reached."""
+"""34 photos: every input format, and within it every way of its decoder that is reached."""
 
 
 def write_photos(folder: Path) -> list[bytes]:

@@ -18,11 +18,12 @@ from tests.photos.metadata import (
     tiff_with,
     with_exif,
 )
+from tests.photos.raws import raf
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PhotoFormat = Literal["jpeg", "png", "webp", "gif", "tiff", "avif", "heic"]
+PhotoFormat = Literal["jpeg", "png", "webp", "gif", "tiff", "avif", "heic", "raw"]
 PHOTO_FORMATS: Final[tuple[PhotoFormat, ...]] = get_args(PhotoFormat)
 
 COPYRIGHT: Final = "Copyright-Keeper 2026"
@@ -289,6 +290,10 @@ def _private_heic() -> bytes:
     return heic(_WIDTH, _HEIGHT, exif_data=_exif(), xmp=_xmp())
 
 
+def _private_raw() -> bytes:
+    return raf(_private_jpeg(), sensor=(2 * _WIDTH, 2 * _HEIGHT))
+
+
 _WRITERS: Final[dict[PhotoFormat, Callable[[], bytes]]] = {
     "jpeg": _private_jpeg,
     "png": _private_png,
@@ -297,4 +302,5 @@ _WRITERS: Final[dict[PhotoFormat, Callable[[], bytes]]] = {
     "tiff": _private_tiff,
     "avif": _private_avif,
     "heic": _private_heic,
+    "raw": _private_raw,
 }

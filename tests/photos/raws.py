@@ -192,10 +192,10 @@ def rw2(picture: bytes) -> bytes:
     return write_directories([first | _camera("Panasonic", "DC-GH5")], Layout(magic=b"IIU\0"))
 
 
-def raf(picture: bytes) -> bytes:
+def raf(picture: bytes, sensor: tuple[int, int] = SENSOR) -> bytes:
     """Fujifilm's: a header, the preview, and a table of sizes."""
     at = 148
-    table = struct.pack(">IHHHH", 1, 0x0100, 4, SENSOR[1], SENSOR[0])
+    table = struct.pack(">IHHHH", 1, 0x0100, 4, sensor[1], sensor[0])
     head = b"FUJIFILMCCD-RAW 0201FF393103X-T5".ljust(84, b"\0")
     head += struct.pack(">IIII", at, len(picture), at + len(picture), len(table))
     return head.ljust(at, b"\0") + picture + table + _noise()

