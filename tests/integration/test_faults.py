@@ -347,13 +347,14 @@ _SSE_C: Final = Answer(
 def test_what_s3_will_never_do_is_rejected(
     house: House, fault: Fault, code: str, said: str
 ) -> None:
-    """It is asked once, S3's own code is in the message, and no upload stays open."""
+    """It is asked once, S3's own code is in the message, and nothing is left behind."""
     event = house.put(_PHOTO)
     house.proxy.add(fault)
     report = house.handle(event)
     assert (report.disposition, report.code) == (Disposition.REJECTED, code)
     assert said in str(report.message)
     assert house.proxy.count(operation=fault.operation, key=fault.key) == 1
+    assert house.stored() == {}
     assert _open_keys(house) == []
 
 

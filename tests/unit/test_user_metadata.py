@@ -11,9 +11,9 @@ from handler.photo.manifest import Manifest
 from handler.s3.metadata import text_from_metadata, with_text
 from handler.version import SourceVersion
 
-_ASCII = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1)
 _VERSIONS = st.builds(
     SourceVersion,
+    bucket=st.none() | st.text("az09.-", min_size=1, max_size=255),
     etag=st.none() | st.text("0123456789abcdef-", min_size=1, max_size=256),
     version_id=st.none() | st.text("aZ09._-", min_size=1, max_size=1024),
     sequencer=st.none() | st.from_regex("[0-9A-F]{1,64}", fullmatch=True),
@@ -25,7 +25,11 @@ def _size(metadata: dict[str, str]) -> int:
     return sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
 
 
-@given(_VERSIONS, st.text(max_size=2000), st.none() | st.text("0123456789abcdef", min_size=16))
+@given(
+    _VERSIONS,
+    st.text(max_size=2000),
+    st.none() | st.text("0123456789abcdef", min_size=16, max_size=16),
+)
 def test_a_manifest_s_metadata_is_ascii_and_fits(
     version: SourceVersion, reason: str, suspect: str | None
 ) -> None:
