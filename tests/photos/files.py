@@ -377,18 +377,25 @@ def _tiff_pixels(image: pyvips.Image, pixels: TiffPixels, *, alpha: bool) -> pyv
 
 
 def pyramid_tiff(
-    path: Path, *, megapixels: int = 100, layout: Literal["pages", "subifds"] = "pages"
+    path: Path,
+    *,
+    megapixels: int = 100,
+    layout: Literal["pages", "subifds"] = "pages",
+    repeat: int = 1,
 ) -> Path:
     """Write a tiled pyramidal TIFF of about 4:3 to `path`, unless it is there already.
 
     Tiles of 256 x 256, JPEG inside; each level half the size of the one before, down to one tile.
-    *Cost*: 0.1 s of CPU per megapixel.
+    The scene fills it, `repeat` times across and down. *Cost*: 0.08 s of CPU per megapixel of the
+    scene, and 0.013 s per megapixel.
     """
     if not path.exists():
         width = round((megapixels * 1e6 * 4 / 3) ** 0.5 / 16) * 16
         height = round(width * 3 / 4)
         partial = path.with_name(f"{path.name}.partial")
-        scene(width, height).tiffsave(
+        one = scene(width // repeat, height // repeat)
+        image = one if repeat == 1 else one.copy_memory().replicate(repeat, repeat)
+        image.tiffsave(
             str(partial),
             compression="jpeg",
             Q=90,
