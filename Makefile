@@ -33,6 +33,15 @@ BASE_LOCK := requirements/base.lock
 BASE ?= $(file <$(BASE_LOCK))
 BASE_TAG ?= debian:trixie-slim
 
+# What the image says of itself; the time is the commit's, so that a build can be repeated.
+LABEL = $(if $2,--label 'org.opencontainers.image.$1=$2')
+LABELS = $(call LABEL,version,$(shell sed -n 's/^VERSION: Final = "\(.*\)"/\1/p' handler/release.py)) \
+  $(call LABEL,revision,$(shell git describe --always --dirty --abbrev=40 --exclude '*' 2>/dev/null)) \
+  $(call LABEL,created,$(shell git log -1 --format=%cI 2>/dev/null)) \
+  $(call LABEL,source,$(SOURCE_URL)) \
+  $(call LABEL,base.name,$(firstword $(subst @, ,$(or $(BASE),$(BASE_TAG))))) \
+  $(call LABEL,base.digest,$(word 2,$(subst @, ,$(BASE))))
+
 export DOCKER IMAGE RIE MINISTACK
 export RENDITIONS_IMAGE := $(IMAGE)
 
@@ -241,7 +250,8 @@ engine:
 image: ## Build the Lambda image (PLATFORM=linux/amd64 or linux/arm64, IMAGE=name:tag, BASE=image).
 # Lambda takes a single-platform manifest: an attestation would turn the push into an index.
 	BUILDX_NO_DEFAULT_ATTESTATIONS=1 DOCKER_BUILDKIT=1 \
-	  $(DOCKER) build --platform $(PLATFORM) $(if $(BASE),--build-arg 'BASE=$(BASE)') --tag $(IMAGE) .
+	  $(DOCKER) build --platform $(PLATFORM) $(if $(BASE),--build-arg 'BASE=$(BASE)') $(LABELS) \
+	  --tag $(IMAGE) .
 
 .PHONY: sbom
 sbom: $(READY) image ## Write the image's bill of materials to build/sbom.cdx.json.
@@ -251,6 +261,35 @@ sbom: $(READY) image ## Write the image's bill of materials to build/sbom.cdx.js
 .PHONY: licences
 licences: $(READY) image ## Write docs/licences.md from what is in the image.
 	@$(PY) -m scripts.inventory '$(IMAGE)' --licences --output docs/licences.md
+
+# A base that .ci/container-engine made for another processor, where no registry has one; $1 is it.
+FOREIGN_BASE = $(if $(filter-out $(ARCH),$1),$(shell $(DOCKER) image inspect \
+  --format '$(BASE_TAG)-$1' '$(BASE_TAG)-$1' 2>/dev/null))
+
+.PHONY: image-arm64-check
+image-arm64-check: $(READY) .cache/aws-lambda-rie-arm64 ## Build the image for arm64 and run it; 15 minutes and more under emulation.
+	@$(MAKE) image PLATFORM=linux/arm64 IMAGE=renditions:arm64 BASE='$(or $(call FOREIGN_BASE,arm64),$(BASE))'
+	@RENDITIONS_IMAGE=renditions:arm64 RIE=.cache/aws-lambda-rie-arm64 \
+	  $(PY) -m pytest tests/container/test_function.py -k 'five_renditions or every_format'
+
+.PHONY: release
+release: $(READY) ## Check release VERSION=, build it for both processors into build/release, and tag it.
+	@$(PY) -m scripts.release check '$(or $(VERSION),$(error name the release: make release VERSION=1.0.0))'
+	@rm -rf build/release
+	@$(PY) -m pip --disable-pip-version-check wheel --quiet --no-deps --no-build-isolation \
+	  --wheel-dir build/release .
+	@$(MAKE) release-image-amd64 release-image-arm64
+	@$(PY) -m scripts.release describe '$(VERSION)' build/release/*
+	@git tag --annotate 'v$(VERSION)' --message 'renditions $(VERSION)'
+	@cat build/release/SHA256SUMS
+
+.PHONY: release-image-amd64 release-image-arm64
+release-image-amd64 release-image-arm64: release-image-%:
+	@$(MAKE) image PLATFORM=linux/$* IMAGE='renditions:$(VERSION)-$*' \
+	  BASE='$(or $(call FOREIGN_BASE,$*),$(BASE))'
+	@$(DOCKER) save 'renditions:$(VERSION)-$*' | gzip -n >'build/release/renditions-$(VERSION)-$*.tar.gz'
+	@$(PY) -m scripts.inventory 'renditions:$(VERSION)-$*' \
+	  --output 'build/release/renditions-$(VERSION)-$*.cdx.json'
 
 .PHONY: push
 push: $(READY) image ## Push the image to ECR=<account>.dkr.ecr.<region>.amazonaws.com/<repo>.

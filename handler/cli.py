@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from handler.backfill.arguments import add_arguments
 from handler.photo.manifest import MANIFEST_EXTENSION, MANIFEST_NAME
-from imaging.config import load_config
+from handler.release import VERSION
+from imaging.config import DEFAULT_CONFIG, load_config
 from imaging.errors import ConfigError, error_from_exception
 from imaging.libvips import configure_libvips
 from imaging.local import FileSink, FileSource
@@ -26,13 +27,12 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_DEFAULT_CONFIG: Final = Path(__file__).parent.parent / "renditions.toml"
-
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="renditions", description="Make the renditions of photos, as the function would."
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True)
     rendering = commands.add_parser(
         "render", help="make renditions; a bad photo never stops the rest"
@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--config",
             type=Path,
-            default=_DEFAULT_CONFIG,
+            default=DEFAULT_CONFIG,
             metavar="FILE",
             help="which renditions; default: renditions.toml beside the code",
         )

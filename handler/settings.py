@@ -10,12 +10,17 @@ from typing import Final, Literal, cast
 from handler.errors import SettingsError
 from handler.keys import KeyTemplate
 from handler.memory_limit import lambda_memory, memory_limit
-from imaging.config import Config, load_config
+from imaging.config import DEFAULT_CONFIG, Config, load_config
 from imaging.limits import Limits, Memory
 
-__all__ = ["CompletionTarget", "Function", "JobAttributes", "Settings", "read_settings"]
+__all__ = [
+    "CompletionTarget",
+    "Function",
+    "JobAttributes",
+    "Settings",
+    "read_settings",
+]
 
-_DEFAULT_CONFIG: Final = Path(__file__).parent.parent / "renditions.toml"
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _MB_PER_VCPU: Final = 1769
 """https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html"""
@@ -246,7 +251,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         raise SettingsError(
             f"LOG_LEVEL: expected one of {', '.join(_LEVELS)} but received {named!r}"
         )
-    config = load_config(Path(environ.get("RENDITIONS_CONFIG") or _DEFAULT_CONFIG))
+    config = load_config(Path(environ.get("RENDITIONS_CONFIG") or DEFAULT_CONFIG))
     function = _function(environ)
     memory_mb = function.memory_mb
     vcpus = -(-memory_mb // _MB_PER_VCPU) if memory_mb is not None else os.cpu_count() or 1

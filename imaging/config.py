@@ -21,7 +21,10 @@ from imaging.specs import (
     Truncated,
 )
 
-__all__ = ["Config", "load_config", "parse_config"]
+__all__ = ["DEFAULT_CONFIG", "Config", "load_config", "parse_config"]
+
+DEFAULT_CONFIG: Final = Path(__file__).parent.parent / "renditions.toml"
+"""Beside the code: in a checkout, in the image, and where the wheel is installed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
+from handler.release import VERSION
 from handler.s3.metadata import text_from_metadata, with_text
 from handler.version import SourceVersion, version_from_metadata
 
@@ -31,7 +32,7 @@ __all__ = [
 MANIFEST_NAME: Final = "photo"
 MANIFEST_EXTENSION: Final = "json"
 """Its place in the key template; no rendition is JSON, so that none can have its key."""
-_OWN_FIELDS: Final = frozenset({"key", "deleted", "kept", "mark"})
+_OWN_FIELDS: Final = frozenset({"key", "deleted", "release", "kept", "mark"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +101,7 @@ class Manifest:
         document = {
             "key": key,
             "deleted": self.deleted,
+            "release": VERSION,
             **(self.about or {}),
             "kept": {one.key: one.etag for one in self.kept or ()},
             "mark": mark,

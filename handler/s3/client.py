@@ -5,6 +5,7 @@ from typing import Any
 from botocore.config import Config
 
 from handler.aws.clients import create_client
+from handler.release import PRODUCT
 
 __all__ = ["make_client"]
 
@@ -21,5 +22,6 @@ def make_client() -> Any:  # noqa: ANN401 - botocore makes its clients' classes 
         # Tried again in handler/s3/requests.py, which knows how much time is left.
         retries={"total_max_attempts": 1},
         max_pool_connections=8,
+        user_agent_extra=PRODUCT,
     )
     return create_client("s3", config)

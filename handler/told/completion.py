@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from handler.aws.clients import create_client
 from handler.errors import CompletionError, Disposition
+from handler.release import PRODUCT
 from handler.report import JobReport
 from handler.settings import CompletionTarget
 
@@ -23,7 +24,10 @@ _SOURCE: Final = "renditions"
 def _client(service: str) -> Any:  # noqa: ANN401 - botocore makes its clients' classes at run time
     """Return a client, made when the first photo of the execution environment is done."""
     config = Config(
-        connect_timeout=3, read_timeout=10, retries={"mode": "standard", "max_attempts": 4}
+        connect_timeout=3,
+        read_timeout=10,
+        retries={"mode": "standard", "max_attempts": 4},
+        user_agent_extra=PRODUCT,
     )
     return create_client(service, config)
 

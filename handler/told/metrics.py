@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from handler.errors import Disposition
+from handler.release import VERSION
 from handler.report import JobReport
 from handler.settings import Function
 
@@ -85,6 +86,7 @@ def photo_line(
         "level": _LEVELS.get(report.disposition, "INFO"),
         "message": f"{report.disposition}: {report.message or report.key}",
         "requestId": request_id,
+        "release": VERSION,
         "version": function.version,
         "initialization": function.initialization,
         "event": report.event,

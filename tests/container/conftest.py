@@ -100,10 +100,16 @@ def start_function(
     """Starts the function with the settings that a test names; it ends with the test."""
     started: list[FunctionContainer] = []
 
-    def start(*, memory_mb: int = 1024, **env: str) -> FunctionContainer:
+    def start(
+        *, memory_mb: int = 1024, config: Path | None = None, **env: str
+    ) -> FunctionContainer:
+        if config is not None:
+            env["RENDITIONS_CONFIG"] = "/renditions.toml"
         function = FunctionContainer(
             image, network, env={"DESTINATION_BUCKET": buckets[1]} | env, memory_mb=memory_mb
         )
+        if config is not None:
+            function.with_volume_mapping(config, "/renditions.toml", "ro")
         started.append(function)
         return function.start()
 

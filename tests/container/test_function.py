@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pyvips
 
 from imaging.config import load_config
+from imaging.formats import InputFormat, OutputFormat
 from imaging.local import FileSource
 from imaging.planning import make_plan
 from imaging.rendering import open_photo
@@ -52,6 +53,39 @@ def test_a_photo_becomes_five_renditions(
         "2026/a photo+1.jpg/medium.jpg": (640, 480),
         "2026/a photo+1.jpg/small.jpg": (320, 240),
         "2026/a photo+1.jpg/square.jpg": (160, 160),
+    }
+
+
+def test_every_format_is_decoded_and_encoded(
+    start_function: Callable[..., FunctionContainer],
+    s3: S3Client,
+    buckets: tuple[str, str],
+    tmp_path: Path,
+) -> None:
+    """The image's own libraries decode each input format, and encode each output format."""
+    source, destination = buckets
+    made = {
+        InputFormat.JPEG: photos.jpeg(480, 320),
+        InputFormat.PNG: photos.png(480, 320),
+        InputFormat.WEBP: photos.webp(480, 320),
+        InputFormat.GIF: photos.gif(480, 320),
+        InputFormat.TIFF: photos.tiff(480, 320),
+        InputFormat.AVIF: photos.avif(480, 320),
+        InputFormat.HEIC: photos.heic(480, 320),
+    }
+    assert set(made) == set(InputFormat)
+    for name, photo in made.items():
+        s3.put_object(Bucket=source, Key=name, Body=photo)
+    formats = [str(each) for each in OutputFormat]
+    config = tmp_path / "renditions.toml"
+    config.write_text(f'[[renditions]]\nname = "a"\nwidth = 240\nformat = {formats}\n')
+
+    function = start_function(config=config)
+    invocation = function.invoke(s3_event(source, made, s3), timeout_s=1200)
+
+    assert invocation.error_type is None, invocation
+    assert stored(s3, destination) == {
+        f"{name}/a.{each.extension}": (240, 160) for name in made for each in OutputFormat
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import json
 import marshal
 import re
@@ -18,6 +19,7 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import HttpWaitStrategy
 
 from handler.aws.trim import trim_models
+from handler.release import VERSION
 from scripts import inventory, push, referrers
 from scripts.imports import list_imports
 from tests.container import engine
@@ -93,6 +95,23 @@ def registry(network: Network) -> Iterator[str]:
         bindings = published.ports["5000/tcp"]
         assert bindings
         yield f"127.0.0.1:{bindings[0]['HostPort']}"
+
+
+def test_the_image_says_what_it_is(inspected: dict[str, object]) -> None:
+    """Its labels name the release, the commit and its time, and the base."""
+    config = inspected["Config"]
+    assert isinstance(config, dict)
+    prefix = "org.opencontainers.image."
+    told = {
+        name.removeprefix(prefix): value
+        for name, value in config["Labels"].items()
+        if name.startswith(prefix)
+    }
+
+    assert told["version"] == VERSION
+    assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?", told["revision"])
+    assert dt.datetime.fromisoformat(told["created"]).tzinfo is not None
+    assert told["base.name"]
 
 
 def test_size(inspected: dict[str, object]) -> None:
