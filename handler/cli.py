@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handler.backfill.arguments import add_arguments
-from handler.photo.manifest import MANIFEST_EXTENSION, MANIFEST_NAME
+from handler.keys import MANIFEST_EXTENSION, MANIFEST_NAME
 from handler.release import VERSION
 from imaging.config import DEFAULT_CONFIG, load_config
 from imaging.errors import ConfigError, error_from_exception

@@ -23,6 +23,7 @@ __all__ = [
     "NotModifiedError",
     "ObjectMissingError",
     "OtherSourceError",
+    "OutsideSourceError",
     "PoisonPhotoError",
     "QuarantineError",
     "RequestError",
@@ -78,6 +79,12 @@ class OtherSourceError(RejectedPhotoError):
     """The destination holds renditions of the same key in another bucket; nothing is touched."""
 
     code = "other-source"
+
+
+class OutsideSourceError(RejectedPhotoError):
+    """The object is not in ``SOURCE_BUCKET``, or its key does not begin with ``SOURCE_PREFIX``."""
+
+    code = "outside-source"
 
 
 class SourceChangedError(RenditionsError):

@@ -92,10 +92,12 @@ class Settings:
     Attributes:
         destination_bucket: ``DESTINATION_BUCKET``, required.
         key_template: ``DESTINATION_KEY_TEMPLATE``.
-        source_bucket: ``SOURCE_BUCKET``, where HTTP requests find photos; None turns them off.
-        source_prefix: ``SOURCE_PREFIX``: the trigger's prefix filter; a destination key in the
-            source's own bucket must not begin with it. With ``SOURCE_BUCKET`` that is checked at
-            init already.
+        former_key_templates: ``FORMER_KEY_TEMPLATES``, separated by white space: what is found
+            under them is removed once it is made under ``key_template``.
+        source_buckets: ``SOURCE_BUCKET``, separated by commas: the only ones whose photos are
+            taken, from every kind of event; none for any bucket, and no HTTP.
+        source_prefix: ``SOURCE_PREFIX``: what the keys of photos begin with; a destination key in
+            the source's own bucket must not. With ``SOURCE_BUCKET`` init checks that already.
         http_base_path: ``HTTP_BASE_PATH``: what a custom domain puts before every path; or empty.
         url_signing_keys: ``URL_SIGNING_KEYS``; where there is one, HTTP requests must be signed.
         cache_control: ``CACHE_CONTROL`` of every rendition.
@@ -113,7 +115,8 @@ class Settings:
 
     destination_bucket: str
     key_template: KeyTemplate
-    source_bucket: str | None
+    former_key_templates: tuple[KeyTemplate, ...]
+    source_buckets: tuple[str, ...]
     source_prefix: str
     http_base_path: str
     url_signing_keys: tuple[bytes, ...] = field(repr=False)
@@ -127,6 +130,11 @@ class Settings:
     concurrency: int
     function: Function
     memory: Memory | None
+
+    def is_source(self, bucket: str, key: str) -> bool:
+        """Tell whether an object is a photo to be taken, going by where it is."""
+        is_taken = not self.source_buckets or bucket in self.source_buckets
+        return is_taken and key.startswith(self.source_prefix)
 
 
 def _limits(environ: Mapping[str, str], limits: Limits) -> Limits:
@@ -162,11 +170,36 @@ def _overlap(one: str, other: str) -> bool:
     return one.startswith(other) or other.startswith(one)
 
 
-def _rejected_prefix(environ: Mapping[str, str]) -> str | None:
+def _source_buckets(environ: Mapping[str, str]) -> tuple[str, ...]:
+    names = environ.get("SOURCE_BUCKET", "").split(",")
+    return tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
+
+
+def _former_key_templates(
+    environ: Mapping[str, str], template: KeyTemplate
+) -> tuple[KeyTemplate, ...]:
+    texts = environ.get("FORMER_KEY_TEMPLATES", "").split()
+    if template.text in texts:
+        raise SettingsError(
+            "FORMER_KEY_TEMPLATES: expected templates that are no longer in use but received "
+            f"DESTINATION_KEY_TEMPLATE's own, {template.text!r}"
+        )
+    try:
+        return tuple(map(KeyTemplate, texts))
+    except SettingsError as error:
+        raise SettingsError(f"FORMER_KEY_TEMPLATES: {error}") from error
+
+
+def _rejected_prefix(environ: Mapping[str, str], template: KeyTemplate) -> str | None:
     prefix = environ.get("REJECTED_PREFIX") or None
+    if prefix is not None and template.is_manifest(f"{prefix}{'0' * 64}.json"):
+        raise SettingsError(
+            "REJECTED_PREFIX: expected a prefix under which no photo has its manifest but received "
+            f"{prefix!r} with the keys {template.text!r}"
+        )
     if (
         prefix is not None
-        and environ.get("SOURCE_BUCKET") == environ["DESTINATION_BUCKET"]
+        and environ["DESTINATION_BUCKET"] in _source_buckets(environ)
         and _overlap(prefix, environ.get("SOURCE_PREFIX", ""))
     ):
         raise SettingsError(
@@ -240,7 +273,13 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         raise SettingsError("DESTINATION_BUCKET: expected a bucket's name but received nothing")
     template = KeyTemplate(environ.get("DESTINATION_KEY_TEMPLATE", "{key}/{name}.{ext}"))
     source_prefix = environ.get("SOURCE_PREFIX", "")
-    if environ.get("SOURCE_BUCKET") == bucket and _overlap(template.prefix, source_prefix):
+    sources = _source_buckets(environ)
+    if len(sources) > 1 and not template.has_bucket:
+        raise SettingsError(
+            f"DESTINATION_KEY_TEMPLATE: expected {{bucket}} for {len(sources)} source buckets "
+            f"but received {template.text!r}"
+        )
+    if bucket in sources and _overlap(template.prefix, source_prefix):
         raise SettingsError(
             f"DESTINATION_BUCKET: expected a bucket or a prefix that cannot trigger this function "
             f"again but received the source's own, {bucket!r}, with the keys {template.text!r}"
@@ -258,12 +297,13 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         destination_bucket=bucket,
         key_template=template,
-        source_bucket=environ.get("SOURCE_BUCKET") or None,
+        former_key_templates=_former_key_templates(environ, template),
+        source_buckets=sources,
         source_prefix=source_prefix,
         http_base_path=_http_base_path(environ),
         url_signing_keys=_url_signing_keys(environ),
         cache_control=environ.get("CACHE_CONTROL", "public, max-age=86400"),
-        rejected_prefix=_rejected_prefix(environ),
+        rejected_prefix=_rejected_prefix(environ, template),
         completion_target=_completion_target(environ),
         job_attributes=_job_attributes(environ),
         conditional_writes=_boolean(environ, "CONDITIONAL_WRITES", default=True),

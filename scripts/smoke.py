@@ -40,12 +40,16 @@ class SmokeError(Exception):
     """The deployment does not do what it should; the message says what is missing or wrong."""
 
 
-def expected_renditions(photo: bytes, config: Config, key: str, template: str) -> dict[str, bytes]:
+def expected_renditions(
+    photo: bytes, config: Config, *, bucket: str, key: str, template: str
+) -> dict[str, bytes]:
     """Returns what the code here makes of a photo, by the key that the function gives it."""
     keys = KeyTemplate(template)
     made = render_in_memory(MemorySource(photo), config.asked())
     planned = (rendition.planned for rendition in made.renditions)
-    places = (keys.destination(key, one.spec.name, one.format.extension) for one in planned)
+    places = (
+        keys.destination(key, one.spec.name, one.format.extension, bucket=bucket) for one in planned
+    )
     return dict(zip(places, made.data, strict=True))
 
 
@@ -82,7 +86,9 @@ def smoke(session: Any, made: Mapping[str, str], config: Config, timeout_s: floa
     s3 = session.client("s3")
     photo = photos.jpeg(*PHOTO_SIZE)
     key = f"{made.get('SourcePrefix', '')}smoke-{uuid.uuid4().hex}.jpg"
-    expected = expected_renditions(photo, config, key, made["KeyTemplate"])
+    expected = expected_renditions(
+        photo, config, bucket=made["SourceBucket"], key=key, template=made["KeyTemplate"]
+    )
     version = s3.put_object(Bucket=made["SourceBucket"], Key=key, Body=photo).get("VersionId")
     try:
         missing = set(expected)

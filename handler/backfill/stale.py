@@ -7,7 +7,7 @@ from typing import Final
 
 from handler.backfill.listing import Photo
 from handler.objects import ObjectEvent
-from handler.photo.destinations import asked_digest, refused_digest
+from handler.photo.destinations import made_digest
 from handler.photo.leftovers import Leftovers
 from handler.photo.manifest import Verdict, judge
 from handler.photo.manifest_store import ManifestStore
@@ -31,7 +31,6 @@ def only_stale(
     Raises:
         StorageError: The destination cannot be asked.
     """
-    asked, refused = asked_digest(settings), refused_digest(settings)
 
     def is_stale(photo: Photo) -> bool:
         event = ObjectEvent(bucket=bucket, key=photo.key, etag=photo.etag)
@@ -43,7 +42,8 @@ def only_stale(
             return True
         if manifest is None:
             return True
-        verdict = judge(version_from_event(event), manifest, asked, refused)
+        made = made_digest(settings, manifest.rejected)
+        verdict = judge(version_from_event(event), manifest, made)
         # The list has just said that the version is the current one.
         return verdict not in {Verdict.UNCHANGED, Verdict.UNCHANGED_IF_CURRENT}
 

@@ -83,6 +83,7 @@ class Choice:
     """What a request asks for, and may have.
 
     Attributes:
+        bucket: The photo's.
         key: The photo's.
         spec: The rendition's, with only the format that the client prefers.
         formats: What that can come out as: one, or every one where it is the photo's own.
@@ -90,6 +91,7 @@ class Choice:
         expires_at_s: Until when the URL is good, in seconds since 1970, where it says.
     """
 
+    bucket: str
     key: str
     spec: RenditionSpec
     formats: tuple[OutputFormat, ...]
@@ -129,13 +131,15 @@ def choice_from_request(request: Request, settings: Settings, now_s: float) -> C
     specs = {spec.name: spec for spec in settings.config.renditions}
     if name not in specs:
         raise UnknownRenditionError(f"Expected one of {', '.join(specs)} but received {name!r}")
-    if not key.startswith(settings.source_prefix):
+    bucket, key = _place(key, settings)
+    if not settings.is_source(bucket, key):
         raise OutsidePrefixError(f"Expected a key that is served but received {key!r}")
     spec = specs[name]
     chosen = _choose(spec.formats, request.headers.get("accept") or "*/*")
     outcomes = _outcomes(chosen, key)
-    _check_length(key, name, outcomes, settings)
+    _check_length(bucket, key, name, outcomes, settings)
     return Choice(
+        bucket=bucket,
         key=key,
         # The photo's own format has no settings of its own to leave out.
         spec=replace(spec, formats=(None,)) if chosen is None else spec.only(chosen),
@@ -173,12 +177,20 @@ def _left_s(expires_at_s: int, now_s: float) -> int:
     return left_s
 
 
+def _place(key: str, settings: Settings) -> tuple[str, str]:
+    """Return bucket and key: of several source buckets, the path names one before the key."""
+    if len(settings.source_buckets) == 1:
+        return settings.source_buckets[0], key
+    bucket, _, rest = key.partition("/")
+    return bucket, rest
+
+
 def _check_length(
-    key: str, name: str, outcomes: Sequence[OutputFormat], settings: Settings
+    bucket: str, key: str, name: str, outcomes: Sequence[OutputFormat], settings: Settings
 ) -> None:
     try:
         for output in outcomes:
-            settings.key_template.destination(key, name, output.extension)
+            settings.key_template.destination(key, name, output.extension, bucket=bucket)
     except KeyTooLongError as error:
         raise TooLongKeyError("Expected a shorter key: S3 has none as long as this") from error
     if len(key.encode()) > _MAX_KEY_BYTES:

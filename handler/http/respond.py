@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError
 from handler.errors import Disposition, ObjectMissingError, RequestError, StorageError
 from handler.http.choice import Choice, choice_from_request
 from handler.http.messages import Request, http_answer, json_answer, read_request
+from handler.http.turns import taking_turns
 from handler.objects import ObjectEvent
 from handler.report import JobReport
 from handler.s3.requests import Requests
@@ -80,19 +81,22 @@ def _respond(
     make: Callable[[ObjectEvent, Sequence[RenditionSpec]], JobReport],
     done: Callable[[JobReport], None],
 ) -> dict[str, Any]:
-    if settings.source_bucket is None:
+    if not settings.source_buckets:
         return json_answer(501, "http-not-set-up", "Expected SOURCE_BUCKET to be set")
     asked = choice_from_request(request, settings, time.time())
     stored = _find(request, asked, settings, requests)
     if stored is None:
-        report = make(
-            ObjectEvent(bucket=settings.source_bucket, key=asked.key, name="HTTP"),
-            (asked.spec,),
-        )
-        done(report)
-        if (refusal := _refusal(report)) is not None:
-            return refusal
-        stored = _find(request, asked, settings, requests)
+        with taking_turns((asked.bucket, asked.key, asked.spec.name)) as has_waited:
+            # Whoever was first may have made it.
+            stored = _find(request, asked, settings, requests) if has_waited else None
+            if stored is None:
+                report = make(
+                    ObjectEvent(bucket=asked.bucket, key=asked.key, name="HTTP"), (asked.spec,)
+                )
+                done(report)
+                if (refusal := _refusal(report)) is not None:
+                    return refusal
+                stored = _find(request, asked, settings, requests)
     if stored is None:
         return json_answer(503, "store-failed", "The rendition was made and is gone", retry=True)
     return _answer(request, asked, stored, settings, requests)
@@ -109,7 +113,9 @@ def _find(
     wants_body = request.method == "GET" and "if-none-match" not in request.headers
     operation = "get_object" if wants_body else "head_object"
     for output in asked.formats:
-        key = settings.key_template.destination(asked.key, asked.spec.name, output.extension)
+        key = settings.key_template.destination(
+            asked.key, asked.spec.name, output.extension, bucket=asked.bucket
+        )
         try:
             answer = requests.of_destination(operation, Bucket=settings.destination_bucket, Key=key)
         except ObjectMissingError:

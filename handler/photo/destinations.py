@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
-from handler.errors import LoopError
+from handler.errors import LoopError, OutsideSourceError
+from handler.keys import MANIFEST_EXTENSION, MANIFEST_NAME
 from handler.objects import ObjectEvent
-from handler.photo.manifest import MANIFEST_EXTENSION, MANIFEST_NAME, set_digest
+from handler.photo.manifest import set_digest
 from handler.s3.metadata import with_text
 from handler.settings import Settings
 from handler.version import SourceVersion
+from imaging.errors import NeedsMoreMemoryError
 from imaging.formats import OutputFormat
 from imaging.plan import PlannedRendition
 
@@ -15,9 +17,10 @@ __all__ = [
     "Destination",
     "asked_digest",
     "candidate_keys",
+    "check_source",
     "destination",
+    "made_digest",
     "manifest_key",
-    "refused_digest",
 ]
 
 
@@ -36,6 +39,16 @@ class Destination:
     headers: dict[str, object]
 
 
+def check_source(event: ObjectEvent, settings: Settings) -> None:
+    """Raise OutsideSourceError if ``event`` is about an object that is none of the photos."""
+    if not settings.is_source(event.bucket, event.key):
+        buckets = " or ".join(settings.source_buckets) or "any bucket"
+        raise OutsideSourceError(
+            f"Expected a photo in {buckets} below {settings.source_prefix!r} but received "
+            f"s3://{event.bucket}/{event.key}"
+        )
+
+
 def _key(event: ObjectEvent, name: str, extension: str, settings: Settings) -> str:
     """Return a destination key.
 
@@ -43,7 +56,7 @@ def _key(event: ObjectEvent, name: str, extension: str, settings: Settings) -> s
         KeyTooLongError: S3 would not take the key.
         LoopError: Storing it would trigger this function again.
     """
-    key = settings.key_template.destination(event.key, name, extension)
+    key = settings.key_template.destination(event.key, name, extension, bucket=event.bucket)
     if event.bucket == settings.destination_bucket and key.startswith(settings.source_prefix):
         raise LoopError(
             f"Expected a destination that cannot trigger this function again but received "
@@ -73,7 +86,9 @@ def candidate_keys(
         of_any_format: Only those whose format depends on the photo's own.
     """
     return {
-        settings.key_template.destination(event.key, spec.name, output.extension)
+        settings.key_template.destination(
+            event.key, spec.name, output.extension, bucket=event.bucket
+        )
         for spec in settings.config.renditions
         for wanted in spec.formats
         if wanted is None or not of_any_format
@@ -95,11 +110,21 @@ def asked_digest(settings: Settings) -> str:
     )
 
 
-def refused_digest(settings: Settings) -> str:
-    """Return the digest under which a photo is rejected; it changes with what is accepted."""
-    config = settings.config
-    accepted = (config.limits, config.truncated, settings.memory)
-    return set_digest(asked_digest(settings), repr(accepted))
+def made_digest(settings: Settings, rejected: str | None) -> str:
+    """Return what the manifest of a photo that is done says of it today.
+
+    Args:
+        settings: What is asked for, and what is accepted.
+        rejected: The code of the rejection that it remembers; None for a set of renditions.
+    """
+    asked = asked_digest(settings)
+    if rejected is None:
+        return asked
+    accepted: tuple[object, ...] = (settings.config.limits, settings.config.truncated)
+    if rejected == NeedsMoreMemoryError.code:
+        # Nothing else depends on it, and who looks for stale photos has another memory.
+        accepted = (*accepted, settings.memory)
+    return set_digest(asked, repr(accepted))
 
 
 def destination(

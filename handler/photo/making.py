@@ -19,7 +19,7 @@ from handler.errors import (
 )
 from handler.objects import Change, ObjectEvent
 from handler.photo.attempt import Attempt, Outcome
-from handler.photo.destinations import asked_digest, refused_digest
+from handler.photo.destinations import made_digest
 from handler.photo.manifest import Manifest, Verdict, judge
 from handler.photo.poison import watched
 from handler.photo.renditions import store_renditions
@@ -45,10 +45,9 @@ def make(attempt: Attempt) -> Outcome:
     """
     attempt.journal.enter(Stage.FETCH)
     named, unless = version_from_event(attempt.event), None
-    asked, refused = asked_digest(attempt.settings), refused_digest(attempt.settings)
-    manifest = _look_up(attempt, named, asked, refused)
+    manifest = _look_up(attempt, named)
     if manifest is not None and named.etag not in attempt.leftovers.removed:
-        match judge(named, manifest, asked, refused):
+        match _judged(attempt, named, manifest):
             case Verdict.UNCHANGED:
                 return _unchanged(attempt, manifest)
             case Verdict.SUPERSEDED:
@@ -74,10 +73,10 @@ def make(attempt: Attempt) -> Outcome:
     with closing(source):
         attempt.manifests.read_kept()
         attempt.manifests.prove(source.check_current)
-        return _make_of(attempt, source, asked, refused)
+        return _make_of(attempt, source)
 
 
-def _make_of(attempt: Attempt, source: S3Source, asked: str, refused: str) -> Outcome:
+def _make_of(attempt: Attempt, source: S3Source) -> Outcome:
     """Make every rendition of the photo in ``source``, and write the manifest."""
     config = attempt.settings.config
     try:
@@ -85,19 +84,28 @@ def _make_of(attempt: Attempt, source: S3Source, asked: str, refused: str) -> Ou
             stored = store_renditions(attempt, source, config.renditions, sidecar=config.sidecar)
     except RejectedPhotoError as error:
         # The renditions of the version before show another photo.
-        _commit(attempt, source, _rejection(source.version, refused, error))
+        _commit(attempt, source, _rejection(attempt, source, error))
         raise
-    draft = WholeSet(version=source.version, asked=asked, kept=stored.kept, about=stored.about)
+    draft = WholeSet(
+        version=source.version,
+        made=made_digest(attempt.settings, None),
+        kept=stored.kept,
+        about=stored.about,
+    )
     _commit_stored(attempt, source, draft)
     return Outcome(Disposition.WRITTEN, stored.reports)
 
 
-def _look_up(attempt: Attempt, named: SourceVersion, asked: str, refused: str) -> Manifest | None:
+def _judged(attempt: Attempt, named: SourceVersion, manifest: Manifest) -> Verdict:
+    return judge(named, manifest, made_digest(attempt.settings, manifest.rejected))
+
+
+def _look_up(attempt: Attempt, named: SourceVersion) -> Manifest | None:
     """Return the manifest. *Cost*: a HeadObject, and a GetObject where renditions are replaced."""
     manifest = attempt.manifests.look()
     if manifest is None or manifest.deleted:
         return manifest
-    if judge(named, manifest, asked, refused) is not Verdict.MAKE:
+    if _judged(attempt, named, manifest) is not Verdict.MAKE:
         return manifest
     # The body alone lists the keys and what they hold.
     return attempt.manifests.read()
@@ -117,29 +125,39 @@ def make_some(attempt: Attempt, specs: Sequence[RenditionSpec]) -> Outcome:
     """
     attempt.journal.enter(Stage.FETCH)
     manifest = attempt.manifests.read()
-    refused = refused_digest(attempt.settings)
     if manifest is not None and manifest.is_of_another(attempt.event.bucket):
         raise other_source(attempt, manifest)
     with closing(S3Source(attempt.requests, attempt.event)) as source:
         attempt.manifests.asked()
         is_same = manifest is not None and source.version.is_same(manifest.version)
-        if manifest is not None and is_same and manifest.rejected and manifest.made == refused:
+        if manifest is not None and is_same and _is_rejected(attempt, manifest):
             # Asking again must not decode again.
-            raise KnownRejectionError(manifest.rejected, manifest.reason)
+            raise KnownRejectionError(manifest.rejected or "", manifest.reason)
         try:
             with watched(attempt, source):
                 stored = store_renditions(attempt, source, specs, sidecar=False)
         except RejectedPhotoError as error:
             if manifest is None or not is_same or not manifest.kept:
-                _commit(attempt, source, _rejection(source.version, refused, error))
+                _commit(attempt, source, _rejection(attempt, source, error))
             raise
         draft = Addition(version=source.version, kept=stored.kept)
         _commit_stored(attempt, source, draft)
         return Outcome(Disposition.WRITTEN, stored.reports)
 
 
-def _rejection(version: SourceVersion, refused: str, error: RejectedPhotoError) -> Rejection:
-    return Rejection(version=version, refused=refused, code=error.code, reason=error.message)
+def _is_rejected(attempt: Attempt, manifest: Manifest) -> bool:
+    """Tell whether the version was rejected under the very settings of today."""
+    made = made_digest(attempt.settings, manifest.rejected)
+    return manifest.rejected is not None and manifest.made == made
+
+
+def _rejection(attempt: Attempt, source: S3Source, error: RejectedPhotoError) -> Rejection:
+    return Rejection(
+        version=source.version,
+        made=made_digest(attempt.settings, error.code),
+        code=error.code,
+        reason=error.message,
+    )
 
 
 def _commit_stored(attempt: Attempt, source: S3Source, draft: WholeSet | Addition) -> None:
@@ -173,6 +191,9 @@ def _commit(attempt: Attempt, source: S3Source, draft: Draft) -> None:
 
 def _unchanged(attempt: Attempt, manifest: Manifest) -> Outcome:
     attempt.journal.add_etag(manifest.version.etag)
+    if attempt.event.sequencer is None:
+        # A job, such as a backfill's, looks after what another template has left.
+        attempt.manifests.remove_former()
     if manifest.rejected is not None:
         raise KnownRejectionError(manifest.rejected, manifest.reason)
     return Outcome(Disposition.UNCHANGED)

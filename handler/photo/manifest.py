@@ -17,8 +17,6 @@ from handler.s3.metadata import text_from_metadata, with_text
 from handler.version import SourceVersion, version_from_metadata
 
 __all__ = [
-    "MANIFEST_EXTENSION",
-    "MANIFEST_NAME",
     "Kept",
     "Manifest",
     "UnreadableManifestError",
@@ -29,9 +27,6 @@ __all__ = [
     "set_digest",
 ]
 
-MANIFEST_NAME: Final = "photo"
-MANIFEST_EXTENSION: Final = "json"
-"""Its place in the key template; no rendition is JSON, so that none can have its key."""
 _OWN_FIELDS: Final = frozenset({"key", "deleted", "release", "kept", "mark"})
 
 
@@ -175,17 +170,14 @@ class Verdict(StrEnum):
     """The renditions are of a photo in another bucket."""
 
 
-def judge(event: SourceVersion, manifest: Manifest | None, asked: str, refused: str) -> Verdict:
+def judge(event: SourceVersion, manifest: Manifest, made: str) -> Verdict:
     """Return what is to be done about ``event``.
 
     Args:
         event: What it says of the version.
-        manifest: The photo's, or None.
-        asked: The digest of the set that is asked for.
-        refused: The digest under which a photo is rejected today.
+        manifest: The photo's.
+        made: What the manifest would say today if there were nothing to do.
     """
-    if manifest is None:
-        return Verdict.MAKE
     if event.bucket is not None and manifest.is_of_another(event.bucket):
         return Verdict.OTHER_SOURCE
     is_covered = manifest.version.covers(event)
@@ -194,7 +186,7 @@ def judge(event: SourceVersion, manifest: Manifest | None, asked: str, refused: 
     # change, or whoever is about to record that deletion would not notice.
     has_id = event.version_id is not None and event.version_id == manifest.version.version_id
     is_known = is_covered or has_id
-    is_made = manifest.made == (asked if manifest.rejected is None else refused)
+    is_made = manifest.made == made
     if is_same and is_known:
         return Verdict.UNCHANGED if is_made else Verdict.MAKE
     if is_covered:

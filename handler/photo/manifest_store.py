@@ -3,7 +3,7 @@
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -21,11 +21,12 @@ from handler.photo.manifest import (
     manifest_from_head,
     manifest_from_object,
 )
-from handler.photo.rule import Draft, Removal
+from handler.photo.rule import Addition, Draft, Removal
 from handler.s3.requests import Requests
 from handler.s3.sink import Condition, condition_over
 from handler.settings import Settings
 from handler.version import SourceVersion
+from imaging.errors import RejectedPhotoError
 
 __all__ = ["ManifestStore"]
 
@@ -145,10 +146,33 @@ class ManifestStore:
             return True
         if before is not None:
             self._leftovers.remove_named(rule.left_behind(before, after), before)
+        if not isinstance(draft, Addition):
+            self.remove_former()
         if self._is_unreadable or isinstance(draft, Removal) or after.rejected is not None:
             # What no manifest names is looked for where nothing would be stored over it.
             self._leftovers.remove_unnamed(after)
         return self._swap(after)
+
+    def remove_former(self) -> None:
+        """Remove what the photo has under ``FORMER_KEY_TEMPLATES``, and the manifests that name it.
+
+        *Cost*: one GetObject for each template.
+        """
+        for template in self._settings.former_key_templates:
+            settings = replace(self._settings, key_template=template, former_key_templates=())
+            # A key that S3 would not take, or that would loop, was never written.
+            with suppress(RejectedPhotoError):
+                ManifestStore(self._requests, settings, self._event, self._leftovers).remove()
+
+    def remove(self) -> None:
+        """Remove the manifest and what it names, unless it is of a photo in another bucket."""
+        manifest = self.read()
+        if manifest is None or self._is_unreadable or manifest.is_of_another(self._event.bucket):
+            return
+        self._leftovers.remove_named(manifest.kept or (), manifest)
+        condition = condition_over(self._etag) if self._settings.conditional_writes else {}
+        with suppress(ConditionFailedError, ObjectMissingError):
+            self._requests.of_destination("delete_object", **self._where, **condition)
 
     @contextmanager
     def suspecting(self, name: str, ask: Callable[[], None]) -> Iterator[None]:

@@ -8,6 +8,7 @@ from typing import Final, assert_never
 from handler.errors import Disposition, SourceChangedError, StorageError
 from handler.objects import Change, ObjectEvent
 from handler.photo.attempt import Attempt, Outcome, check_not_folder
+from handler.photo.destinations import check_source
 from handler.photo.journal import Journal
 from handler.photo.leftovers import Leftovers
 from handler.photo.making import make, make_some, present_event
@@ -45,6 +46,7 @@ def process(
     """
     journal = Journal(event)
     try:
+        check_source(event, settings)
         leftovers = Leftovers(requests, settings, event)
         attempt = Attempt(
             event=event,

@@ -30,13 +30,13 @@ class WholeSet:
 
     Attributes:
         version: What they were made of.
-        asked: The digest of the set.
+        made: The digest of the set.
         kept: Where they are.
         about: What the manifest says of the photo to an app, or None.
     """
 
     version: SourceVersion
-    asked: str
+    made: str
     kept: tuple[Kept, ...]
     about: Mapping[str, Any] | None = None
 
@@ -60,13 +60,13 @@ class Rejection:
 
     Attributes:
         version: The photo's.
-        refused: The digest of what is accepted today.
+        made: The digest of what is asked for and accepted today.
         code: The error's.
         reason: The error's message.
     """
 
     version: SourceVersion
-    refused: str
+    made: str
     code: str
     reason: str
 
@@ -108,7 +108,7 @@ def merged(before: Manifest | None, draft: Draft) -> Manifest:
     version = draft.version.covering(before.version if before is not None else None)
     match draft:
         case WholeSet():
-            return Manifest(version=version, made=draft.asked, kept=draft.kept, about=draft.about)
+            return Manifest(version=version, made=draft.made, kept=draft.kept, about=draft.about)
         case Addition():
             if before is None or before.deleted or not draft.version.is_same(before.version):
                 return Manifest(version=version, kept=draft.kept)
@@ -119,7 +119,7 @@ def merged(before: Manifest | None, draft: Draft) -> Manifest:
             return replace(before, version=version, kept=kept)
         case Rejection():
             return Manifest(
-                version=version, made=draft.refused, rejected=draft.code, reason=draft.reason
+                version=version, made=draft.made, rejected=draft.code, reason=draft.reason
             )
         case Removal():
             return Manifest(version=version, deleted=True)

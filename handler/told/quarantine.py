@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from handler.errors import QuarantineError, StorageError
+from handler.keys import KeyTemplate
 from handler.report import JobReport
 from handler.s3.requests import Requests
 from handler.settings import Settings
@@ -15,13 +16,14 @@ __all__ = ["quarantine", "quarantine_key"]
 _MAX_KEY_BYTES: Final = 1024
 
 
-def quarantine_key(prefix: str, key: str) -> str:
+def quarantine_key(prefix: str, key: str, template: KeyTemplate) -> str:
     """Return where the rejection of the photo at ``key`` is kept.
 
-    One that S3 would find too long, as a photo whose own key is, ends in a digest instead.
+    It ends in a digest instead where S3 would find it too long, as the key of a photo whose own
+    key is, and where it could be another photo's manifest.
     """
     made = f"{prefix}{key}.json"
-    if len(made.encode()) <= _MAX_KEY_BYTES:
+    if len(made.encode()) <= _MAX_KEY_BYTES and not template.is_manifest(made):
         return made
     return f"{prefix}{hashlib.sha256(key.encode()).hexdigest()}.json"
 
@@ -32,7 +34,10 @@ def quarantine(report: JobReport, prefix: str, settings: Settings, requests: Req
     Raises:
         QuarantineError: S3 did not take it, or it would trigger this function again.
     """
-    bucket, key = settings.destination_bucket, quarantine_key(prefix, report.key)
+    bucket, key = (
+        settings.destination_bucket,
+        quarantine_key(prefix, report.key, settings.key_template),
+    )
     if report.bucket == bucket and key.startswith(settings.source_prefix):
         raise QuarantineError(
             f"Expected REJECTED_PREFIX outside SOURCE_PREFIX {settings.source_prefix!r} but "

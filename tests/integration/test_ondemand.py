@@ -5,6 +5,7 @@ import json
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, quote, urlsplit
@@ -397,3 +398,30 @@ def test_a_signed_url_is_answered_until_it_expires(
     scope, _, age = answer["headers"]["Cache-Control"].partition(", max-age=")
     assert scope == "private"
     assert 0 < int(age) <= 1000
+
+
+def test_requests_for_one_rendition_at_once_are_one_decode(
+    store: FaultProxy, start: Start, settings: dict[str, str]
+) -> None:
+    """In one process the others wait for the first, and find what it has stored."""
+    _put(store, "a.jpg", jpeg(96, 64))
+    lambda_handler = start(**settings)
+    with ThreadPoolExecutor(8) as crowd:
+        answers = list(crowd.map(lambda _: lambda_handler(_request("/one/a.jpg"), None), range(8)))
+    assert {answer["statusCode"] for answer in answers} == {200}
+    read = [call for call in store.requests if (call.bucket, call.method) == ("photos", "GET")]
+    assert [call.operation for call in read] == ["GetObject"]
+
+
+def test_of_several_source_buckets_the_path_names_one(
+    store: FaultProxy, start: Start, settings: dict[str, str]
+) -> None:
+    """Before the key; what names none of them is not found."""
+    _put(store, "a.jpg", jpeg(96, 64))
+    several = {
+        "SOURCE_BUCKET": "photos,other",
+        "DESTINATION_KEY_TEMPLATE": "{bucket}/{key}/{name}.{ext}",
+    }
+    lambda_handler = start(**settings | several)
+    assert lambda_handler(_request("/one/photos/a.jpg"), None)["statusCode"] == 200
+    assert _code(lambda_handler(_request("/one/a.jpg"), None)) == (404, "outside-prefix")

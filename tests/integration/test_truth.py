@@ -13,9 +13,15 @@ from typing import Final
 
 import pytest
 
+from handler.backfill.listing import Photo
+from handler.backfill.stale import only_stale
 from handler.errors import Disposition
+from handler.keys import KeyTemplate
 from handler.objects import Change, ObjectEvent
+from handler.photo.destinations import made_digest
+from handler.s3.requests import Requests
 from imaging.config import parse_config
+from imaging.limits import Memory
 from tests.house import BOTH, CONFIG, KEY, MANIFEST, House, of, open_house
 from tests.photos import jpeg, png, text
 from tests.servers import CallBefore, Fault, S3Call
@@ -221,3 +227,104 @@ def test_an_unreadable_manifest_stops_nothing(
     assert house.handle(house.delete()).disposition is Disposition.REMOVED
     assert house.stored() == {}
     assert house.manifest()["deleted"] is True
+
+
+@pytest.mark.parametrize("change", list(Change))
+def test_what_is_no_source_is_refused_without_a_request(house: House, change: Change) -> None:
+    """Neither another bucket nor another prefix is read, whatever kind of event names it."""
+    settings = replace(house.settings, source_buckets=("photos",), source_prefix="in/")
+    before = len(house.proxy.requests)
+    for bucket, key in (("other", "in/a.jpg"), ("renditions", "in/a.jpg"), ("photos", "a.jpg")):
+        report = house.handle(ObjectEvent(bucket=bucket, key=key, change=change), settings)
+        assert (report.disposition, report.code) == (Disposition.REJECTED, "outside-source")
+    assert len(house.proxy.requests) == before
+
+
+def test_photos_of_two_buckets_have_places_of_their_own(house: House) -> None:
+    """With `{bucket}` in the template neither is in the other's way."""
+    template = KeyTemplate("{bucket}/{key}/{name}.{ext}")
+    settings = replace(house.settings, key_template=template, source_buckets=("photos", "other"))
+    house.s3.create_bucket(Bucket="other")
+    ours = house.put(_OLD)
+    house.s3.put_object(Bucket="other", Key=KEY, Body=_NEW)
+    house.handle(ours, settings)
+    assert house.handle(replace(_JOB, bucket="other"), settings).code is None
+    house.handle(house.delete(), settings)
+    listed = house.s3.list_objects_v2(Bucket="renditions")["Contents"]
+    assert {item["Key"] for item in listed} == {
+        f"photos/{KEY}/photo.json",
+        *(f"other/{KEY}/{name}" for name in ("photo.json", *BOTH)),
+    }
+
+
+# 8. What HTTP remembers
+
+
+def test_http_remembers_what_it_rejected(house: House) -> None:
+    """The second request looks at the manifest and at the photo's version, and at nothing else."""
+    event = house.put(text())
+    assert house.ask_for("small").code == "not-a-photo"
+    before = len(house.proxy.requests)
+    assert house.ask_for("large").code == "not-a-photo"
+    made = [f"{call.operation} {call.bucket}" for call in house.proxy.requests[before:]]
+    assert made == ["GetObject renditions", "GetObject photos"]
+    assert house.handle(event).code == "not-a-photo"
+    assert house.requests_of(event) == ["HeadObject renditions"]
+
+
+def test_a_rejection_of_one_rendition_leaves_the_others(house: House) -> None:
+    """What is too much for one spec does not take away what is stored of the same photo."""
+    event = house.put(_OLD)
+    house.handle(event)
+    config = house.settings.config
+    limits = replace(config.limits, max_pixels=1)
+    strict = replace(house.settings, config=replace(config, limits=limits))
+    assert house.ask_for("small", settings=strict).disposition is Disposition.REJECTED
+    assert house.stored() == of(event, *BOTH)
+
+
+# 10. Another key template
+
+
+@pytest.mark.parametrize("who", ["event", "job", "deletion", "http, then event", "job again"])
+def test_what_another_template_has_left_is_removed(house: House, who: str) -> None:
+    """Once it is named in FORMER_KEY_TEMPLATES: by the next event, a backfill or a deletion."""
+    event = house.put(_OLD)
+    house.handle(event)
+    new = replace(house.settings, key_template=KeyTemplate("new/{key}/{name}.{ext}"))
+    settings = replace(new, former_key_templates=(house.settings.key_template,))
+    match who:
+        case "event":
+            house.handle(house.put(_NEW), settings)
+        case "job":
+            house.handle(_JOB, settings)
+        case "deletion":
+            house.handle(house.delete(), settings)
+        case "http, then event":
+            house.ask_for("small", settings=settings)
+            house.handle(event, settings)
+        case "job again":
+            # Somebody forgot to name the former one, and does so later.
+            house.handle(_JOB, new)
+            assert house.handle(_JOB, settings).disposition is Disposition.UNCHANGED
+    listed = {item["Key"] for item in house.s3.list_objects_v2(Bucket="renditions")["Contents"]}
+    made = ("photo.json",) if who == "deletion" else ("photo.json", *BOTH)
+    assert listed == {f"new/{KEY}/{name}" for name in made}
+
+
+# 14. Another memory
+
+
+def test_another_memory_makes_only_what_was_refused_for_memory_stale(house: House) -> None:
+    """A backfill that runs with another memory than the function's does not send the rest again."""
+    house.settings = replace(house.settings, memory=Memory(bytes=1 << 30))
+    elsewhere = replace(house.settings, memory=None)
+    event = house.put(text())
+    house.handle(event)
+    requests = Requests(house.proxy.client())
+    assert event.etag is not None
+    photo = Photo(key=KEY, etag=event.etag, size=event.size or 0)
+    assert list(only_stale([photo], bucket="photos", settings=elsewhere, requests=requests)) == []
+    for code, is_stale in (("needs-more-memory", True), ("over-limit", False)):
+        one, other = made_digest(house.settings, code), made_digest(elsewhere, code)
+        assert (one != other) is is_stale

@@ -257,7 +257,7 @@ class Attempt:
             yield from self._commit(_rejection(version))
             return
         kept = yield from self._store(photo, version, SETS[photo.kind])
-        yield from self._commit(WholeSet(version=version, asked=_ASKED, kept=kept))
+        yield from self._commit(WholeSet(version=version, made=_ASKED, kept=kept))
 
     def _judge(self, named: SourceVersion) -> Generator[Request, Any, Verdict]:
         verdict = self._judged(named)
@@ -269,7 +269,7 @@ class Attempt:
     def _judged(self, named: SourceVersion) -> Verdict:
         if self._manifest is None:
             return Verdict.MAKE
-        return manifests.judge(named, self._manifest, _ASKED, _ASKED)
+        return manifests.judge(named, self._manifest, _ASKED)
 
     def _leave(self, named: SourceVersion) -> Steps:
         """Remove what was left of a version that is not there."""
@@ -379,4 +379,4 @@ def _names_another(named: SourceVersion, version: SourceVersion) -> bool:
 
 
 def _rejection(version: SourceVersion) -> Rejection:
-    return Rejection(version=version, refused=_ASKED, code="no-photo", reason="")
+    return Rejection(version=version, made=_ASKED, code="no-photo", reason="")

@@ -8,14 +8,22 @@ from handler.errors import KeyTooLongError, SettingsError
 from handler.keys import KeyTemplate
 
 NAMES = st.from_regex("[a-z0-9][a-z0-9_-]{0,9}", fullmatch=True)
-TEMPLATES = st.sampled_from(["{key}/{name}.{ext}", "out/{name}/{key}.{ext}", "{key}.{name}.{ext}"])
+TEMPLATES = st.sampled_from(
+    [
+        "{key}/{name}.{ext}",
+        "out/{name}/{key}.{ext}",
+        "{key}.{name}.{ext}",
+        "{bucket}/{key}/{name}.{ext}",
+        "{ext}/{key}/{bucket}/{name}",
+    ]
+)
 
 
 @given(TEMPLATES, st.text(min_size=1, max_size=50), NAMES, st.sampled_from(["jpg", "webp"]))
 def test_a_key_leads_back_to_its_photo(template: str, key: str, name: str, ext: str) -> None:
     """What was put in comes back, so no two photos can share a key."""
     made = KeyTemplate(template)
-    assert made.source(made.destination(key, name, ext)) == (key, name, ext)
+    assert made.source(made.destination(key, name, ext, bucket="photos")) == (key, name, ext)
 
 
 @pytest.mark.parametrize(
@@ -24,6 +32,8 @@ def test_a_key_leads_back_to_its_photo(template: str, key: str, name: str, ext: 
         "{key}",
         "{key}{name}.{ext}",
         "{key}-{name}.{ext}",
+        "{bucket}.{key}/{name}.{ext}",
+        "{key}/{name}.{ext}.{bucket}",
         "{x}/{key}",
         "{key}/{name}.{ext}}",
         "{/{key}/{name}.{ext}",
@@ -45,10 +55,14 @@ def test_a_template_that_is_taken_never_fails(middle: str, end: str) -> None:
         made = KeyTemplate(f"{{key}}{middle}{{name}}.{{ext}}{end}")
     except SettingsError:
         return
-    assert made.source(made.destination("a b.jpg", "n", "jpg")) == ("a b.jpg", "n", "jpg")
+    assert made.source(made.destination("a b.jpg", "n", "jpg", bucket="photos")) == (
+        "a b.jpg",
+        "n",
+        "jpg",
+    )
 
 
 def test_a_key_that_s3_would_not_take_is_refused() -> None:
     """1,024 bytes are S3's limit."""
     with pytest.raises(KeyTooLongError, match="1024"):
-        KeyTemplate("{key}/{name}.{ext}").destination("é" * 512, "a", "jpg")
+        KeyTemplate("{key}/{name}.{ext}").destination("é" * 512, "a", "jpg", bucket="photos")

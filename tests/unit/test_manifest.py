@@ -110,13 +110,13 @@ GONE = Manifest(version=Version(sequencer="05"), deleted=True)
 )
 def test_what_the_record_means(event: Version, manifest: Manifest, verdict: Verdict) -> None:
     """A replay is unchanged, what is older is superseded, and what is newer is made."""
-    assert judge(event, manifest, ASKED, "refused") is verdict
+    assert judge(event, manifest, ASKED) is verdict
 
 
 @pytest.mark.parametrize("event", [Version(etag="e", sequencer="05"), Version(etag="e"), Version()])
 def test_another_set_is_made_anew(event: Version) -> None:
     """A manifest of a set that is no longer asked for is stale, whichever event finds out."""
-    assert judge(event, MADE, "another", "refused") is Verdict.MAKE
+    assert judge(event, MADE, "another") is Verdict.MAKE
 
 
 def test_the_set_s_digest_does_not_depend_on_order() -> None:
@@ -127,8 +127,8 @@ def test_the_set_s_digest_does_not_depend_on_order() -> None:
 def test_a_rejected_version_is_known_until_the_limits_change() -> None:
     """The digest under which it was rejected holds the limits, which the set's does not."""
     manifest = Manifest(version=Version(version_id="v"), made="refused", rejected="over-limit")
-    assert judge(Version(version_id="v"), manifest, ASKED, "refused") is Verdict.UNCHANGED
-    assert judge(Version(version_id="v"), manifest, ASKED, "other limits") is Verdict.MAKE
+    assert judge(Version(version_id="v"), manifest, "refused") is Verdict.UNCHANGED
+    assert judge(Version(version_id="v"), manifest, "other limits") is Verdict.MAKE
 
 
 @pytest.mark.parametrize("version_id", [None, "null"])

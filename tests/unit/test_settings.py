@@ -3,6 +3,7 @@
 import pytest
 
 from handler.errors import SettingsError
+from handler.keys import KeyTemplate
 from handler.settings import CompletionTarget, JobAttributes, read_settings
 from handler.told.quarantine import quarantine_key
 
@@ -63,9 +64,46 @@ def test_the_attributes_of_a_job_have_defaults_each() -> None:
     assert settings.job_attributes == JobAttributes(key="path")
 
 
+TEMPLATE = KeyTemplate("{key}/{name}.{ext}")
+
+
+def test_a_rejection_never_has_the_key_of_a_manifest() -> None:
+    """Not even of another photo, with another key: then it ends in a digest."""
+    assert TEMPLATE.is_manifest("rejected/a/photo.json")
+    kept = quarantine_key("rejected/", "a/photo", TEMPLATE)
+    assert kept.startswith("rejected/")
+    assert not TEMPLATE.is_manifest(kept)
+    # Here even a digest could be the key of a photo.
+    with pytest.raises(SettingsError, match="REJECTED_PREFIX"):
+        read_settings(
+            _REQUIRED
+            | {"REJECTED_PREFIX": "photo/", "DESTINATION_KEY_TEMPLATE": "{name}/{key}.{ext}"}
+        )
+
+
+def test_several_source_buckets_want_places_of_their_own() -> None:
+    """Without the bucket in the template, photos of one key would meet."""
+    several = _REQUIRED | {"SOURCE_BUCKET": "photos, other"}
+    with pytest.raises(SettingsError, match=r"DESTINATION_KEY_TEMPLATE.*\{bucket\}"):
+        read_settings(several)
+    settings = read_settings(several | {"DESTINATION_KEY_TEMPLATE": "{bucket}/{key}/{name}.{ext}"})
+    assert settings.source_buckets == ("photos", "other")
+    assert settings.is_source("other", "a.jpg")
+    assert not settings.is_source("renditions", "a.jpg")
+
+
+def test_a_former_template_is_another() -> None:
+    """What is in use is not swept."""
+    former = read_settings(_REQUIRED | {"FORMER_KEY_TEMPLATES": "old/{key}/{name}.{ext}"})
+    assert [one.text for one in former.former_key_templates] == ["old/{key}/{name}.{ext}"]
+    for text in ("{key}/{name}.{ext}", "{key}"):
+        with pytest.raises(SettingsError, match="FORMER_KEY_TEMPLATES"):
+            read_settings(_REQUIRED | {"FORMER_KEY_TEMPLATES": text})
+
+
 def test_a_rejection_s_key_always_fits() -> None:
     """A photo may be rejected because its key is too long, and is kept under a digest then."""
-    assert quarantine_key("rejected/", "a/b.jpg") == "rejected/a/b.jpg.json"
-    one, other = (quarantine_key("rejected/", f"{'é' * 510}{end}") for end in "ab")
+    assert quarantine_key("rejected/", "a/b.jpg", TEMPLATE) == "rejected/a/b.jpg.json"
+    one, other = (quarantine_key("rejected/", f"{'é' * 510}{end}", TEMPLATE) for end in "ab")
     assert one != other
     assert len(one.encode()) <= 1024

@@ -149,7 +149,7 @@ def test_the_function_takes_what_it_is_given(parameters: dict[str, str]) -> None
     settings = read_settings(given)
 
     assert settings.destination_bucket == "renditions"
-    assert settings.source_bucket == "photos"
+    assert settings.source_buckets == ("photos",)
     assert settings.source_prefix == parameters.get("SourcePrefix", "")
     assert settings.key_template.prefix == parameters.get("DestinationPrefix", "")
     assert settings.rejected_prefix == parameters.get("RejectedPrefix")
