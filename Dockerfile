@@ -52,7 +52,7 @@ COPY --from=dependencies /build/models /var/task/handler/aws/
 # made under a strict umask would otherwise break it.
 RUN --mount=type=bind,from=dependencies,source=/usr/local/lib/python3.13,target=/usr/local/lib/python3.13 \
     cd /var/runtime \
-    && python3 -ISB -X no_debug_ranges bundle.py bundle blocks \
+    && python3 -ISB -X no_debug_ranges bundle.py bundle zygote blocks \
     && python3 -c 'import py_compile; py_compile.compile("start.py", "start.pyc", doraise=True)' \
     && rm bundle.py start.py \
     && python3 -m compileall -q --invalidation-mode unchecked-hash /var/task \
@@ -79,5 +79,7 @@ COPY --from=function /var/task /var/task
 # -I, -S: what the environment or a folder could add to Python's start. -B: the root file system is
 # read-only. -u: an execution environment is frozen between invocations, and a line in a buffer would
 # come out late, or never.
+# Lambda runs it as a user of its own; where anything else runs it, that is not root either.
+USER 65532:65532
 ENTRYPOINT ["/usr/bin/python3", "-ISBu", "/var/runtime/start.pyc"]
 CMD ["handler.app.lambda_handler"]

@@ -22,6 +22,7 @@ from imaging.formats import OutputFormat
 from imaging.in_memory import render_in_memory
 from imaging.local import FileSource, MemorySource
 from imaging.planning import Asked
+from imaging.rendering import open_photo
 from imaging.specs import RenditionSpec
 from tests.photos import jpeg, ssim
 
@@ -91,7 +92,7 @@ def _pictures(photo: Path | None) -> list[pyvips.Image]:
         for spec in config.renditions
     )
     source = FileSource(photo) if photo else MemorySource(jpeg(4000, 3000))
-    made = render_in_memory(source, Asked(specs=specs, limits=config.limits))
+    made = render_in_memory(open_photo, source, Asked(specs=specs, limits=config.limits))
     return [pyvips.Image.new_from_buffer(data, "").copy_memory() for data in made.data]
 
 

@@ -105,9 +105,10 @@ def _constants(photo: BenchPhoto, runs: int) -> None:
     from handler.s3.client import make_client
     from handler.s3.requests import Requests
     from handler.settings import read_settings
-    from imaging.libvips import configure_libvips
+    from imaging.worker.client import Workers
+    from imaging.worker.spawning import Launch
 
-    configure_libvips(concurrency=1)
+    workers = Workers(Launch(concurrency=1))
     photo.make()
     names = [*_CONSTANTS, *_SWITCHES_S]
     objects = copies(photo.path, (runs + 1) * len(names))
@@ -128,7 +129,9 @@ def _constants(photo: BenchPhoto, runs: int) -> None:
                 event = ObjectEvent(bucket=objects[0].parent.name, key=next(keys))
                 wall, cpu = time.perf_counter(), time.process_time()
                 with ThreadPoolExecutor(4) as executor:
-                    report = process(event, settings, Requests(client), executor)
+                    report = process(
+                        event, settings, Requests(client), executor, workers.open_photo
+                    )
                 wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
                 back()
                 if len(report.renditions) != len(settings.config.renditions):
@@ -137,6 +140,7 @@ def _constants(photo: BenchPhoto, runs: int) -> None:
                     walls[name].append(wall * 1000)
                     cpus[name].append(cpu * 1000)
         client.close()
+    workers.close()
     print(f"\n{photo.name}, bucket to bucket, warm, {runs} runs\n")
     print("| | CPU ms | wall ms |")
     print("|---|---|---|")

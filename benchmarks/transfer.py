@@ -6,6 +6,7 @@ Writes ``results/transfer.md``. Counts, not times: a proxy before the S3 sees ev
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,8 @@ from handler.objects import ObjectEvent
 from handler.photo.process import process
 from handler.s3.requests import Requests
 from handler.settings import read_settings
-from imaging.libvips import configure_libvips
+from imaging.worker.client import Workers
+from imaging.worker.spawning import Launch
 from tests.servers import FaultProxy, FileS3
 
 _RESULTS: Final = Path(__file__).parent / "results" / "transfer.md"
@@ -23,7 +25,6 @@ _RESULTS: Final = Path(__file__).parent / "results" / "transfer.md"
 
 def main() -> None:
     """Make the five renditions of every photo, and write what was asked for."""
-    configure_libvips()
     rows = [
         "# What is asked of S3",
         "",
@@ -33,7 +34,11 @@ def main() -> None:
         "|---|---|---|---|---|",
     ]
     settings = read_settings({"DESTINATION_BUCKET": "renditions"})
-    with FileS3() as store, FaultProxy(store.endpoint_url) as proxy:
+    with (
+        closing(Workers(Launch())) as workers,
+        FileS3() as store,
+        FaultProxy(store.endpoint_url) as proxy,
+    ):
         store.create_buckets("renditions")
         client = proxy.client()
         for photo in PHOTOS:
@@ -41,7 +46,7 @@ def main() -> None:
             proxy.clear()
             with ThreadPoolExecutor(2) as executor:
                 event = ObjectEvent(bucket="photos", key=photo.path.name)
-                report = process(event, settings, Requests(client), executor)
+                report = process(event, settings, Requests(client), executor, workers.open_photo)
             if report.disposition is not Disposition.WRITTEN:
                 raise ValueError(f"{photo.name}: expected it to be written but received {report}")
             fetched = proxy.bytes_sent(bucket="photos", key=photo.path.name)

@@ -2,8 +2,10 @@
 
 import logging
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from handler.events.shapes import is_http, open_envelope
@@ -17,25 +19,36 @@ from handler.s3.requests import Requests
 from handler.settings import read_settings
 from handler.told.metrics import PhotoLog
 from handler.told.outcome import tell
-from imaging.libvips import configure_libvips
 from imaging.specs import RenditionSpec
+from imaging.worker.client import Workers
+from imaging.worker.spawning import Launch
 
 __all__ = ["lambda_handler"]
 
 # At import, so that a wrong setting is an init error and never a lost photo.
 _settings = read_settings()
 logging.getLogger().setLevel(_settings.log_level)
-if _settings.log_level != "DEBUG":
-    # libvips logs every step of every photo at INFO.
-    logging.getLogger("pyvips").setLevel(logging.WARNING)
-else:
-    # At DEBUG they log each request as it is sent: with its signature and the session's token.
-    for _library in ("botocore", "urllib3"):
-        logging.getLogger(_library).setLevel(logging.INFO)
-configure_libvips(concurrency=_settings.concurrency)
+# At DEBUG they log each request as it is sent: with its signature and the session's token.
+for _library in ("botocore", "urllib3"):
+    logging.getLogger(_library).setLevel(max(logging.INFO, logging.getLogger().level))
 _client: Any = make_client()
 _photo_log = PhotoLog(_settings.function)
 end_on_sigterm()
+_workers = Workers(
+    Launch(
+        concurrency=_settings.concurrency,
+        memory_bytes=_settings.memory.bytes if _settings.memory is not None else None,
+        # The image is started by a program that starts workers as well.
+        program=getattr(sys.modules["__main__"], "worker_program", None),
+    ),
+    _settings.memory,
+    side_by_side=min(PARALLEL, _settings.concurrency),
+    keeps=not _settings.worker_per_photo,
+)
+if _settings.memory is None or _settings.memory.processes == 1:
+    # While the first event comes and its photo is asked for. Where the runtime client forks, each
+    # of its processes starts its own.
+    _workers.start()
 
 
 def _drop_client() -> None:
@@ -52,7 +65,7 @@ def _renew_client() -> None:
 if _settings.function.initialization == "snap-start":
     from handler.runtime.snapshot import register_hooks
 
-    register_hooks(_settings.config, _drop_client, _renew_client)
+    register_hooks(_settings.config, _workers.open_photo, _drop_client, _renew_client)
 
 
 def lambda_handler(event: Mapping[str, Any], context: object) -> Any:  # noqa: ANN401 - what the source expects
@@ -87,9 +100,10 @@ def lambda_handler(event: Mapping[str, Any], context: object) -> Any:  # noqa: A
         ThreadPoolExecutor(max_workers=2 * PARALLEL, thread_name_prefix="upload") as executor,
     ):
         requests = Requests(_client, deadline)
+        open_photo = partial(_workers.open_photo, deadline=deadline)
 
         def make(record: ObjectEvent, specs: Sequence[RenditionSpec] | None = None) -> JobReport:
-            return process(record, _settings, requests, executor, specs)
+            return process(record, _settings, requests, executor, open_photo, specs)
 
         if is_http(event):
             from handler.http.respond import respond

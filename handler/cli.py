@@ -2,30 +2,41 @@
 
 import argparse
 import json
-import resource
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handler.backfill.arguments import add_arguments
 from handler.keys import MANIFEST_EXTENSION, MANIFEST_NAME
+from handler.memory_limit import memory_limit
 from handler.release import VERSION
 from imaging.config import DEFAULT_CONFIG, load_config
 from imaging.errors import ConfigError, error_from_exception
-from imaging.libvips import configure_libvips
+from imaging.limits import Memory
 from imaging.local import FileSink, FileSource
+from imaging.photo import PhotoOpener
 from imaging.planning import Asked, make_plan
-from imaging.rendering import open_photo
 from imaging.sidecar import sidecar
+from imaging.worker.client import Workers
+from imaging.worker.spawning import Launch
 
 if TYPE_CHECKING:
     from imaging.rendition import Rendition
 
 __all__ = ["main"]
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -46,6 +57,13 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="DIR",
         help="a folder for each photo is made here",
+    )
+    rendering.add_argument(
+        "--jobs",
+        type=_count,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="photos at once, as far as there is memory; default: one for each processor",
     )
     rendering.add_argument("--report", type=Path, metavar="FILE.jsonl", help="one line per photo")
     planning = commands.add_parser("plan", help="print what would happen; decodes nothing")
@@ -85,7 +103,9 @@ def _photos(paths: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
             yield path, Path(path.name)
 
 
-def _render_one(path: Path, place: Path, out: Path, asked: Asked) -> dict[str, Any]:
+def _render_one(
+    path: Path, place: Path, out: Path, asked: Asked, open_photo: PhotoOpener
+) -> dict[str, Any]:
     """Return the photo's line of the report."""
     started = time.perf_counter()
     line: dict[str, Any] = {"input": str(path), "disposition": "written", "code": None}
@@ -137,7 +157,6 @@ def _render_one(path: Path, place: Path, out: Path, asked: Asked) -> dict[str, A
     return line | {
         "renditions": made,
         "elapsed_ms": round((time.perf_counter() - started) * 1000, 1),
-        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
 
 
@@ -151,22 +170,41 @@ def _write_sidecar(folder: Path, document: dict[str, Any]) -> None:
         raise
 
 
-def _render(arguments: argparse.Namespace, asked: Asked) -> int:
-    photos = list(_photos(arguments.paths))
-    refused = 0
-    progress: Any = photos
-    if len(photos) > 1 and sys.stderr.isatty():
+def _memory() -> Memory:
+    """Return what photos share that are worked on side by side: this container, or machine."""
+    installed = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return memory_limit({}) or Memory(bytes=installed)
+
+
+def _shown(lines: Iterator[dict[str, Any]], photos: int) -> Iterator[dict[str, Any]]:
+    """Return ``lines``; a bar on the terminal moves with them."""
+    if photos > 1 and sys.stderr.isatty():
         try:
             from tqdm import tqdm
         except ModuleNotFoundError:
             pass  # The bar comes with the cli extra; the work does not need it.
         else:
-            progress = tqdm(photos, unit="photo")
+            return iter(tqdm(lines, unit="photo", total=photos))
+    return lines
+
+
+def _render(arguments: argparse.Namespace, asked: Asked) -> int:
+    photos = list(_photos(arguments.paths))
+    jobs = max(1, min(arguments.jobs, len(photos)))
+    # Several photos at once have a processor each; a single one has all of them.
+    launch = Launch(concurrency=1 if jobs > 1 else None)
+    refused = 0
     with (
-        arguments.report.open("w", encoding="utf-8") if arguments.report else nullcontext() as file
+        closing(Workers(launch, _memory(), side_by_side=jobs)) as workers,
+        _ending(ThreadPoolExecutor(jobs, thread_name_prefix="photo")) as executor,
+        arguments.report.open("w", encoding="utf-8") if arguments.report else nullcontext() as file,
     ):
-        for path, place in progress:
-            line = _render_one(path, place, arguments.out, asked)
+
+        def work(photo: tuple[Path, Path]) -> dict[str, Any]:
+            return _render_one(*photo, arguments.out, asked, workers.open_photo)
+
+        lines = _shown(executor.map(work, photos), len(photos))
+        for (path, _), line in zip(photos, lines, strict=True):
             if file is not None:
                 print(json.dumps(line), file=file, flush=True)
             if line["code"] is not None:
@@ -176,9 +214,22 @@ def _render(arguments: argparse.Namespace, asked: Asked) -> int:
     return 1 if refused else 0
 
 
+@contextmanager
+def _ending(executor: ThreadPoolExecutor) -> Iterator[ThreadPoolExecutor]:
+    """Within: work is submitted. What has not begun at its end never does: after Ctrl-C."""
+    try:
+        yield executor
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
 def _plan(arguments: argparse.Namespace, asked: Asked) -> int:
     try:
-        with FileSource(arguments.path) as source, open_photo(source, asked) as photo:
+        with (
+            closing(Workers(Launch())) as workers,
+            FileSource(arguments.path) as source,
+            workers.open_photo(source, asked) as photo,
+        ):
             plan = make_plan(photo.header, asked)
     except Exception as raised:  # noqa: BLE001 - reported as `render` reports it
         error = error_from_exception(raised, "plan")
@@ -203,7 +254,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(f"{error.code}: {error}", file=sys.stderr)
         return 2
-    configure_libvips()
     return _render(arguments, asked) if arguments.command == "render" else _plan(arguments, asked)
 
 

@@ -110,6 +110,7 @@ class Settings:
         log_level: ``LOG_LEVEL``.
         concurrency: libvips threads: one per vCPU that ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE`` buys.
         function: What Lambda says of the function itself.
+        worker_per_photo: ``WORKER_PER_PHOTO``: no worker decodes a second photo.
         memory: What the process may hold while it makes one photo; None for no limit.
     """
 
@@ -128,6 +129,7 @@ class Settings:
     config: Config
     log_level: str
     concurrency: int
+    worker_per_photo: bool
     function: Function
     memory: Memory | None
 
@@ -310,6 +312,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         config=replace(config, limits=_limits(environ, config.limits)),
         log_level=level,
         concurrency=max(1, vcpus),
+        worker_per_photo=_boolean(environ, "WORKER_PER_PHOTO", default=False),
         memory=memory_limit(environ),
         function=function,
     )

@@ -1,11 +1,12 @@
 """Build step of the image: the modules that init imports, compiled into one file.
 
-    python3 -ISB -X no_debug_ranges bundle.py BUNDLE BLOCKS
+    python3 -ISB -X no_debug_ranges bundle.py BUNDLE ZYGOTE BLOCKS
 
 It has the image's own interpreter import what init imports, and stores each module's code, and what
-those modules compile while they are imported. The docstrings of others' modules are left out; ours
-stay: dataclasses make one where there is none. BLOCKS becomes the list of what the start and a
-first JPEG touch of the image's libraries.
+those modules compile while they are imported: BUNDLE is the function's, ZYGOTE that of the process
+that its workers are forked from. The docstrings of others' modules are left out; ours stay:
+dataclasses make one where there is none. BLOCKS becomes the list of what the start and a first JPEG
+touch of the image's libraries.
 """
 
 import ast
@@ -78,7 +79,7 @@ builtins.compile = compile_recorded
 _sre.compile = record_pattern
 from importlib.machinery import ModuleSpec, SourceFileLoader
 sys.path[:0] = sys.argv[1:]
-import awslambdaric.__main__, awslambdaric.bootstrap, handler.app
+IMPORTS
 modules = [
     (name, module.__spec__.origin, *[*getattr(module, "__path__", []), None][:1])
     for name, module in sys.modules.items()
@@ -101,9 +102,12 @@ import start
 with open(sys.argv[1], "rb") as file:
     sys.meta_path.insert(0, start.Bundle(*marshal.load(file), last="handler.app"))
 import awslambdaric.__main__, awslambdaric.bootstrap, handler.app
+from imaging.worker.zygote import preload
+preload(())
 from handler.settings import read_settings
+from imaging.rendering import open_photo
 from imaging.warming import warm_up
-warm_up(read_settings().config, (".jpg",))
+warm_up(open_photo, read_settings().config)
 loaded = [of for of in mapped() if of[0] not in own]
 touched = {path: [] for path, *_ in loaded}
 try:
@@ -116,6 +120,8 @@ except OSError as error:
     print(f"libvips will be read whole at start: {error}", file=sys.stderr)
 marshal.dump(touched, sys.stdout.buffer)
 """
+_FUNCTION = "import awslambdaric.__main__, awslambdaric.bootstrap, handler.app"
+_ZYGOTE = "from imaging.worker.zygote import preload; preload(())"
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _NEAR = 32
 """Pages between two touched ones that are fetched with them: one request, not two."""
@@ -150,19 +156,21 @@ def ranges(pages: list[int], size: int) -> list[Range]:
 
 
 def _run(program: str, *arguments: str) -> Any:  # noqa: ANN401 - what the program dumps
-    line = [sys.executable, "-ISB", "-c", program.replace("PAGE", str(_PAGE)), *arguments]
+    line = [sys.executable, "-ISB", "-c", program, *arguments]
     dumped = subprocess.run(line, check=True, env=_SETTINGS, stdout=subprocess.PIPE).stdout
     return marshal.loads(dumped)  # noqa: S302 - our own program's
 
 
-def bundle() -> tuple[dict[str, Module], dict[Source, CodeType], dict[Pattern, tuple[Any, ...]]]:
-    """Return what init imports from source, and what its modules compile while they are imported.
+def bundle(
+    imports: str,
+) -> tuple[dict[str, Module], dict[Source, CodeType], dict[Pattern, tuple[Any, ...]]]:
+    """Return what ``imports`` imports from source, and what its modules compile meanwhile.
 
     That is each module's file, folder if a package, and code; the code of each piece of source that
     named tuples, dataclasses and annotations in quotes are made of; and what becomes of a regular
     expression.
     """
-    imported, sources, patterns = _run(_IMPORT, *FOLDERS)
+    imported, sources, patterns = _run(_IMPORT.replace("IMPORTS", imports), *FOLDERS)
     modules = {
         name: (file, folder, None if name in LAZY else compile_module(name, file))
         for name, file, folder in imported
@@ -184,14 +192,15 @@ def blocks(bundle_file: str) -> list[tuple[str, list[Range]]]:
     """
     return [
         (path, ("libvips-" in path and ranges(pages, _PAGE)) or [(0, 0)])
-        for path, pages in _run(_TOUCH, bundle_file, *FOLDERS).items()
+        for path, pages in _run(_TOUCH.replace("PAGE", str(_PAGE)), bundle_file, *FOLDERS).items()
     ]
 
 
 def main() -> None:
     """Store the bundle and the blocks in the files that the command line names."""
-    bundle_file, blocks_file = sys.argv[1:]
-    Path(bundle_file).write_bytes(marshal.dumps(bundle()))
+    bundle_file, zygote_file, blocks_file = sys.argv[1:]
+    Path(bundle_file).write_bytes(marshal.dumps(bundle(_FUNCTION)))
+    Path(zygote_file).write_bytes(marshal.dumps(bundle(_ZYGOTE)))
     Path(blocks_file).write_bytes(marshal.dumps(blocks(bundle_file)))
 
 

@@ -1,4 +1,4 @@
-"""The image's entry: Lambda's runtime client, its imports served from one file.
+"""The image's entry: Lambda's runtime client, or a zygote, its imports served from one file.
 
 An import from a folder costs a search, four system calls and a read of its own; three hundred of
 them are a quarter of the start's CPU and, with a cold cache, most of its wait for the disk. What
@@ -22,10 +22,16 @@ if TYPE_CHECKING:
     Patterns = dict[tuple[str | bytes, int], tuple[Any, ...]]
     Blocks = list[tuple[str, list[tuple[int, int]]]]
 
-__all__ = ["FOLDERS", "Bundle", "main", "read_ahead"]
+__all__ = ["FOLDERS", "ZYGOTE", "Bundle", "main", "read_ahead", "worker_program"]
 
 FOLDERS = ("/var/task", "/usr/local/lib/python3.13/dist-packages")
 _HERE = __file__.rpartition("/")[0]
+
+worker_program = __file__
+"""The function asks its main module for it, and starts the zygote of its workers by it."""
+
+ZYGOTE = "imaging.worker.zygote"
+"""The first argument of such a start."""
 
 
 class Bundle:
@@ -148,18 +154,33 @@ def _read(name: str) -> "Any":  # noqa: ANN401 - what the build stored
         return marshal.loads(file.read())  # noqa: S302 - the build's own file
 
 
-def main() -> None:
-    """Put the bundle before Python's own finders and hand over to the runtime client."""
-    # Three hundred modules make objects that stay: looking through them for garbage again and again
-    # is an eighth of the imports' CPU.
-    gc.disable()
+def _start_function() -> None:
     read_ahead(_read("blocks"))
-    sys.path[:0] = FOLDERS
     sys.meta_path.insert(0, Bundle(*_read("bundle"), last=sys.argv[1].rpartition(".")[0]))
 
     from awslambdaric.__main__ import main as run
 
     run(sys.argv)
+
+
+def _start_zygote(descriptor: str, options: str) -> None:
+    sys.meta_path.insert(0, Bundle(*_read("zygote"), last="imaging.worker.worker"))
+
+    from imaging.worker.zygote import main as run
+
+    run(int(descriptor), options)
+
+
+def main() -> None:
+    """Put a bundle before Python's own finders; become the function, or a zygote of workers."""
+    # Three hundred modules make objects that stay: looking through them for garbage again and again
+    # is an eighth of the imports' CPU.
+    gc.disable()
+    sys.path[:0] = FOLDERS
+    if sys.argv[1] == ZYGOTE:
+        _start_zygote(*sys.argv[2:])
+    else:
+        _start_function()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from imaging.colour import convert
 from imaging.fields import field_names
 from imaging.geometry import is_sideways
 from imaging.header import ImageHeader
-from imaging.pictures import Watch, resize_as_planned
+from imaging.pictures import resize_as_planned
 from imaging.plan import PlannedRendition, RenditionPlan
 
 __all__ = ["Frames", "decode_frames"]
@@ -37,7 +37,7 @@ class Frames:
     loop: int
 
     def made_into(
-        self, rendition: PlannedRendition, header: ImageHeader, watch: Watch
+        self, rendition: PlannedRendition, header: ImageHeader
     ) -> tuple[pyvips.Image, pyvips.Image]:
         """Return the first frame of ``rendition``, uncropped, and all frames, finished, as a strip.
 
@@ -50,7 +50,7 @@ class Frames:
         # What is kept of the first is kept of all: an animation must not jump.
         box = steps.find_crop(resized[0], rendition.placement)
         finished = (steps.take(steps.STEPS, frame, rendition, box) for frame in resized)
-        images = tuple(watch(frame).copy_memory() for frame in finished)
+        images = tuple(frame.copy_memory() for frame in finished)
         return resized[0], _strip(replace(self, images=images))
 
 
@@ -71,7 +71,7 @@ def _delays_ms(strip: pyvips.Image, frames: int) -> tuple[int, ...]:
     return tuple((known + [0] * frames)[:frames])
 
 
-def decode_frames(plan: RenditionPlan, photo: OpenPhoto, watch: Watch) -> Frames:
+def decode_frames(plan: RenditionPlan, photo: OpenPhoto) -> Frames:
     """Return every frame, upright, in the photo's own colours, at the size of the base.
 
     Each is resized on its own: resized as one strip, frames would bleed into their neighbours.
@@ -93,7 +93,7 @@ def decode_frames(plan: RenditionPlan, photo: OpenPhoto, watch: Watch) -> Frames
             frame = strip.crop(0, at * header.height, header.width, header.height)
             frame = steps.resize(frame, columns, rows)
             # Now: a sequential image gives up its rows once, from the top.
-            frame = steps.upright(watch(frame).copy_memory())
+            frame = steps.upright(frame.copy_memory())
             for field in _STRIP_FIELDS.intersection(field_names(frame)):
                 frame.remove(field)
             images.append(frame)

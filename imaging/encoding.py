@@ -1,6 +1,5 @@
 """Encodes one finished picture into its sink."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,16 +11,13 @@ from imaging.bridge.target import encode, encode_pass, encoded, hand_on
 from imaging.encoders import encoder_of
 from imaging.errors import PhotoWarning
 from imaging.fitting import fit
-from imaging.pictures import Watch
 from imaging.plan import PlannedRendition
-from imaging.streams import ByteSink
+from imaging.rendition import OpenSink
 
 if TYPE_CHECKING:
     from imaging.gainmap import EncodedGainMap
 
-__all__ = ["Encoded", "OpenSink", "encode_rendition", "encode_while_decoding"]
-
-OpenSink = Callable[[PlannedRendition], ByteSink]
+__all__ = ["Encoded", "encode_rendition", "encode_while_decoding"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +50,6 @@ def encode_rendition(
     gain_map: "EncodedGainMap | None",
     rendition: PlannedRendition,
     open_sink: OpenSink,
-    watch: Watch,
 ) -> Encoded:
     """Encode an image, in memory or lazy on one that is, and commit it.
 
@@ -64,7 +59,7 @@ def encode_rendition(
     saver, quality, max_bytes = rendition.format.row.saver, rendition.quality, rendition.max_bytes
 
     def whole(quality: int) -> bytearray:
-        data = encoded(watch(image), saver, _options(image, rendition, quality))
+        data = encoded(image, saver, _options(image, rendition, quality))
         if gain_map is None:
             return data
         # Loaded already: the gain map was read.
@@ -75,7 +70,7 @@ def encode_rendition(
     gain_map_size = None if gain_map is None else gain_map.size
     if quality is None or (max_bytes is None and gain_map is None):
         options = _options(image, rendition, quality)
-        size = encode(watch(image), saver, options, open_sink(rendition))
+        size = encode(image, saver, options, open_sink(rendition))
         return Encoded(size=size, quality=quality)
     if max_bytes is None:
         data = whole(quality)
@@ -105,7 +100,6 @@ def encode_while_decoding(
     rendition: PlannedRendition,
     photo: OpenPhoto,
     open_sink: OpenSink,
-    watch: Watch,
 ) -> Encoded:
     """Encode an image that is lazy on the photo, and commit it once the photo was read whole.
 
@@ -116,5 +110,5 @@ def encode_while_decoding(
     """
     options = _options(image, rendition, rendition.quality)
     saver = rendition.format.row.saver
-    size = encode_pass(photo, watch(image), saver, options, open_sink(rendition))
+    size = encode_pass(photo, image, saver, options, open_sink(rendition))
     return Encoded(size=size, quality=rendition.quality)

@@ -1,11 +1,11 @@
-"""Renders a photo through the front door into memory: for estimates, warm-up, benches and tests."""
+"""Renders a photo through a door into memory: for estimates, warm-up, benches and tests."""
 
 from dataclasses import dataclass
 
 from imaging.local import MemorySink
-from imaging.plan import RenditionPlan
+from imaging.photo import PhotoOpener
+from imaging.plan import PlannedRendition, RenditionPlan
 from imaging.planning import Asked, make_plan
-from imaging.rendering import open_photo
 from imaging.rendition import Rendition
 from imaging.streams import ByteSource
 
@@ -27,24 +27,26 @@ class InMemory:
     data: tuple[bytes, ...]
 
 
-def render_in_memory(source: ByteSource, asked: Asked) -> InMemory:
+def render_in_memory(open_photo: PhotoOpener, source: ByteSource, asked: Asked) -> InMemory:
     """Make what ``asked`` names of one photo; store nothing.
 
     *Cost*: the encoded bytes of all renditions, in memory.
 
     Raises:
-        RenditionsError: As of :func:`imaging.rendering.open_photo`,
-            :func:`imaging.planning.make_plan` and :meth:`imaging.rendering.Photo.render`.
+        RenditionsError: As of ``open_photo``, :func:`imaging.planning.make_plan` and
+            :meth:`imaging.photo.Photo.render`.
     """
-    sinks: list[MemorySink] = []
+    sinks: dict[int, MemorySink] = {}
 
-    def open_sink(_: object) -> MemorySink:
-        sinks.append(MemorySink())
-        return sinks[-1]
+    def open_sink(planned: PlannedRendition) -> MemorySink:
+        sinks[id(planned)] = MemorySink()
+        return sinks[id(planned)]
 
     with open_photo(source, asked) as photo:
         plan = make_plan(photo.header, asked)
         renditions = tuple(photo.render(plan, open_sink))
     return InMemory(
-        plan=plan, renditions=renditions, data=tuple(sink.data or b"" for sink in sinks)
+        plan=plan,
+        renditions=renditions,
+        data=tuple(sinks[id(rendition.planned)].data or b"" for rendition in renditions),
     )

@@ -32,8 +32,8 @@ _MB: Final = 1 << 20
 
 _MARGIN: Final = 1.09
 
-PROCESS_BYTES: Final = 62 * _MB
-"""The interpreter, libvips, the S3 client, two megabytes of reading ahead."""
+PROCESS_BYTES: Final = 78 * _MB
+"""Two interpreters: one with the S3 client and two megabytes of reading ahead, one with libvips."""
 
 _APPEARANCE_BYTES: Final = 12 * _MB
 """Two libraries, loaded for the first photo that has a sidecar."""

@@ -1,6 +1,6 @@
 """The pictures of one photo before they are encoded: decoded once, each resized once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -19,10 +19,7 @@ from imaging.specs import Colour
 if TYPE_CHECKING:
     from imaging.gainmap import GainMap
 
-__all__ = ["Base", "Pictures", "Watch", "decode_at", "decode_base", "resize_as_planned"]
-
-Watch = Callable[[pyvips.Image], pyvips.Image]
-"""Names the image that is evaluated next, and returns it."""
+__all__ = ["Base", "Pictures", "decode_at", "decode_base", "resize_as_planned"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +53,7 @@ def decode_at(
         return steps.resize(image, *size)
 
 
-def decode_base(plan: RenditionPlan, base: tuple[int, int], photo: OpenPhoto, watch: Watch) -> Base:
+def decode_base(plan: RenditionPlan, base: tuple[int, int], photo: OpenPhoto) -> Base:
     """Return the base.
 
     *Cost*: a truncated photo is read and decoded twice if it may be rendered all the same.
@@ -69,14 +66,14 @@ def decode_base(plan: RenditionPlan, base: tuple[int, int], photo: OpenPhoto, wa
     gain_maps, warnings = _read_gain_maps(plan, photo)
     bases: dict[Colour, pyvips.Image] = {}
     try:
-        bases = _decode_stored(plan, plan.load, size, photo, watch)
+        bases = _decode_stored(plan, plan.load, size, photo)
     except TruncatedPhotoError:
         if not plan.renders_truncated:
             raise
     if not bases:
         # Not while the error is handled: it holds the first decode and its memory.
         photo.rewind()
-        bases = _decode_stored(plan, replace(plan.load, fail_on="none"), size, photo, watch)
+        bases = _decode_stored(plan, replace(plan.load, fail_on="none"), size, photo)
         warnings = (*warnings, _truncation(next(iter(bases.values()))))
     if plan.header.orientation > 1:
         bases = {colour: steps.upright(base).copy_memory() for colour, base in bases.items()}
@@ -84,7 +81,7 @@ def decode_base(plan: RenditionPlan, base: tuple[int, int], photo: OpenPhoto, wa
 
 
 def _decode_stored(
-    plan: RenditionPlan, load: Load, size: tuple[int, int], photo: OpenPhoto, watch: Watch
+    plan: RenditionPlan, load: Load, size: tuple[int, int], photo: OpenPhoto
 ) -> dict[Colour, pyvips.Image]:
     """Return the base in each colour, as it lies in the file, in memory.
 
@@ -94,7 +91,7 @@ def _decode_stored(
         CorruptPhotoError: The pixels cannot be decoded to their end.
         SourceError: The bytes cannot be read to their end.
     """
-    image = watch(decode_at(plan.header, load, size, photo))
+    image = decode_at(plan.header, load, size, photo)
     with photo.decoding():
         # A sequential image is evaluated once; everything after this reads from memory.
         if len(plan.colours) > 1:

@@ -9,9 +9,8 @@ import pyvips
 from imaging import steps
 from imaging.bridge.source import OpenPhoto
 from imaging.colour import convert
-from imaging.deadline import NEVER, Deadline
-from imaging.encoding import Encoded, OpenSink, encode_rendition, encode_while_decoding
-from imaging.pictures import Base, Pictures, Watch, decode_at, decode_base
+from imaging.encoding import Encoded, encode_rendition, encode_while_decoding
+from imaging.pictures import Base, Pictures, decode_at, decode_base
 from imaging.plan import (
     Animated,
     FromBase,
@@ -21,7 +20,7 @@ from imaging.plan import (
     PlannedRendition,
     RenditionPlan,
 )
-from imaging.rendition import Appearance, Rendition
+from imaging.rendition import Appearance, OpenSink, Rendition
 
 if TYPE_CHECKING:
     from imaging.animation import Frames
@@ -30,30 +29,27 @@ if TYPE_CHECKING:
 __all__ = ["render"]
 
 
-def render(
-    plan: RenditionPlan, photo: OpenPhoto, open_sink: OpenSink, deadline: Deadline = NEVER
-) -> Iterator[Rendition]:
-    """Make and commit each planned rendition: :meth:`imaging.rendering.Photo.render`."""
-    with deadline.stopping() as watch:
-        work = _Work(plan, photo, open_sink, watch)
-        appearance: Appearance | None = None
-        for rendition in plan.renditions:
-            started = time.perf_counter()
-            resized, encoded = work.make(rendition)
-            shown = None
-            if rendition.spec.name == plan.appearance_of and appearance is None:
-                shown = appearance = _appearance(resized, plan)
-            yield Rendition(
-                planned=rendition,
-                width=rendition.placement.output[0],
-                height=rendition.placement.output[1],
-                size=encoded.size,
-                quality=encoded.quality,
-                gain_map_size=encoded.gain_map_size,
-                warnings=(*work.base.warnings, *encoded.warnings),
-                elapsed_ms=(time.perf_counter() - started) * 1000,
-                appearance=shown,
-            )
+def render(plan: RenditionPlan, photo: OpenPhoto, open_sink: OpenSink) -> Iterator[Rendition]:
+    """Make and commit each planned rendition: :meth:`imaging.photo.Photo.render`."""
+    work = _Work(plan, photo, open_sink)
+    appearance: Appearance | None = None
+    for rendition in plan.renditions:
+        started = time.perf_counter()
+        resized, encoded = work.make(rendition)
+        shown = None
+        if rendition.spec.name == plan.appearance_of and appearance is None:
+            shown = appearance = _appearance(resized, plan)
+        yield Rendition(
+            planned=rendition,
+            width=rendition.placement.output[0],
+            height=rendition.placement.output[1],
+            size=encoded.size,
+            quality=encoded.quality,
+            gain_map_size=encoded.gain_map_size,
+            warnings=(*work.base.warnings, *encoded.warnings),
+            elapsed_ms=(time.perf_counter() - started) * 1000,
+            appearance=shown,
+        )
 
 
 class _Work:
@@ -63,25 +59,22 @@ class _Work:
         base: What the still renditions are made from.
     """
 
-    def __init__(
-        self, plan: RenditionPlan, photo: OpenPhoto, open_sink: OpenSink, watch: Watch
-    ) -> None:
+    def __init__(self, plan: RenditionPlan, photo: OpenPhoto, open_sink: OpenSink) -> None:
         self._header = plan.header
         self._photo = photo
         self._open_sink = open_sink
-        self._watch = watch
         self._frames: Frames | None = None
         self.base = Base(pictures={}, gain_maps={}, warnings=())
         if plan.frames > 1:
             # Imported on first use: most photos are still.
             from imaging.animation import decode_frames
 
-            self._frames = decode_frames(plan, photo, watch)
+            self._frames = decode_frames(plan, photo)
             first = self._frames.images[0]
             colours = {colour: convert(first, plan.header, colour) for colour in plan.colours}
             self.base = Base(pictures=colours, gain_maps={}, warnings=())
         elif plan.base is not None:
-            self.base = decode_base(plan, plan.base, photo, watch)
+            self.base = decode_base(plan, plan.base, photo)
         self._pictures = Pictures(plan, self.base.pictures)
 
     def make(self, rendition: PlannedRendition) -> tuple[pyvips.Image, Encoded]:
@@ -99,13 +92,11 @@ class _Work:
                 resized = self._decode_again(rendition, load)
                 image = steps.take(steps.STEPS, resized, rendition, rendition.placement.crop)
                 image = steps.keep_metadata(image, self._header, rendition.spec.metadata)
-                encoded = encode_while_decoding(
-                    image, rendition, self._photo, self._open_sink, self._watch
-                )
+                encoded = encode_while_decoding(image, rendition, self._photo, self._open_sink)
                 return resized, encoded
             case Animated():
                 assert self._frames is not None  # noqa: S101 - the plan counts them
-                resized, strip = self._frames.made_into(rendition, self._header, self._watch)
+                resized, strip = self._frames.made_into(rendition, self._header)
                 return resized, self._encode(strip, rendition, None)
             case _:
                 assert_never(rendition.way)
@@ -114,7 +105,7 @@ class _Work:
         self, image: pyvips.Image, rendition: PlannedRendition, gain_map: "EncodedGainMap | None"
     ) -> Encoded:
         image = steps.keep_metadata(image, self._header, rendition.spec.metadata)
-        return encode_rendition(image, gain_map, rendition, self._open_sink, self._watch)
+        return encode_rendition(image, gain_map, rendition, self._open_sink)
 
     def _decode_again(self, rendition: PlannedRendition, load: Load) -> pyvips.Image:
         """Return the photo in the size and the colours of ``rendition``, lazy."""

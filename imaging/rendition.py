@@ -1,11 +1,16 @@
 """What was made of a photo: values, without pyvips."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from imaging.errors import PhotoWarning
 from imaging.plan import PlannedRendition
+from imaging.streams import ByteSink
 
-__all__ = ["Appearance", "Rendition"]
+__all__ = ["Appearance", "OpenSink", "Rendition"]
+
+OpenSink = Callable[[PlannedRendition], ByteSink]
+"""Gives the sink of a rendition; again for one whose sink was aborted and that is made anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

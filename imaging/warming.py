@@ -1,31 +1,36 @@
 """Makes a small photo's renditions before the first real one comes."""
 
-from collections.abc import Sequence
+import base64
 from typing import Final
-
-import pyvips
 
 from imaging.config import Config
 from imaging.in_memory import render_in_memory
 from imaging.local import MemorySource
+from imaging.photo import PhotoOpener
 from imaging.planning import Asked
 
-__all__ = ["warm_up"]
+__all__ = ["SAMPLE_JPEG", "warm_up"]
 
-_SIDE: Final = 64
-_SUFFIXES: Final = (".jpg", ".png", ".webp", ".tif", ".avif")
+SAMPLE_JPEG: Final = base64.b64decode(
+    "/9j/2wBDABQODxIPDRQSEBIXFRQYHjIhHhwcHj0sLiQySUBMS0dARkVQWnNiUFVtVkVGZIhlbXd7gYKBTmCNl4x9lnN+"
+    "gXz/2wBDARUXFx4aHjshITt8U0ZTfHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8"
+    "fHz/wAARCAAQABADASIAAhEBAxEB/8QAHwAAAQUBAQEBAQEAAAAAAAAAAAECAwQFBgcICQoL/8QAtRAAAgEDAwIEAwUF"
+    "BAQAAAF9AQIDAAQRBRIhMUEGE1FhByJxFDKBkaEII0KxwRVS0fAkM2JyggkKFhcYGRolJicoKSo0NTY3ODk6Q0RFRkdI"
+    "SUpTVFVWV1hZWmNkZWZnaGlqc3R1dnd4eXqDhIWGh4iJipKTlJWWl5iZmqKjpKWmp6ipqrKztLW2t7i5usLDxMXGx8jJ"
+    "ytLT1NXW19jZ2uHi4+Tl5ufo6erx8vP09fb3+Pn6/8QAHwEAAwEBAQEBAQEBAQAAAAAAAAECAwQFBgcICQoL/8QAtREA"
+    "AgECBAQDBAcFBAQAAQJ3AAECAxEEBSExBhJBUQdhcRMiMoEIFEKRobHBCSMzUvAVYnLRChYkNOEl8RcYGRomJygpKjU2"
+    "Nzg5OkNERUZHSElKU1RVVldYWVpjZGVmZ2hpanN0dXZ3eHl6goOEhYaHiImKkpOUlZaXmJmaoqOkpaanqKmqsrO0tba3"
+    "uLm6wsPExcbHyMnK0tPU1dbX2Nna4uPk5ebn6Onq8vP09fb3+Pn6/9oADAMBAAIRAxEAPwDqf3d5D2ORXLa5ov3mVaND"
+    "1r7qs1dT+7vIexyKAP/Z"
+)
+"""16 x 16 waves, by libvips."""
 
 
-def warm_up(config: Config, suffixes: Sequence[str] = _SUFFIXES) -> None:
-    """Make the renditions of ``config`` of a photo in each format: what they load is then there.
-
-    Not before a process forks: libvips' threads, which this starts, would be missing in the child.
+def warm_up(open_photo: PhotoOpener, config: Config) -> None:
+    """Make the renditions of ``config`` of a small JPEG: what they load is then there.
 
     *Cost*: 50 to 100 ms of CPU; nothing is read, stored or kept.
     """
     # Whatever the limits: they are for strangers' photos.
     asked = Asked(specs=config.renditions, sidecar=config.sidecar)
-    grey = pyvips.Image.sines(_SIDE, _SIDE, uchar=True)
-    photo = grey.bandjoin(grey).bandjoin(grey).copy(interpretation="srgb")
-    for suffix in suffixes:
-        render_in_memory(MemorySource(photo.write_to_buffer(suffix)), asked)
+    render_in_memory(open_photo, MemorySource(SAMPLE_JPEG), asked)

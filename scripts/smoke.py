@@ -22,6 +22,7 @@ from handler.keys import KeyTemplate
 from imaging.config import Config, load_config
 from imaging.in_memory import render_in_memory
 from imaging.local import MemorySource
+from imaging.rendering import open_photo
 from scripts.deploy import DeployError, outputs
 from tests import photos
 from tests.photos import psnr
@@ -45,7 +46,7 @@ def expected_renditions(
 ) -> dict[str, bytes]:
     """Returns what the code here makes of a photo, by the key that the function gives it."""
     keys = KeyTemplate(template)
-    made = render_in_memory(MemorySource(photo), config.asked())
+    made = render_in_memory(open_photo, MemorySource(photo), config.asked())
     planned = (rendition.planned for rendition in made.renditions)
     places = (
         keys.destination(key, one.spec.name, one.format.extension, bucket=bucket) for one in planned

@@ -32,6 +32,7 @@ from handler.s3.client import make_client
 from handler.s3.requests import Requests
 from handler.settings import Function, JobAttributes, read_settings
 from handler.told.metrics import PhotoLog
+from tests.doors import WORKERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -280,7 +281,9 @@ class _Function:
         self._log = PhotoLog(Function(), self.lines.append)
 
     def _make(self, event: ObjectEvent, specs: Sequence[RenditionSpec] | None = None) -> JobReport:
-        return process(event, self._settings, self._requests, self._executor, specs)
+        return process(
+            event, self._settings, self._requests, self._executor, WORKERS.open_photo, specs
+        )
 
     def _done(self, report: JobReport) -> None:
         self.reports.append(report)

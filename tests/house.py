@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from handler.objects import Change, ObjectEvent
@@ -13,6 +14,7 @@ from handler.s3.client import make_client
 from handler.s3.requests import Requests
 from handler.settings import read_settings
 from imaging.deadline import NEVER, Deadline
+from tests.doors import WORKERS
 from tests.servers import FaultProxy, MotoServer
 
 if TYPE_CHECKING:
@@ -89,7 +91,8 @@ class House:
         """Handle the event as an invocation does."""
         requests = Requests(self._client, deadline)
         with ThreadPoolExecutor(max_workers=2) as executor:
-            return process(event, settings or self.settings, requests, executor)
+            open_photo = partial(WORKERS.open_photo, deadline=deadline)
+            return process(event, settings or self.settings, requests, executor, open_photo)
 
     def ask_for(self, *names: str, settings: Settings | None = None) -> JobReport:
         """Make the renditions of these names, as an HTTP request does that misses them."""
@@ -97,7 +100,8 @@ class House:
         specs = [spec for spec in settings.config.renditions if spec.name in names]
         event = ObjectEvent(bucket="photos", key=KEY, name="HTTP")
         with ThreadPoolExecutor(max_workers=2) as executor:
-            return process(event, settings, Requests(self._client), executor, specs)
+            requests = Requests(self._client)
+            return process(event, settings, requests, executor, WORKERS.open_photo, specs)
 
     def requests_of(self, event: ObjectEvent, settings: Settings | None = None) -> list[str]:
         """Handle the event, and return what it asked S3 for."""

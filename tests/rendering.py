@@ -67,7 +67,7 @@ def rendered(
         sidecar=sidecar,
     )
     source = MemorySource(photo) if isinstance(photo, bytes) else photo
-    made = render_in_memory(source, asked)
+    made = render_in_memory(open_photo, source, asked)
     return Rendered(plan=made.plan, renditions=made.renditions, data=made.data)
 
 

@@ -29,6 +29,7 @@ from handler.objects import Change, ObjectEvent
 from handler.photo.process import process
 from handler.s3.requests import Requests
 from handler.settings import read_settings
+from tests.doors import WORKERS
 from tests.servers import (
     INTERNAL_ERROR,
     SLOW_DOWN,
@@ -163,7 +164,11 @@ class Simulation:
         requests = Requests(_Mortal(self._client, dice))
         try:
             with ThreadPoolExecutor(max_workers=2) as executor:
-                disposition = str(process(event, self._settings, requests, executor).disposition)
+                disposition = str(
+                    process(
+                        event, self._settings, requests, executor, WORKERS.open_photo
+                    ).disposition
+                )
         except Killed:
             disposition = "killed"
         with self._lock:

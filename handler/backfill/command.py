@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,8 @@ from handler.backfill.ways import Way
 from handler.s3.requests import Requests
 from handler.settings import Settings, read_settings
 from imaging.errors import ConfigError
-from imaging.libvips import configure_libvips
+from imaging.worker.client import Workers
+from imaging.worker.spawning import Launch
 
 __all__ = ["backfill"]
 
@@ -178,8 +180,14 @@ class _Command:
         print(f"{found.photos:,} {kind} of {found.size / 1e9:,.2f} GB")
         if not found.drawn:
             return
-        configure_libvips(concurrency=1)
-        sample = measure(self._s3, arguments.bucket, found.drawn, self._settings.config)
+        with closing(Workers(Launch(concurrency=1))) as workers:
+            sample = measure(
+                self._s3,
+                arguments.bucket,
+                found.drawn,
+                self._settings.config,
+                workers.open_photo,
+            )
         print(
             f"Of {len(found.drawn)} drawn evenly, {sample.refused} cannot be rendered; the others "
             f"take {sample.seconds * 1000:,.0f} ms here and give {sample.stored / 1000:,.0f} kB "

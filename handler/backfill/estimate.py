@@ -13,6 +13,7 @@ from imaging.config import Config
 from imaging.errors import InternalError, error_from_exception
 from imaging.in_memory import render_in_memory
 from imaging.local import MemorySource
+from imaging.photo import PhotoOpener
 
 __all__ = ["Estimate", "Sample", "Survey", "measure", "survey"]
 
@@ -70,7 +71,13 @@ class Sample:
     renditions: float
 
 
-def measure(client: Any, bucket: str, drawn: Sequence[Photo], config: Config) -> Sample:  # noqa: ANN401 - botocore's
+def measure(
+    client: Any,  # noqa: ANN401 - botocore's
+    bucket: str,
+    drawn: Sequence[Photo],
+    config: Config,
+    open_photo: PhotoOpener,
+) -> Sample:
     """Render each of ``drawn`` into memory; nothing is stored.
 
     *Cost*: a GetObject for each, and its bytes in memory.
@@ -82,7 +89,7 @@ def measure(client: Any, bucket: str, drawn: Sequence[Photo], config: Config) ->
         started = time.perf_counter()
         try:
             body = client.get_object(Bucket=bucket, Key=photo.key)["Body"].read()
-            made = render_in_memory(MemorySource(body), config.asked())
+            made = render_in_memory(open_photo, MemorySource(body), config.asked())
             sizes.extend(len(data) for data in made.data)
         except client.exceptions.ClientError:
             refused += 1

@@ -11,11 +11,14 @@ from concurrent.futures import (
     wait,
 )
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from handler.backfill.listing import Photo
 from handler.backfill.ways import Outcome
 from handler.settings import Settings
+
+if TYPE_CHECKING:
+    from imaging.worker.client import Workers
 
 __all__ = ["make_locally"]
 
@@ -32,18 +35,20 @@ class _Worker:
     bucket: str
     client: Any
     executor: ThreadPoolExecutor
+    workers: "Workers"
 
 
 def _start(settings: Settings, bucket: str) -> None:
     # Ctrl-C goes to every process of the terminal; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from handler.s3.client import make_client
-    from imaging.libvips import configure_libvips
+    from imaging.worker.client import Workers
+    from imaging.worker.spawning import Launch
 
-    configure_libvips(concurrency=1)
     _Worker.settings = settings
     _Worker.bucket = bucket
     _Worker.client = make_client()
+    _Worker.workers = Workers(Launch(concurrency=1))
     _Worker.executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="upload")
 
 
@@ -57,6 +62,7 @@ def _make(photo: Photo) -> Outcome:
         _Worker.settings,
         Requests(_Worker.client),
         _Worker.executor,
+        _Worker.workers.open_photo,
     )
     return Outcome(
         key=photo.key, disposition=report.disposition, code=report.code, message=report.message

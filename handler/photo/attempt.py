@@ -12,6 +12,7 @@ from handler.photo.manifest_store import ManifestStore
 from handler.report import RenditionReport
 from handler.s3.requests import Requests
 from handler.settings import Settings
+from imaging.photo import PhotoOpener
 
 __all__ = ["Attempt", "Outcome", "check_not_folder"]
 
@@ -25,6 +26,7 @@ class Attempt:
         settings: The settings.
         requests: Of this invocation.
         executor: Uploads.
+        open_photo: How the photo is opened.
         journal: Where each part writes down what it learns.
         manifests: The photo's manifest in the destination.
         leftovers: The photo's outdated renditions in the destination.
@@ -34,6 +36,7 @@ class Attempt:
     settings: Settings
     requests: Requests
     executor: Executor
+    open_photo: PhotoOpener
     journal: Journal
     manifests: ManifestStore
     leftovers: Leftovers

@@ -18,6 +18,7 @@ from handler.report import JobReport
 from handler.s3.requests import Requests
 from handler.settings import Settings
 from imaging.errors import InternalError, error_from_exception
+from imaging.photo import PhotoOpener
 from imaging.specs import RenditionSpec
 
 __all__ = ["process"]
@@ -32,6 +33,7 @@ def process(
     settings: Settings,
     requests: Requests,
     executor: Executor,
+    open_photo: PhotoOpener,
     specs: Sequence[RenditionSpec] | None = None,
 ) -> JobReport:
     """Make and store the renditions of one object, or remove them; never raises an Exception.
@@ -41,6 +43,7 @@ def process(
         settings: The settings.
         requests: Of this invocation.
         executor: Uploads.
+        open_photo: How the photo is opened: through the wall.
         specs: Make these renditions only, even if they are there already; None for all that are
             missing or stale.
     """
@@ -53,6 +56,7 @@ def process(
             settings=settings,
             requests=requests,
             executor=executor,
+            open_photo=open_photo,
             journal=journal,
             manifests=ManifestStore(requests, settings, event, leftovers),
             leftovers=leftovers,

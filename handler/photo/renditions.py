@@ -17,7 +17,6 @@ from handler.version import SourceVersion
 from imaging.errors import RejectedPhotoError
 from imaging.plan import PlannedRendition, RenditionPlan
 from imaging.planning import Asked, make_plan
-from imaging.rendering import open_photo
 from imaging.rendition import Rendition
 from imaging.specs import RenditionSpec
 
@@ -36,15 +35,18 @@ class Stored(NamedTuple):
 
 
 class _Uploads:
-    """The sinks of one photo's renditions, in the order in which they were opened."""
+    """The sinks of one photo's renditions, in the order of the plan."""
 
     def __init__(self, attempt: Attempt, source: S3Source) -> None:
         self._attempt = attempt
         self._source = source
-        self._sinks: list[S3Sink] = []
+        self._sinks: dict[str, S3Sink] = {}
 
     def open(self, rendition: PlannedRendition) -> S3Sink:
-        """Return a sink for ``rendition``. The first one is opened after the whole decode."""
+        """Return a sink for ``rendition``. The first one is opened after the whole decode.
+
+        Where a decoder crashed, it is another one, and the one before was aborted.
+        """
         attempt = self._attempt
         attempt.journal.enter(Stage.ENCODE)
         place = destination(attempt.event, self._source.version, rendition, attempt.settings)
@@ -57,17 +59,17 @@ class _Uploads:
             condition=attempt.manifests.condition(place.key),
             check_current=self._source.check_current,
         )
-        self._sinks.append(sink)
+        self._sinks[place.key] = sink
         return sink
 
     def stored(self) -> list[StoredObject]:
         """Wait until S3 has every rendition."""
         self._attempt.journal.enter(Stage.STORE)
-        return [sink.stored() for sink in self._sinks]
+        return [sink.stored() for sink in self._sinks.values()]
 
     def abort(self) -> None:
         """Abort what is not complete: renditions that are whole may stay, open uploads may not."""
-        for sink in self._sinks:
+        for sink in self._sinks.values():
             sink.abort()
 
     def kept(self) -> tuple[Kept, ...]:
@@ -75,7 +77,7 @@ class _Uploads:
 
         One that another attempt at the same version had stored already counts.
         """
-        there = ((sink.key, sink.etag) for sink in self._sinks)
+        there = ((sink.key, sink.etag) for sink in self._sinks.values())
         return tuple(Kept(key=key, etag=etag.strip('"')) for key, etag in there if etag is not None)
 
 
@@ -129,7 +131,7 @@ def _render(
     """Return the plan and what was made by it; every rendition is on its way to S3."""
     journal = attempt.journal
     try:
-        with open_photo(source, asked) as photo:
+        with attempt.open_photo(source, asked) as photo:
             journal.add_header(photo.header)
             plan = make_plan(photo.header, asked)
             journal.add_plan(plan)
@@ -143,7 +145,7 @@ def _render(
                 # format would not be stored over these keys.
                 keys = (place.key for place in places)
                 attempt.manifests.announce(keys, source.check_current)
-            made = list(photo.render(plan, uploads.open, attempt.requests.deadline))
+            made = list(photo.render(plan, uploads.open))
     finally:
         journal.add_waiting(source.waited_s)
     journal.add_warnings(warning for rendition in made for warning in rendition.warnings)

@@ -12,6 +12,7 @@ from typing import Final
 from snapshot_restore_py import register_after_restore, register_before_snapshot
 
 from imaging.config import Config
+from imaging.photo import PhotoOpener
 from imaging.warming import warm_up
 
 __all__ = ["register_hooks"]
@@ -20,22 +21,23 @@ _SEED_BYTES: Final = 32
 
 
 def register_hooks(
-    config: Config, drop_client: Callable[[], None], renew_client: Callable[[], None]
+    config: Config,
+    open_photo: PhotoOpener,
+    drop_client: Callable[[], None],
+    renew_client: Callable[[], None],
 ) -> None:
     """Have the runtime client call what makes a snapshot warm, and a restored copy its own.
 
     Args:
-        config: Its renditions are made once of a photo in each format: whatever decoders and
-            encoders load is in the snapshot.
+        config: Its renditions are made once of a small photo.
+        open_photo: By which a worker, which is in the snapshot, has made them. It has no secret.
         drop_client: Ends connections and forgets credentials: neither may be in a snapshot, which
             is stored and outlives both.
         renew_client: Makes a new client, with the credentials of the restored environment.
     """
 
     def before() -> None:
-        warm_up(config)
-        import imaging.decoders.libheif  # noqa: F401 - so that it is in the snapshot
-
+        warm_up(open_photo, config)
         drop_client()
 
     def after() -> None:

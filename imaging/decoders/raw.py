@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-import pyvips
-
 from imaging.decoders import jpeg
 from imaging.decoders.preview import preview_header
 from imaging.errors import TruncatedPhotoError
@@ -11,6 +9,8 @@ from imaging.files.raw import read_raw
 from imaging.header import ImageHeader
 
 if TYPE_CHECKING:
+    import pyvips
+
     from imaging.bridge.source import OpenPhoto
     from imaging.plan import Load
 
@@ -24,7 +24,9 @@ def header(photo: "OpenPhoto") -> ImageHeader:
     return preview_header(photo, raw)
 
 
-def decode(photo: "OpenPhoto", header: ImageHeader, load: "Load") -> pyvips.Image:
+def decode(photo: "OpenPhoto", header: ImageHeader, load: "Load") -> "pyvips.Image":
+    import pyvips
+
     image = jpeg.decode(photo, header, load).copy()
     # The raw's, which its preview may lack.
     image.set_type(pyvips.GValue.gint_type, "orientation", header.orientation)

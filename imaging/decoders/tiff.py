@@ -7,8 +7,6 @@ they mean was read from the directory, and is made here into what libvips has a 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, assert_never
 
-import pyvips
-
 from imaging.decoders.header import common_header
 from imaging.decoders.preview import preview_header
 from imaging.errors import TruncatedPhotoError
@@ -27,6 +25,8 @@ from imaging.formats import InputFormat
 from imaging.header import ImageHeader, Level
 
 if TYPE_CHECKING:
+    import pyvips
+
     from imaging.bridge.source import OpenPhoto
     from imaging.plan import Load
 
@@ -70,7 +70,7 @@ def header(photo: "OpenPhoto") -> ImageHeader:
     )
 
 
-def decode(photo: "OpenPhoto", header: ImageHeader, load: "Load") -> pyvips.Image:
+def decode(photo: "OpenPhoto", header: ImageHeader, load: "Load") -> "pyvips.Image":
     del header
     picture = _open(photo).picture
     if load.level:
@@ -105,7 +105,7 @@ def _open(photo: "OpenPhoto") -> TiffPhoto:
     return found
 
 
-def _load(photo: "OpenPhoto", picture: TiffPicture, fail_on: str) -> pyvips.Image:
+def _load(photo: "OpenPhoto", picture: TiffPicture, fail_on: str) -> "pyvips.Image":
     """Return the lazy image of ``picture``, which was shown, to be evaluated once, from the top.
 
     libtiff's complaints of a strip reach libvips as errors, those of a tile as warnings only; of a
@@ -119,7 +119,7 @@ def _load(photo: "OpenPhoto", picture: TiffPicture, fail_on: str) -> pyvips.Imag
         return _read(image, picture)
 
 
-def _read(image: pyvips.Image, picture: TiffPicture) -> pyvips.Image:
+def _read(image: "pyvips.Image", picture: TiffPicture) -> "pyvips.Image":
     # Of YCbCr that is sampled down libvips makes RGB, with an alpha that is none.
     colours = 3 if picture.space is Space.YCBCR else image.bands - picture.extra
     alpha = None if picture.alpha is None else image[colours + picture.alpha]
@@ -140,7 +140,9 @@ def _read(image: pyvips.Image, picture: TiffPicture) -> pyvips.Image:
     return joined.unpremultiply().cast(joined.format)
 
 
-def _scaled_alpha(alpha: pyvips.Image, picture: TiffPicture, image: pyvips.Image) -> pyvips.Image:
+def _scaled_alpha(
+    alpha: "pyvips.Image", picture: TiffPicture, image: "pyvips.Image"
+) -> "pyvips.Image":
     """Return alpha in the range that libvips gives it beside such colours."""
     opaque = {"scrgb": 1, "grey16": 65535, "rgb16": 65535}.get(str(image.interpretation), 255)
     if image.interpretation == "cmyk" and image.format == "ushort":
@@ -157,7 +159,7 @@ def _scaled_alpha(alpha: pyvips.Image, picture: TiffPicture, image: pyvips.Image
     return alpha if stored == opaque else alpha * (opaque / stored)
 
 
-def _in_known_colours(image: pyvips.Image, picture: TiffPicture) -> pyvips.Image:
+def _in_known_colours(image: "pyvips.Image", picture: TiffPicture) -> "pyvips.Image":
     match picture.space:
         case Space.GREY | Space.RGB:
             return _READERS[picture.numbers](image, picture)
@@ -173,20 +175,20 @@ def _in_known_colours(image: pyvips.Image, picture: TiffPicture) -> pyvips.Image
             assert_never(picture.space)
 
 
-def _deep(image: pyvips.Image) -> pyvips.Image:
+def _deep(image: "pyvips.Image") -> "pyvips.Image":
     return image.cast("ushort").copy(interpretation="grey16" if image.bands == 1 else "rgb16")
 
 
-def _from_unsigned(image: pyvips.Image, picture: TiffPicture) -> pyvips.Image:
+def _from_unsigned(image: "pyvips.Image", picture: TiffPicture) -> "pyvips.Image":
     return _deep(image >> 16) if picture.bits == 32 else image
 
 
-def _from_signed(image: pyvips.Image, picture: TiffPicture) -> pyvips.Image:
+def _from_signed(image: "pyvips.Image", picture: TiffPicture) -> "pyvips.Image":
     """Take 0 for black and the largest number for white."""
     return _deep((image * (65535 / _SIGNED_WHITE[picture.bits])).rint())
 
 
-def _from_float(image: pyvips.Image, picture: TiffPicture) -> pyvips.Image:
+def _from_float(image: "pyvips.Image", picture: TiffPicture) -> "pyvips.Image":
     """Take 0 for black and 1 for white: of the profile's curve, or of light without a profile."""
     if _PROFILE in picture.directory.entries:
         return _deep((image * 65535).rint())
@@ -197,18 +199,18 @@ def _from_float(image: pyvips.Image, picture: TiffPicture) -> pyvips.Image:
     return light.colourspace("rgb16")[1].copy(interpretation="grey16")
 
 
-_READERS: Final[Mapping[Numbers, Callable[[pyvips.Image, TiffPicture], pyvips.Image]]] = {
+_READERS: Final["Mapping[Numbers, Callable[[pyvips.Image, TiffPicture], pyvips.Image]]"] = {
     Numbers.UNSIGNED: _from_unsigned,
     Numbers.SIGNED: _from_signed,
     Numbers.FLOAT: _from_float,
 }
 
 
-def _lab(light: pyvips.Image, a: pyvips.Image, b: pyvips.Image) -> pyvips.Image:
+def _lab(light: "pyvips.Image", a: "pyvips.Image", b: "pyvips.Image") -> "pyvips.Image":
     return light.bandjoin(a).bandjoin(b).cast("float").copy(interpretation="lab")
 
 
-def _from_cielab(image: pyvips.Image, picture: TiffPicture) -> pyvips.Image:
+def _from_cielab(image: "pyvips.Image", picture: TiffPicture) -> "pyvips.Image":
     """TIFF 6.0, section 23: a and b are signed."""
     if picture.numbers is Numbers.FLOAT:
         return image.copy(interpretation="lab")
@@ -219,13 +221,13 @@ def _from_cielab(image: pyvips.Image, picture: TiffPicture) -> pyvips.Image:
     return _lab(image[0] * (100 / white), a, b)
 
 
-def _from_icclab(image: pyvips.Image, picture: TiffPicture) -> pyvips.Image:
+def _from_icclab(image: "pyvips.Image", picture: TiffPicture) -> "pyvips.Image":
     """As ICC's profiles of version 2 encode it: a and b are offset, white of 16 bits is 0xFF00."""
     white, step = (255, 1) if picture.bits == 8 else (0xFF00, 256)
     return _lab(image[0] * (100 / white), image[1] / step - 128, image[2] / step - 128)
 
 
-def _from_ycbcr(image: pyvips.Image, picture: TiffPicture) -> pyvips.Image:
+def _from_ycbcr(image: "pyvips.Image", picture: TiffPicture) -> "pyvips.Image":
     """TIFF 6.0, section 21, with its coefficients and its range."""
     directory = picture.directory
     red, green, blue = directory.fractions(_COEFFICIENTS, 3) or _BT601

@@ -38,7 +38,7 @@ from imaging.limits import Memory
 from imaging.memory import PROCESS_BYTES
 from imaging.plan import OwnPass, PlannedRendition, RenditionPlan
 from imaging.planning import Asked
-from imaging.rendition import Rendition
+from imaging.rendition import OpenSink, Rendition
 from imaging.streams import ByteSink, ByteSource
 from imaging.worker.pool import Pool, Room, Worker
 from imaging.worker.protocol import (
@@ -59,8 +59,6 @@ from imaging.worker.spawning import Launch, Process, resident_bytes
 from imaging.worker.values import MisfitError, from_json, to_json
 
 __all__ = ["Workers"]
-
-OpenSink = Callable[[PlannedRendition], ByteSink]
 
 _COPIES: Final = 2
 """Of a file that is held, while it is put together."""

@@ -133,8 +133,12 @@ class Pool:
                 self._zygote = Zygote(self._launch)
 
     def _fork(self) -> Worker:
+        # Imported while the zygote imports: its ctypes take longer than the rest of the start.
+        from imaging.worker.sandbox import hide_memory
+
         for again in (True, False):
             self.start()
+            hide_memory()
             zygote = self._zygote
             assert zygote is not None  # noqa: S101 - it was just started
             try:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+from imaging.worker import zygote
 from imaging.worker.zygote import FORK, INTEGER, REAP
 
 __all__ = ["Launch", "Process", "Zygote", "ZygoteError", "resident_bytes"]
@@ -41,7 +42,7 @@ class Launch:
         concurrency: libvips' threads in each worker; None for one per processor.
         memory_bytes: What the function has; None for no limit.
         program: The script that runs ``imaging.worker.zygote`` from compiled modules, as the image
-            has one, given a descriptor and options; None for the interpreter's own imports.
+            has one, given that name, a descriptor and options; None for the interpreter's imports.
         modules: Imported before the first worker, beside those that are needed.
     """
 
@@ -101,7 +102,7 @@ def _line(launch: Launch) -> list[str]:
         }
     )
     if launch.program is not None:
-        return [sys.executable, "-ISB", launch.program, str(_CONTROL), options]
+        return [sys.executable, "-ISB", launch.program, zygote.__name__, str(_CONTROL), options]
     # -I and -S would not find what this interpreter has found; a zip or an entry that is not
     # there does no harm.
     path = [os.path.abspath(entry) for entry in sys.path]  # noqa: PTH100 - pathlib drops nothing, and is slower

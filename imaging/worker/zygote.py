@@ -25,7 +25,7 @@ from typing import Final, NoReturn
 import imaging
 from imaging.worker import sandbox
 
-__all__ = ["FORK", "INTEGER", "REAP", "main"]
+__all__ = ["FORK", "INTEGER", "REAP", "main", "preload"]
 
 FORK: Final = b"F"
 REAP: Final = b"R"
@@ -45,7 +45,8 @@ _OPERATIONS: Final = (
 """pyvips asks libvips for the arguments of each operation once, for 0.2 ms each."""
 
 
-def _import(modules: Sequence[str]) -> None:
+def preload(modules: Sequence[str]) -> None:
+    """Import whatever a photo may need, and ``modules``."""
     ours = (
         found.name
         for found in pkgutil.walk_packages(imaging.__path__, "imaging.")
@@ -107,7 +108,7 @@ def main(descriptor: int, options: str) -> None:
     sandbox.prefer_to_die()
     sandbox.hide_memory()
     try:
-        _import(asked["modules"])
+        preload(asked["modules"])
         from imaging.libvips import configure_libvips
 
         configure_libvips(concurrency=asked["concurrency"])

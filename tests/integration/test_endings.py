@@ -18,8 +18,8 @@ from handler.errors import Disposition
 from handler.events.envelope import Envelope, Item
 from handler.items import process_items
 from handler.objects import Change, ObjectEvent
-from imaging.pipeline import render
 from imaging.rendition import Rendition
+from imaging.worker import client
 from tests.house import BOTH, KEY, MANIFEST, House, of, open_house
 from tests.photos import jpeg, png
 from tests.servers import ACCESS_DENIED, CallBefore, Fault, S3Call, open_uploads
@@ -224,6 +224,8 @@ def test_photos_of_a_batch_overlap(house: House, monkeypatch: pytest.MonkeyPatch
         ),
     )
 
+    render = client._PhotoElsewhere.render
+
     def counted(*arguments: Any, **options: Any) -> Iterator[Rendition]:  # noqa: ANN401 - render's
         at_once[0] += 1
         most[0] = max(most[0], at_once[0])
@@ -232,7 +234,7 @@ def test_photos_of_a_batch_overlap(house: House, monkeypatch: pytest.MonkeyPatch
         finally:
             at_once[0] -= 1
 
-    monkeypatch.setattr("imaging.rendering.render", counted)
+    monkeypatch.setattr(client._PhotoElsewhere, "render", counted)
     told: list[str] = []
     reports = process_items(
         _envelope(*(ObjectEvent(bucket="photos", key=key) for key in keys)),

@@ -10,7 +10,7 @@ from handler.objects import ObjectEvent
 from handler.photo.process import process
 from handler.s3.requests import Requests
 from handler.settings import read_settings
-from imaging.libvips import configure_libvips
+from tests.doors import WORKERS
 from tests.photos import pyramid_tiff
 from tests.servers import FaultProxy, FileS3
 
@@ -19,7 +19,6 @@ from tests.servers import FaultProxy, FileS3
 def test_a_pyramid_costs_a_twentieth_of_its_bytes_at_most(tmp_path: Path, layout: str) -> None:
     """A 100-megapixel tiled pyramid yields its renditions from at most 5 % of its bytes."""
     photo = pyramid_tiff(tmp_path / "pyramid.tif", megapixels=100, layout=layout, repeat=8)  # type: ignore[arg-type]
-    configure_libvips()
     with FileS3() as store, FaultProxy(store.endpoint_url) as proxy:
         store.add_file("photos", "pyramid.tif", photo)
         store.create_buckets("renditions")
@@ -27,7 +26,7 @@ def test_a_pyramid_costs_a_twentieth_of_its_bytes_at_most(tmp_path: Path, layout
         event = ObjectEvent(bucket="photos", key="pyramid.tif")
         settings = read_settings({"DESTINATION_BUCKET": "renditions"})
         with ThreadPoolExecutor(2) as executor:
-            report = process(event, settings, Requests(client), executor)
+            report = process(event, settings, Requests(client), executor, WORKERS.open_photo)
         fetched = proxy.bytes_sent(bucket="photos", key="pyramid.tif")
     assert report.disposition is Disposition.WRITTEN, report.message
     assert len(report.renditions) == 5

@@ -10,7 +10,7 @@ from handler.objects import ObjectEvent
 from handler.photo.process import process
 from handler.s3.requests import Requests
 from handler.settings import read_settings
-from imaging.libvips import configure_libvips
+from tests.doors import WORKERS
 from tests.photos.raws import RAWS, preview
 from tests.servers import MotoServer
 
@@ -25,7 +25,6 @@ def test_a_raw_costs_its_preview(kind: str) -> None:
     """
     picture = preview()
     data = RAWS[kind](picture) + bytes(_SENSOR_BYTES)
-    configure_libvips()
     ranges: list[str] = []
 
     def note(request: Any, **_: object) -> None:  # noqa: ANN401 - botocore's
@@ -41,7 +40,7 @@ def test_a_raw_costs_its_preview(kind: str) -> None:
         event = ObjectEvent(bucket="photos", key="photo.raw")
         settings = read_settings({"DESTINATION_BUCKET": "renditions"})
         with ThreadPoolExecutor(2) as executor:
-            report = process(event, settings, Requests(client), executor)
+            report = process(event, settings, Requests(client), executor, WORKERS.open_photo)
     assert report.disposition is Disposition.WRITTEN, report.message
     assert [warning.code for warning in report.warnings] == ["raw-preview"]
     spans = [text.removeprefix("bytes=").split("-") for text in ranges]

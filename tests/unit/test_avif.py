@@ -150,10 +150,11 @@ import sys
 from imaging.local import MemorySource
 from imaging.planning import Asked
 from imaging.in_memory import render_in_memory
+from imaging.rendering import open_photo
 from imaging.specs import RenditionSpec
 
 asked = Asked(specs=(RenditionSpec(name="a", width=32),))
-render_in_memory(MemorySource(sys.stdin.buffer.read()), asked)
+render_in_memory(open_photo, MemorySource(sys.stdin.buffer.read()), asked)
 print(sorted({"PIL._avif", "PIL.Image"} & set(sys.modules)))
 """
     jpeg_data = pyvips.Image.black(64, 48, bands=3).jpegsave_buffer()

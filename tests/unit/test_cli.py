@@ -2,16 +2,19 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pyvips
 
+from handler import cli
 from handler.cli import main
-from imaging.pipeline import render
 from imaging.plan import RenditionPlan
-from imaging.rendition import Rendition
+from imaging.rendition import OpenSink, Rendition
+from imaging.worker import client
+from imaging.worker.spawning import Launch
+from tests.wall.taken_over import photo_that_runs
 
 FULL = '[[renditions]]\nname = "full"\n'
 SMALL = '[[renditions]]\nname = "small"\nwidth = 160\n'
@@ -26,11 +29,15 @@ def carried_out(monkeypatch: pytest.MonkeyPatch) -> list[RenditionPlan]:
     """The plans that were carried out, one for each photo."""
     plans: list[RenditionPlan] = []
 
-    def recorded(plan: RenditionPlan, *arguments: Any) -> Iterator[Rendition]:  # noqa: ANN401 - render's
-        plans.append(plan)
-        return render(plan, *arguments)
+    render = client._PhotoElsewhere.render
 
-    monkeypatch.setattr("imaging.rendering.render", recorded)
+    def recorded(
+        photo: client._PhotoElsewhere, plan: RenditionPlan, open_sink: OpenSink
+    ) -> Iterator[Rendition]:
+        plans.append(plan)
+        return render(photo, plan, open_sink)
+
+    monkeypatch.setattr(client._PhotoElsewhere, "render", recorded)
     return plans
 
 
@@ -65,3 +72,34 @@ def test_the_plan_that_is_printed_is_carried_out(
     printed = json.loads(capsys.readouterr().out)
     assert main(["render", "--out", str(tmp_path / "out"), *asked]) == 0
     assert [json.loads(json.dumps(plan.as_dict())) for plan in carried_out] == [printed]
+
+
+def test_a_photo_that_crashes_its_decoder_is_a_line_of_the_report(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The others of its folder are made, several at once, and the lines stand in order."""
+    monkeypatch.setattr(cli, "Launch", partial(Launch, modules=("tests.wall.taken_over",)))
+    folder, report = tmp_path / "in", tmp_path / "report.jsonl"
+    folder.mkdir()
+    config = tmp_path / "renditions.toml"
+    config.write_text(SMALL)
+    for name in ("a.jpg", "c.jpg", "d.jpg"):
+        pyvips.Image.black(300, 200, bands=3).jpegsave(str(folder / name))
+    (folder / "b.jpg").write_bytes(photo_that_runs("crash"))
+    arguments = [f"--out={tmp_path / 'out'}", f"--report={report}", f"--config={config}"]
+    assert main(["render", str(folder), "--jobs=3", *arguments]) == 1
+    lines = [json.loads(line) for line in report.read_text().splitlines()]
+    assert [(Path(line["input"]).name, line["code"]) for line in lines] == [
+        ("a.jpg", None),
+        ("b.jpg", "crashed"),
+        ("c.jpg", None),
+        ("d.jpg", None),
+    ]
+    assert all((tmp_path / "out" / name / "small.jpg").exists() for name in ("a.jpg", "d.jpg"))
+
+
+def test_jobs_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    """None at all is a mistake in the command."""
+    with pytest.raises(SystemExit):
+        main(["render", "a.jpg", "--out=out", "--jobs=0"])
+    assert "--jobs" in capsys.readouterr().err

@@ -6,13 +6,13 @@ from collections.abc import Callable
 import pytest
 
 from imaging.deadline import Deadline
-from imaging.errors import CorruptPhotoError, OutOfTimeError
+from imaging.errors import OutOfTimeError
 from imaging.formats import OutputFormat
 from imaging.local import MemorySink, MemorySource
 from imaging.plan import PlannedRendition
 from imaging.planning import Asked, make_plan
-from imaging.rendering import open_photo
 from imaging.specs import RenditionSpec
+from tests.doors import WORKERS
 from tests.photos import jpeg
 
 SPECS = (
@@ -47,10 +47,11 @@ def run(source: MemorySource, deadline: Deadline, on_open: Callable[[str], None]
         return sinks.setdefault(planned.spec.name, MemorySink())
 
     asked = Asked(specs=SPECS)
-    with open_photo(source, asked) as photo:
-        plan = make_plan(photo.header, asked)
-        with pytest.raises(OutOfTimeError):
-            list(photo.render(plan, open_sink, deadline))
+    with (
+        pytest.raises(OutOfTimeError),
+        WORKERS.open_photo(source, asked, deadline) as photo,
+    ):
+        list(photo.render(make_plan(photo.header, asked), open_sink))
     return sorted(name for name, sink in sinks.items() if sink.data is not None)
 
 
@@ -85,12 +86,6 @@ def test_nothing_is_begun_after_the_deadline() -> None:
     assert run(source, deadline, lambda _: None) == []
     with pytest.raises(OutOfTimeError, match="time to begin but there is none"):
         deadline.check("begin")
-
-
-def test_an_error_within_the_time_stays_what_it_is() -> None:
-    """Only a deadline that has passed turns an error into one of time."""
-    with pytest.raises(CorruptPhotoError), Deadline(60).stopping():
-        raise CorruptPhotoError("gave up")
 
 
 def test_waiting_ends_with_the_time() -> None:

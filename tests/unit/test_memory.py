@@ -23,6 +23,10 @@ _CASES: Final[list[dict[str, Any]]] = json.loads(
 )
 _MB: Final = 1 << 20
 
+_SECOND_PROCESS_MB: Final = 17
+"""The cases were measured in a single process. Eight of them measured again with the wall, both
+processes counted, held 9 to 17 MB more."""
+
 
 def header_from_case(case: dict[str, Any]) -> ImageHeader:
     """Return the header of the case's photo."""
@@ -45,7 +49,7 @@ def plan_from_case(case: dict[str, Any]) -> RenditionPlan:
 
 def estimate_and_peak_mb(case: dict[str, Any]) -> tuple[float, float]:
     """Return what the plan says of a case, and what was measured."""
-    return plan_from_case(case).peak_bytes / _MB, case["peak_mb"]
+    return plan_from_case(case).peak_bytes / _MB, case["peak_mb"] + _SECOND_PROCESS_MB
 
 
 def is_within(estimate_mb: float, peak_mb: float) -> bool:

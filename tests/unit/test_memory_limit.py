@@ -1,14 +1,11 @@
 """The memory that the function may use is read from where it runs."""
 
-import ctypes
-import os
 from pathlib import Path
 
 import pytest
 
 from handler.memory_limit import memory_limit
 from imaging.limits import Memory
-from imaging.room import make_room
 
 V1 = "sys/fs/cgroup/memory/memory.limit_in_bytes"
 V2 = "sys/fs/cgroup/memory.max"
@@ -51,30 +48,3 @@ def test_else_the_control_group_says(
 def test_without_either_there_is_no_limit(tmp_path: Path) -> None:
     """A laptop renders what its own memory holds."""
     assert memory_limit({}, tmp_path) is None
-
-
-def _resident_bytes() -> int:
-    fields = Path("/proc/self/statm").read_text("ascii").split()
-    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc")
-def test_what_malloc_keeps_is_given_back_where_the_photo_may_need_it() -> None:
-    """With room it stays, for the next photo to take; without, the system gets it."""
-    libc = ctypes.CDLL(None)
-    libc.malloc.restype = ctypes.c_void_p
-    libc.free.argtypes = [ctypes.c_void_p]
-    size, count = 64 << 10, 2000
-    pieces = [libc.malloc(size) for _ in range(count)]
-    for piece in pieces:
-        ctypes.memset(piece, 1, size)
-    # The last one holds the heap's end in place.
-    for piece in pieces[:-1]:
-        libc.free(piece)
-    kept = _resident_bytes()
-    make_room(1, None)
-    make_room(1, Memory(bytes=kept + (8 << 20)))
-    assert _resident_bytes() > kept - size * count // 2
-    make_room(16 << 20, Memory(bytes=kept + (8 << 20)))
-    assert _resident_bytes() < kept - size * count // 2
-    libc.free(pieces[-1])

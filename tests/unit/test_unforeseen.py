@@ -24,13 +24,14 @@ from handler.s3.requests import Requests
 from handler.settings import JobAttributes, Settings, read_settings
 from handler.told.outcome import tell
 from imaging.config import load_config
-from imaging.decoders import jpeg as decoder
 from imaging.errors import (
     InternalError,
     RenditionsError,
     TruncatedPhotoError,
     error_from_exception,
 )
+from imaging.worker import client
+from tests.doors import WORKERS
 from tests.photos import jpeg
 
 _CONFIG: Final = '[[renditions]]\nname = "small"\nwidth = 16\n'
@@ -69,7 +70,7 @@ def _broken_for_wide(function: Callable[..., Any], width: int) -> Callable[..., 
 def bug_at_width(monkeypatch: pytest.MonkeyPatch) -> int:
     """Let the reading of headers have a bug, for photos of the width that this returns."""
     width = 48
-    monkeypatch.setattr(decoder, "header", _broken_for_wide(decoder.header, width))
+    monkeypatch.setattr(client._Talk, "header", _broken_for_wide(client._Talk.header, width))
     return width
 
 
@@ -137,7 +138,7 @@ def test_an_estimate_is_made_of_the_other_photos(
         exceptions=SimpleNamespace(ClientError=ZeroDivisionError),
     )
     drawn = [Photo(key=key, etag="e", size=1) for key in _KEYS]
-    sample = measure(client, "photos", drawn, load_config(_config(tmp_path)))
+    sample = measure(client, "photos", drawn, load_config(_config(tmp_path)), WORKERS.open_photo)
     assert (sample.photos, sample.refused) == (2, 1)
     assert "bad.jpg: internal: " in caplog.text
 
@@ -160,6 +161,7 @@ def test_a_record_s_report_names_the_stage(tmp_path: Path) -> None:
             _settings(tmp_path),
             Requests(_BrokenClient()),
             executor,
+            WORKERS.open_photo,
         )
     assert (report.disposition, report.code) == (Disposition.RETRY, "internal")
     assert "stage fetch" in (report.message or "")

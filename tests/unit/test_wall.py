@@ -1,12 +1,16 @@
 """Real workers: what comes through the wall is what is made without it, whatever happens."""
 
+import ctypes
 import gc
 import logging
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -197,6 +201,13 @@ def test_no_secret_is_in_a_workers_memory(workers: Workers) -> None:
         assert SECRET.encode() not in Path(f"/proc/{pid}/environ").read_bytes()
 
 
+def test_the_function_shows_its_memory_to_nobody(workers: Workers) -> None:
+    """From the first worker on, no process of the same user may look into this one."""
+    render(workers, PHOTOS["jpeg"])
+    is_dumpable = ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)
+    assert not is_dumpable
+
+
 def test_the_kernel_ends_a_worker_before_the_function(workers: Workers) -> None:
     """Should the memory run out, its worker is the first to go."""
     render(workers, PHOTOS["jpeg"])
@@ -359,6 +370,28 @@ def test_many_photos_leave_nothing_behind(workers: Workers) -> None:
     assert left() == before
 
 
+def test_two_photos_are_made_side_by_side() -> None:
+    """Where there is memory for both: each waits in its sink for the other."""
+    wall = Workers(Launch(), Memory(bytes=1 << 30), side_by_side=2)
+    asked = Asked(specs=SPECS[1:2])
+    together = threading.Barrier(2, timeout=60)
+
+    def make(_: int) -> int:
+        def open_sink(_: PlannedRendition) -> MemorySink:
+            together.wait()
+            return MemorySink()
+
+        with wall.open_photo(MemorySource(PHOTOS["webp"]), asked) as opened:
+            return len(list(opened.render(make_plan(opened.header, asked), open_sink)))
+
+    try:
+        with ThreadPoolExecutor(2) as executor:
+            assert list(executor.map(make, range(2))) == [1, 1]
+        assert len(wall._pool._idle) == 2
+    finally:
+        wall.close()
+
+
 def test_a_worker_is_kept_unless_that_is_not_wanted() -> None:
     """The same process has the next photo, or never another."""
     for keeps in (True, False):
@@ -422,3 +455,34 @@ def test_a_zygote_that_cannot_start_says_why() -> None:
     with pytest.raises(Exception, match="no_such_module"):
         render(wall, PHOTOS["jpeg"])
     wall.close()
+
+
+def test_the_parent_needs_no_libvips() -> None:
+    """What opens photos through the wall, plans and describes them imports no decoder."""
+    code = (
+        "import sys, imaging.worker.client, imaging.planning, imaging.sidecar, imaging.config\n"
+        "from imaging.decoders import decoder_of\n"
+        "from imaging.encoders import encoder_of\n"
+        "from imaging.formats import InputFormat, OutputFormat\n"
+        "each = [*map(decoder_of, InputFormat), *map(encoder_of, OutputFormat)]\n"
+        "print([name for name in sys.modules if name.partition('.')[0] in"
+        " {'pyvips', 'cffi', '_cffi_backend', 'PIL', '_pi_heif', 'thash', 'dhash'}])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "[]\n"
+
+
+def test_init_needs_no_libvips() -> None:
+    """Nor does the function's module, before its first photo."""
+    code = (
+        "import sys, handler.app\n"
+        "print([name for name in sys.modules if name.partition('.')[0] in {'pyvips', 'cffi'}])"
+    )
+    environment = os.environ | {
+        "DESTINATION_BUCKET": "renditions",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment
+    )
+    assert done.stdout == "[]\n"
