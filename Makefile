@@ -42,7 +42,7 @@ LABELS = $(call LABEL,version,$(shell sed -n 's/^VERSION: Final = "\(.*\)"/\1/p'
   $(call LABEL,base.name,$(firstword $(subst @, ,$(or $(BASE),$(BASE_TAG))))) \
   $(call LABEL,base.digest,$(word 2,$(subst @, ,$(BASE))))
 
-export DOCKER IMAGE RIE MINISTACK
+export DOCKER IMAGE RIE MINISTACK CONFIRM
 export RENDITIONS_IMAGE := $(IMAGE)
 
 ##@ Set-up
@@ -305,9 +305,9 @@ push: $(READY) image ## Push the image to ECR=<account>.dkr.ecr.<region>.amazona
 	@rm -rf .cache/wheels
 
 .PHONY: deploy
-deploy: $(READY) ## Deploy STACK=name IMAGE_URI=<what make push printed> PARAMS='SourceBucket=... DestinationBucket=...'.
+deploy: $(READY) ## Deploy STACK=name IMAGE_URI=<what make push printed> PARAMS='SourceBucket=... ...' (TAGS=, CONFIRM=1).
 	@$(PY) -m scripts.deploy '$(or $(STACK),$(error name the stack: make deploy STACK=renditions))' \
-	  $(if $(IMAGE_URI),'ImageUri=$(IMAGE_URI)') $(PARAMS)
+	  $(if $(IMAGE_URI),'ImageUri=$(IMAGE_URI)') $(PARAMS) $(TAGS:%=--tag=%)
 
 .PHONY: smoke
 smoke: $(READY) ## Put a photo into the bucket of STACK=name, and check its renditions.

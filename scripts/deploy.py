@@ -1,27 +1,48 @@
 """Deploys the stack of deploy/template.yaml, or deletes it.
 
 `python -m scripts.deploy STACK [NAME=VALUE ...]`: a parameter that is not named keeps the value
-that the stack has, or gets the template's default. `--destroy` deletes the stack; its buckets stay.
-Region and credentials are those that the AWS tools use.
+that the stack has, or gets the template's default. What would change is shown, and is done after a
+yes on the terminal, or with `CONFIRM=1` in the environment. `--destroy` deletes the stack; its
+buckets stay. Region and credentials are those that the AWS tools use.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import re
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError, WaiterError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    NoRegionError,
+    WaiterError,
+)
+from samtranslator.yaml_helper import yaml_parse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 TEMPLATE = Path(__file__).parent.parent / "deploy" / "template.yaml"
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 POLL_S = 5
+TIMEOUT_S = 3600
+
+_ADVICE: Final[dict[type[BotoCoreError], str]] = {
+    NoRegionError: "name a region: export AWS_REGION=eu-central-1, or aws configure",
+    NoCredentialsError: "sign in: aws sso login or aws configure, or export AWS_PROFILE",
+}
+_STUCK: Final = {
+    "UPDATE_ROLLBACK_FAILED": "aws cloudformation continue-update-rollback --stack-name {stack}",
+    "DELETE_FAILED": "make destroy STACK={stack}",
+}
+"""The states that CloudFormation does not leave by itself -> the command that does."""
 
 
 class DeployError(Exception):
@@ -53,28 +74,87 @@ def find_stack(cloudformation: Any, stack: str) -> dict[str, Any] | None:  # noq
     return None if found["StackStatus"] == "REVIEW_IN_PROGRESS" else found
 
 
+def check_image(uri: str) -> None:
+    """Checks that an image is named by its digest: a tag may name another image tomorrow.
+
+    Raises:
+        DeployError: It is named otherwise.
+    """
+    if not re.fullmatch(r".+/.+@sha256:[0-9a-f]{64}", uri):
+        message = f"ImageUri: expected REPOSITORY@sha256:... of make push but received {uri!r}"
+        raise DeployError(message)
+
+
+def find_bucket_problems(s3: Any, parameters: Mapping[str, str]) -> list[str]:  # noqa: ANN401 - boto3's
+    """Returns, for each bucket that a new stack would make and cannot, what to do about it.
+
+    *Cost*: a HeadBucket for each bucket to be made.
+    """
+    problems = []
+    for role in ("Source", "Destination"):
+        bucket, choice = parameters.get(f"{role}Bucket"), f"Create{role}Bucket"
+        if bucket is None or parameters.get(choice, "true") == "false":
+            continue
+        try:
+            s3.head_bucket(Bucket=bucket)
+        except ClientError as error:
+            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            if status == 404:
+                continue
+            problems.append(
+                f"{role}Bucket: expected a name that is free but received {bucket!r}, for which S3 "
+                f"answers {status}: it is another account's or region's. Choose another"
+            )
+        else:
+            problems.append(
+                f"{role}Bucket: {bucket!r} is there already; a deleted stack leaves its buckets. "
+                f"{choice}=false uses it; docs/deploy.md says what a bucket of photos needs"
+            )
+    return problems
+
+
 def deploy(
     cloudformation: Any,  # noqa: ANN401 - boto3's
     stack: str,
     template: str,
     parameters: Mapping[str, str],
+    *,
+    tags: Mapping[str, str] | None = None,
+    confirm: Callable[[Sequence[str]], bool] = lambda _: True,
+    say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, str]:
     """Creates or updates the stack, waits for it, and returns its outputs.
 
+    Args:
+        cloudformation: The client.
+        stack: The stack's name.
+        template: Its text.
+        parameters: Those that are given; one that is not keeps its value.
+        tags: Of the stack and all that it makes; None leaves those that it has.
+        confirm: Gets a line for each change; what it refuses is not done.
+        say: Gets a line for each step on the way.
+
     Raises:
-        DeployError: It could not be; CloudFormation has rolled it back.
+        DeployError: It could not be, and is as it was before; or it was not wanted.
     """
-    existing = find_stack(cloudformation, stack)
-    kept = {one["ParameterKey"] for one in (existing or {}).get("Parameters", [])} - set(parameters)
+    existing = _usable(cloudformation, stack, say)
+    known = yaml_parse(template).get("Parameters", {})
+    unknown = sorted(set(parameters) - set(known))
+    if unknown:
+        message = f"{unknown[0]}: expected one of {', '.join(known)}"
+        raise DeployError(message)
+    had = {one["ParameterKey"] for one in (existing or {}).get("Parameters", [])}
+    # CloudFormation refuses a value for a parameter that the new template has no more.
+    kept = (had & set(known)) - set(parameters)
     name = f"{stack}-{time.time_ns():x}"
     kind = "CREATE" if existing is None else "UPDATE"
-    started = time.time()
-    cloudformation.create_change_set(
+    change_set = cloudformation.create_change_set(
         StackName=stack,
         ChangeSetName=name,
         ChangeSetType=kind,
         TemplateBody=template,
         Capabilities=CAPABILITIES,
+        **({"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]} if tags else {}),
         Parameters=[
             *({"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()),
             *({"ParameterKey": key, "UsePreviousValue": True} for key in sorted(kept)),
@@ -91,40 +171,134 @@ def deploy(
             cloudformation.delete_change_set(StackName=stack, ChangeSetName=name)
             return outputs(cloudformation, stack)
         raise DeployError(reason) from error
+    if not confirm(list(_changes(cloudformation, stack, name))):
+        cloudformation.delete_change_set(StackName=stack, ChangeSetName=name)
+        message = f"{stack}: not wanted, and nothing was changed"
+        raise DeployError(message)
+    stack_id = change_set["StackId"]
+    seen = {event["EventId"] for event in _events(cloudformation, stack_id, frozenset())}
     cloudformation.execute_change_set(StackName=stack, ChangeSetName=name)
-    _wait(cloudformation, stack, f"stack_{kind.lower()}_complete", started)
+    _follow(cloudformation, stack_id, f"{kind}_COMPLETE", seen, say)
     return outputs(cloudformation, stack)
 
 
-def destroy(cloudformation: Any, stack: str) -> None:  # noqa: ANN401 - boto3's
+def _usable(
+    cloudformation: Any,  # noqa: ANN401 - boto3's
+    stack: str,
+    say: Callable[[str], None],
+) -> dict[str, Any] | None:
+    """Returns the stack that is to be updated, or None if it is to be created.
+
+    Raises:
+        DeployError: It is in a state that has to be left first.
+    """
+    existing = find_stack(cloudformation, stack)
+    status = "" if existing is None else existing["StackStatus"]
+    if status in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}:
+        # It was never made: nothing is in it, and CloudFormation can only delete it.
+        say(f"{stack}: its first deployment failed; what is left of it is deleted")
+        destroy(cloudformation, stack, say=say)
+        return None
+    if status in _STUCK:
+        message = f"{stack} is {status}. Leave it with: {_STUCK[status].format(stack=stack)}"
+        raise DeployError(message)
+    if status.endswith("_IN_PROGRESS"):
+        message = f"{stack} is {status}: somebody else is at it. Try again when they are done"
+        raise DeployError(message)
+    return existing
+
+
+def _changes(cloudformation: Any, stack: str, name: str) -> Iterator[str]:  # noqa: ANN401 - boto3's
+    """Yields a line for each change of a change set."""
+    request = {"StackName": stack, "ChangeSetName": name}
+    while True:
+        answer = cloudformation.describe_change_set(**request)
+        for change in answer.get("Changes", []):
+            one = change["ResourceChange"]
+            replaced = one.get("Replacement", "False") != "False"
+            yield (
+                f"{one['Action']:<7} {one['LogicalResourceId']} ({one['ResourceType']})"
+                f"{', REPLACED' if replaced else ''}"
+            )
+        if "NextToken" not in answer:
+            return
+        request["NextToken"] = answer["NextToken"]
+
+
+def destroy(
+    cloudformation: Any,  # noqa: ANN401 - boto3's
+    stack: str,
+    *,
+    say: Callable[[str], None] = lambda _: None,
+) -> None:
     """Deletes the stack and waits until it is gone. Its buckets stay, with all that is in them.
 
     Raises:
         DeployError: Something of it would not go.
     """
-    started = time.time()
+    found = find_stack(cloudformation, stack)
+    if found is None:
+        return
+    # By its ID, since a stack that is gone has no name.
+    stack_id = found["StackId"]
+    seen = {event["EventId"] for event in _events(cloudformation, stack_id, frozenset())}
     cloudformation.delete_stack(StackName=stack)
-    _wait(cloudformation, stack, "stack_delete_complete", started)
+    _follow(cloudformation, stack_id, "DELETE_COMPLETE", seen, say)
 
 
-def _wait(cloudformation: Any, stack: str, state: str, started: float) -> None:  # noqa: ANN401
-    waiting = {"Delay": POLL_S, "MaxAttempts": 3600 // POLL_S}
-    try:
-        cloudformation.get_waiter(state).wait(StackName=stack, WaiterConfig=waiting)
-    except WaiterError as error:
-        message = "\n".join([f"{stack}: {error}", *_failures(cloudformation, stack, started)])
-        raise DeployError(message) from error
+def _follow(
+    cloudformation: Any,  # noqa: ANN401 - boto3's
+    stack_id: str,
+    wanted: str,
+    seen: set[str],
+    say: Callable[[str], None],
+) -> None:
+    """Waits until CloudFormation is done with the stack, and hands each new event to `say`.
+
+    It is done when an event of the stack itself says so: its status may still be the one before.
+
+    Args:
+        cloudformation: The client.
+        stack_id: The stack's ARN.
+        wanted: The status that is the good end.
+        seen: The IDs of the events that there were before; new ones are added.
+        say: Gets a line for each event.
+
+    Raises:
+        DeployError: It ended otherwise, or takes too long.
+    """
+    failed: list[str] = []
+    for _ in range(TIMEOUT_S // max(POLL_S, 1)):
+        for event in _events(cloudformation, stack_id, frozenset(seen)):
+            seen.add(event["EventId"])
+            status, name = event["ResourceStatus"], event["LogicalResourceId"]
+            reason = event.get("ResourceStatusReason", "")
+            say(f"{status:<28} {name}  {reason}".rstrip())
+            if status.endswith("FAILED"):
+                failed.append(f"  {name} ({event['ResourceType']}): {reason or status}")
+            is_over = event["PhysicalResourceId"] == stack_id and not status.endswith("IN_PROGRESS")
+            if is_over and status == wanted:
+                return
+            if is_over:
+                raise DeployError("\n".join([f"{name} is {status}, not {wanted}", *failed]))
+        time.sleep(POLL_S)
+    message = f"{stack_id}: not {wanted} after {TIMEOUT_S // 60} minutes; CloudFormation goes on"
+    raise DeployError(message)
 
 
-def _failures(cloudformation: Any, stack: str, started: float) -> list[str]:  # noqa: ANN401
-    """Returns why resources failed since a time, first cause first."""
-    events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
-    return [
-        f"  {event['LogicalResourceId']} ({event['ResourceType']}): "
-        f"{event.get('ResourceStatusReason', event['ResourceStatus'])}"
-        for event in reversed(events)
-        if event["ResourceStatus"].endswith("FAILED") and event["Timestamp"].timestamp() >= started
-    ]
+def _events(
+    cloudformation: Any,  # noqa: ANN401 - boto3's
+    stack_id: str,
+    seen: frozenset[str],
+) -> list[dict[str, Any]]:
+    """Returns the events that are not among those seen, oldest first."""
+    new: list[dict[str, Any]] = []
+    for page in cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_id):
+        for event in page["StackEvents"]:
+            if event["EventId"] in seen:
+                return new[::-1]
+            new.append(event)
+    return new[::-1]
 
 
 def outputs(cloudformation: Any, stack: str) -> dict[str, str]:  # noqa: ANN401 - boto3's
@@ -140,31 +314,66 @@ def outputs(cloudformation: Any, stack: str) -> dict[str, str]:  # noqa: ANN401 
     return {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
 
 
+def _confirm(changes: Sequence[str]) -> bool:
+    """Shows the changes and returns whether they are wanted.
+
+    Raises:
+        DeployError: There is nobody to ask.
+    """
+    print(*changes, sep="\n")
+    if os.environ.get("CONFIRM") == "1":
+        return True
+    if not sys.stdin.isatty():
+        message = "nothing was changed: there is no terminal to ask on, and CONFIRM=1 is not set"
+        raise DeployError(message)
+    return input("Do this? [y/N] ").strip().lower() in {"y", "yes"}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
     parser = argparse.ArgumentParser(prog="python -m scripts.deploy", description=__doc__)
     parser.add_argument("stack")
     parser.add_argument("parameters", nargs="*", metavar="NAME=VALUE")
+    parser.add_argument("--tag", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--destroy", action="store_true", help="delete the stack; its buckets stay")
     parser.add_argument("--template", type=Path, default=TEMPLATE, help="default: %(default)s")
     options = parser.parse_args(arguments)
     try:
-        cloudformation = boto3.client("cloudformation")
-        if options.destroy:
-            kept = outputs(cloudformation, options.stack)
-            destroy(cloudformation, options.stack)
-            print(f"{options.stack} is gone. Its buckets stay, if it made them, with what is in")
-            print(f"them: {kept['SourceBucket']}, {kept['DestinationBucket']}")
-            return 0
-        made = deploy(
-            cloudformation,
-            options.stack,
-            options.template.read_text(encoding="utf-8"),
-            parse_parameters(options.parameters),
-        )
-    except (DeployError, BotoCoreError, ClientError) as error:
+        return _run(options)
+    except BotoCoreError as error:
+        advice = next((text for kind, text in _ADVICE.items() if isinstance(error, kind)), "")
+        print(f"deploy: {error} {advice}".rstrip(), file=sys.stderr)
+    except (DeployError, ClientError) as error:
         print(f"deploy: {error}", file=sys.stderr)
-        return 1
+    return 1
+
+
+def _run(options: argparse.Namespace) -> int:
+    # An empty one is none; boto3 would make a host name of it.
+    session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
+    cloudformation = session.client("cloudformation")
+    if options.destroy:
+        kept = outputs(cloudformation, options.stack)
+        destroy(cloudformation, options.stack, say=print)
+        print(f"{options.stack} is gone. Its buckets stay, if it made them, with what is in")
+        print(f"them: {kept['SourceBucket']}, {kept['DestinationBucket']}")
+        return 0
+    parameters = parse_parameters(options.parameters)
+    if "ImageUri" in parameters:
+        check_image(parameters["ImageUri"])
+    if find_stack(cloudformation, options.stack) is None:
+        problems = find_bucket_problems(session.client("s3"), parameters)
+        if problems:
+            raise DeployError("\n".join(problems))
+    made = deploy(
+        cloudformation,
+        options.stack,
+        options.template.read_text(encoding="utf-8"),
+        parameters,
+        tags=parse_parameters(options.tag),
+        confirm=_confirm,
+        say=print,
+    )
     width = max(map(len, made))
     for name, value in made.items():
         print(f"{name:<{width}}  {value}")
