@@ -5,6 +5,7 @@ compensation. It comes after the resize, which leaves fewer pixels to convert.
 """
 
 from functools import cache
+from itertools import pairwise
 from typing import Final, assert_never
 
 import pyvips
@@ -43,6 +44,9 @@ _P3_IN_SRGB: Final = [
     [-0.019638, -0.078636, 1.098274],
 ]
 
+_MAX_STEP: Final = 4
+"""Of 255, between neighbours of 8 bits in the dark: a curve of 1.8 has 3, light has 13."""
+
 _Pixel = tuple[int, int, int]
 
 
@@ -53,7 +57,7 @@ def convert(image: pyvips.Image, header: ImageHeader, colour: Colour) -> pyvips.
 
     *Shape*: any in; uchar, 1 to 4 bands, ``b-w`` or ``srgb`` out.
     """
-    image = _in_8_bits(_tagged(image, header))
+    image = _in_8_bits(_tagged(image, header), colour)
     match colour:
         case Colour.SRGB:
             conversion = _to_srgb
@@ -101,7 +105,11 @@ def background_in(image: pyvips.Image, colour: _Pixel) -> list[float]:
     pixel = pyvips.Image.new_from_memory(bytes(colour), 1, 1, 3, "uchar")
     pixel = pixel.copy(interpretation="srgb").icc_import(input_profile=_SRGB)
     set_blob(pixel, _PROFILE, profile)
-    return [float(value) for value in pixel.icc_export(depth=8)(0, 0)]
+    try:
+        return [float(value) for value in pixel.icc_export(depth=8)(0, 0)]
+    except pyvips.Error:
+        # A scanner's profile may tell what its colours are, and not the way back.
+        return list(colour)
 
 
 def _profile(image: pyvips.Image) -> bytes | None:
@@ -135,16 +143,59 @@ def _tagged(image: pyvips.Image, header: ImageHeader) -> pyvips.Image:
     return image if header.cicp is None else _from_cicp(image, header.cicp)
 
 
-def _in_8_bits(image: pyvips.Image) -> pyvips.Image:
-    """Halve 16 bits.
+def _in_8_bits(image: pyvips.Image, colour: Colour) -> pyvips.Image:
+    """Halve 16 bits; in sRGB's curve, where those of the profile are too few in the dark.
 
     littlecms converts 8 bits to within 2 of 255 of the exact value; 16 bits go through a coarse
     table there, and dark, saturated colours come out 6 off.
     """
     if image.format != "ushort":
         return image
+    if image.get_typeof(_PROFILE) and image.interpretation != "cmyk" and _is_coarse(image):
+        return _converted_exactly(image, colour)
     space = {"rgb16": "srgb", "grey16": "b-w"}.get(str(image.interpretation), image.interpretation)
     return (image >> 8).cast("uchar").copy(interpretation=space)
+
+
+def _is_coarse(image: pyvips.Image) -> bool:
+    """Tell whether 8 bits of the embedded profile's colours leave gaps in the dark, as light does.
+
+    *Cost*: 32 pixels.
+    """
+    bands = image.bands - image.hasalpha()
+    ramp = bytes(value for value in range(32) for _ in range(bands))
+    probe = pyvips.Image.new_from_memory(ramp, 32, 1, bands, "uchar")
+    probe = probe.copy(interpretation="srgb" if bands > 1 else "b-w")
+    set_blob(probe, _PROFILE, _profile(image) or b"")
+    try:
+        shown = bytes(_transform(probe, _SRGB)[1].write_to_memory())
+    except pyvips.Error:
+        return False
+    return any(second - first > _MAX_STEP for first, second in pairwise(shown))
+
+
+def _converted_exactly(image: pyvips.Image, colour: Colour) -> pyvips.Image:
+    """Return the image in 8 bits of sRGB, of Display P3 with its profile, or of grey.
+
+    Through floating point, where littlecms is exact.
+    """
+    wide = colour is not Colour.SRGB and not _is_grey(image)
+    alpha = None
+    colours = image
+    if image.hasalpha():
+        alpha = image[image.bands - 1]
+        if alpha.format == "ushort":
+            alpha = (alpha >> 8).cast("uchar")
+        colours = image.extract_band(0, n=image.bands - 1).copy(interpretation=image.interpretation)
+    colours = colours.icc_import(embedded=True, black_point_compensation=True)
+    target = _DISPLAY_P3 if wide else _SRGB
+    colours = colours.icc_export(output_profile=target, depth=8, black_point_compensation=True)
+    colours = _as_grey_if(image, _untagged(colours))
+    if alpha is not None:
+        space = colours.interpretation
+        # Alpha brings the profile of the photo along.
+        colours = _untagged(colours.bandjoin(alpha).copy(interpretation=space))
+    return _with_profile(colours, _DISPLAY_P3) if wide else colours
 
 
 def _to_srgb(image: pyvips.Image) -> pyvips.Image:
@@ -201,8 +252,10 @@ def _transform(image: pyvips.Image, target: str, *, source: str | None = None) -
     if source is None:
         image = image.icc_transform(target, embedded=True, depth=8, black_point_compensation=True)
     else:
+        # Of a profile that is a guess, perceptually: the darkest ink is then black.
+        intent = "perceptual" if source == _CMYK else "relative"
         image = image.icc_transform(
-            target, input_profile=source, depth=8, black_point_compensation=True
+            target, input_profile=source, depth=8, black_point_compensation=True, intent=intent
         )
     return _untagged(image)
 
@@ -245,7 +298,8 @@ def _equals(image: pyvips.Image, name: str) -> bool:
 def _from_cicp(image: pyvips.Image, cicp: Cicp) -> pyvips.Image:
     """Return the image in sRGB, or in Display P3 with its profile, whatever numbers tag it."""
     bright = cicp.transfer in {_PQ, _HLG}
-    if _is_grey(image) or not (bright or cicp.primaries in {_BT2020, _P3_D65}):
+    tagged = bright or cicp.transfer == _LINEAR or cicp.primaries in {_BT2020, _P3_D65}
+    if _is_grey(image) or not tagged:
         return image
     if cicp.primaries == _P3_D65 and not bright and cicp.transfer != _LINEAR:
         return _with_profile(image, _DISPLAY_P3)

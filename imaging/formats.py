@@ -3,6 +3,7 @@
 Nothing else lists formats. Each row has a module in ``imaging.decoders`` or ``imaging.encoders``.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -177,7 +178,7 @@ class Input:
         stops_early: Whether its decoder stops at the last byte that it needs: one that meets the
             end of the file wanted more.
         has_frames: Whether its pages follow each other in time.
-        has_gain_map: Whether its header may say that a gain map follows.
+        keeps_header: Whether the bytes of its header are kept: libvips does not tell all of it.
         scaling: How its decoder can give a smaller picture.
         can_be_truncated: Whether the part of it that was received can be rendered.
         fail_on: At which level of its decoder's complaints libvips has to fail. ``truncated``
@@ -196,7 +197,7 @@ class Input:
     in_rows: bool = False
     stops_early: bool = False
     has_frames: bool = False
-    has_gain_map: bool = False
+    keeps_header: bool = False
     scaling: Scaling = Scaling.NONE
     can_be_truncated: bool = False
     fail_on: str = "truncated"
@@ -215,7 +216,7 @@ _INPUTS: Final[Mapping[InputFormat, Input]] = {
         in_rows=True,
         stops_early=True,
         scaling=Scaling.SHRINK,
-        has_gain_map=True,
+        keeps_header=True,
         can_be_truncated=True,
         output=OutputFormat.JPEG,
     ),
@@ -225,6 +226,7 @@ _INPUTS: Final[Mapping[InputFormat, Input]] = {
         header_alone=True,
         in_rows=True,
         stops_early=True,
+        keeps_header=True,
         output=OutputFormat.PNG,
     ),
     InputFormat.WEBP: Input(
@@ -238,6 +240,7 @@ _INPUTS: Final[Mapping[InputFormat, Input]] = {
     InputFormat.GIF: Input(
         magic=(b"GIF87a", b"GIF89a"),
         loader="gifload",
+        reading=Reading.WHOLE,
         has_frames=True,
         output=OutputFormat.PNG,
         output_animated=OutputFormat.GIF,
@@ -279,6 +282,7 @@ _INPUTS: Final[Mapping[InputFormat, Input]] = {
         in_rows=True,
         stops_early=True,
         scaling=Scaling.SHRINK,
+        keeps_header=True,
         output=OutputFormat.JPEG,
     ),
 }
@@ -299,6 +303,29 @@ _REFUSED = (
     (b"\0\0\x01\0", "Windows icon"),
     (b"v/1\x01", "OpenEXR"),
     (b"#?RADIANCE", "Radiance HDR"),
+    (b"#?RGBE", "Radiance HDR"),
+    (b"icns", "Apple icon (ICNS)"),
+    (b"qoif", "QOI"),
+    (b"DDS ", "DirectDraw surface (DDS)"),
+    (b"%!PS", "PostScript (EPS)"),
+    (b"\xc5\xd0\xd3\xc6", "PostScript (EPS)"),
+    (b"II\xbc\x01", "JPEG XR"),
+    (b"II\x1a\0\0\0HEAPCCDR", "Canon CRW, a camera raw that is not read"),
+    (b"FOVb", "Sigma X3F, a camera raw that is not read"),
+    (b"\0MRM", "Minolta MRW, a camera raw that is not read"),
+    (b"farbfeld", "farbfeld"),
+    (b"gimp xcf", "GIMP XCF"),
+    (b"\x8aMNG", "MNG animation"),
+    (b"\x8bJNG", "JNG"),
+    (b"BPG\xfb", "BPG"),
+    (b"FLIF", "FLIF"),
+    (b"SDPX", "DPX"),
+    (b"XPDS", "DPX"),
+    (b"SIMPLE  =", "FITS"),
+    (b"\x01\xda", "SGI image"),
+    (b"Y\xa6j\x95", "Sun raster"),
+    (b"\xd7\xcd\xc6\x9a", "Windows metafile"),
+    (b"AT&TFORM", "DjVu"),
     (b"PK\x03\x04", "ZIP archive"),
     (b"\x1f\x8b", "gzip archive"),
 )
@@ -331,6 +358,28 @@ def _isobmff(head: bytes) -> InputFormat:
     raise _refused(f"an MPEG-4 or QuickTime video (brand {major!r})")
 
 
+def _named_by_structure(head: bytes) -> str | None:
+    """Return the name of what has no magic of its own; None where it is not recognised."""
+    if re.match(rb"P[1-7][\s#]|P[Ff]\s", head):
+        return "PNM"
+    if re.match(rb"FORM....(ILBM|PBM |RGB8|ANIM)", head, re.DOTALL):
+        return "IFF ILBM"
+    if re.match(rb"\x0a[\0-\x05]\x01[\x01\x02\x04\x08]", head):
+        return "PCX"
+    if re.match(rb"\0\0\x02\0[^\0]\0", head):
+        return "Windows cursor"
+    if head[128:132] == b"DICM":
+        return "DICOM"
+    # Truevision's header has no magic: a colour map or none, a kind, and a depth.
+    if re.match(
+        rb".(\0[\x02\x03\x0a\x0b].{5}|\x01[\x01\x09].{4}[\x0f\x10\x18\x20]).{8}[\x08\x0f\x10\x18\x20]",
+        head,
+        re.DOTALL,
+    ):
+        return "Truevision TGA"
+    return None
+
+
 def _brand_fits(head: bytes, row: Input) -> bool:
     return not row.brands or head[8:12] in row.brands
 
@@ -357,6 +406,8 @@ def sniff(head: bytes) -> InputFormat:
             raise _refused(name)
     if b"<svg" in head.lower():
         raise _refused("SVG")
+    if structure := _named_by_structure(head):
+        raise _refused(structure)
     raise NotAPhotoError(
         f"Expected a photo of a format in {_ACCEPTED} but its first bytes are {head[:16]!r}"
     )

@@ -5,6 +5,7 @@ from typing import Final
 
 from imaging.files.boxes import Cicp
 from imaging.files.exif import ExifFields
+from imaging.files.icc import Gamma
 from imaging.formats import InputFormat
 from imaging.geometry import is_sideways
 
@@ -64,6 +65,7 @@ class ImageHeader:
         has_foreign_profile: Whether there is one that does not, and is ignored.
         has_gain_map: Whether it says that a gain map follows: an Ultra HDR JPEG.
         cicp: Colour by numbers, where an AVIF or HEIC has no ICC profile.
+        gamma: PNG: colours by an exponent, which stand for a profile.
         orientation: The EXIF orientation, 1 to 8.
         n_pages: Pages or frames in the file.
         interlaced: Progressive JPEG or interlaced PNG: decoding holds the whole picture.
@@ -100,6 +102,7 @@ class ImageHeader:
     lossless: bool = False
     has_gain_map: bool = False
     raw: RawSource | None = None
+    gamma: Gamma | None = None
 
     @property
     def hdr(self) -> bool:

@@ -31,6 +31,11 @@ __all__ = ["render"]
 
 def render(plan: RenditionPlan, photo: OpenPhoto, open_sink: OpenSink) -> Iterator[Rendition]:
     """Make and commit each planned rendition: :meth:`imaging.photo.Photo.render`."""
+    with photo.refusing():
+        yield from _render(plan, photo, open_sink)
+
+
+def _render(plan: RenditionPlan, photo: OpenPhoto, open_sink: OpenSink) -> Iterator[Rendition]:
     work = _Work(plan, photo, open_sink)
     appearance: Appearance | None = None
     for rendition in plan.renditions:

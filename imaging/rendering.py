@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from imaging.bridge.source import OpenPhoto
-from imaging.decoders import decoder_of
+from imaging.decoders import read_header
 from imaging.header import ImageHeader
 from imaging.photo import Photo
 from imaging.pipeline import render
@@ -48,4 +48,4 @@ def open_photo(source: ByteSource, asked: Asked) -> Iterator[Photo]:
     """
     asked.limits.check_bytes(source.size)
     with OpenPhoto(source) as opened:
-        yield _PhotoHere(opened, decoder_of(opened.format).header(opened))
+        yield _PhotoHere(opened, read_header(opened))

@@ -6,6 +6,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any, Final
 
 from imaging.header import ImageHeader
@@ -18,7 +19,7 @@ _VERSION: Final = 1
 
 # EXIF 2.32, 4.6.5: DateTimeOriginal and OffsetTimeOriginal.
 _TIME: Final = re.compile(r"(\d{4}):(\d\d):(\d\d) (\d\d:\d\d:\d\d)")
-_OFFSET: Final = re.compile(r"[+-]\d\d:\d\d")
+_OFFSET: Final = re.compile(r"[+-](?:0\d|1[0-4]):[0-5]\d")
 
 
 def sidecar(
@@ -76,10 +77,14 @@ def _captured_at(header: ImageHeader) -> str | None:
     """Return when it was taken, in ISO 8601: with its offset where the camera wrote one."""
     for field in ("DateTimeOriginal", "DateTime"):
         found = _TIME.fullmatch(str(header.exif.get(field, "")))
-        if found is None or "0000" in found[1] or "00" in (found[2], found[3]):
-            # Cameras whose clock was never set write zeros.
+        if found is None:
             continue
         year, month, day, time = found.groups()
+        try:
+            datetime.fromisoformat(f"{year}-{month}-{day}T{time}Z")
+        except ValueError:
+            # Cameras whose clock was never set write zeros, and some what is no time at all.
+            continue
         offset = str(header.exif.get("OffsetTimeOriginal", ""))
         return f"{year}-{month}-{day}T{time}" + (offset if _OFFSET.fullmatch(offset) else "")
     return None

@@ -50,9 +50,8 @@ class OpenPhoto:
         self._seeks = self._row.reading is Reading.RANGES
         self._encoded: bytes | None = None
         self._is_read = False
-        # The header says whether there is a gain map to read from the end of the file.
         self._header = bytearray()
-        self._records = self._row.has_gain_map
+        self._records = self._row.keeps_header
         # A RIFF says how long it is; the others show it only by ending too soon.
         self._ended = (
             self.head.startswith(b"RIFF")
@@ -87,7 +86,7 @@ class OpenPhoto:
         self._row = self.format.row
         # A JPEG is read from start to end, wherever it is.
         self._seeks = False
-        self._records = True
+        self._records = self._row.keeps_header
         self._source = self._made_source()
 
     def show(self, first: bytes, last: bytes) -> None:
@@ -237,7 +236,7 @@ class OpenPhoto:
 
     @property
     def header(self) -> bytes:
-        """The bytes of a JPEG that were read for its header; empty for other formats."""
+        """The bytes that were read for the header; empty for formats whose row keeps none."""
         return bytes(self._header)
 
     def encoded(self) -> bytes:
@@ -261,6 +260,25 @@ class OpenPhoto:
             # No decoder met the end.
             self._ended = False
         return self._encoded
+
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Within: what libvips says, of whatever is made of the photo, is a refusal of the photo.
+
+        The last place where that is so: it is never an error of this project's own.
+
+        Raises:
+            CorruptPhotoError: libvips gave up.
+        """
+        try:
+            yield
+        except (pyvips.Error, UnicodeDecodeError) as error:
+            if isinstance(error, UnicodeDecodeError):
+                pyvips.vips_lib.vips_error_clear()
+            raise CorruptPhotoError(
+                f"Expected a {self.format.value} photo that can be rendered but libvips gave up",
+                detail=str(error),
+            ) from error
 
     @contextmanager
     def decoding(self) -> Iterator[None]:

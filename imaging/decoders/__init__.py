@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from imaging.header import ImageHeader
     from imaging.plan import Load
 
-__all__ = ["Decoder", "decoder_of"]
+__all__ = ["Decoder", "decoder_of", "read_header"]
 
 
 class Decoder(Protocol):
@@ -48,6 +48,12 @@ class Decoder(Protocol):
     def peak_bytes(self, header: "ImageHeader", load: "Load") -> float:
         """Return the most bytes that the decoder holds; pure."""
         ...
+
+
+def read_header(photo: "OpenPhoto") -> "ImageHeader":
+    """Return what the header of ``photo`` says: :meth:`Decoder.header` of its format."""
+    with photo.refusing():
+        return decoder_of(photo.format).header(photo)
 
 
 def decoder_of(format_: InputFormat) -> Decoder:

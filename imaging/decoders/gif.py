@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from imaging.decoders.header import common_header
+from imaging.files.gif import check_whole
 
 if TYPE_CHECKING:
     import pyvips
@@ -19,6 +20,7 @@ _BYTES_PER_PIXEL: Final = 3.2
 
 
 def header(photo: "OpenPhoto") -> "ImageHeader":
+    check_whole(photo.encoded())
     return common_header(photo, photo.load())
 
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
-from imaging.fields import blob_of
+from imaging.fields import blob_of, set_blob
 from imaging.files.exif import ExifFields, read_exif
 from imaging.header import ImageHeader
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["common_header", "number_of", "read_profile", "text_of"]
 
 _PROFILE_SPACES: Final[dict[int | str, bytes]] = {1: b"GRAY", 3: b"RGB ", "cmyk": b"CMYK"}
+_SCANNER: Final = b"scnr"
 _ORIENTATIONS: Final = range(1, 9)
 
 
@@ -42,7 +43,28 @@ def _fits(image: "pyvips.Image", profile: bytes) -> bool:
     """
     colour_bands = image.bands - image.hasalpha()
     space = _PROFILE_SPACES.get("cmyk" if image.interpretation == "cmyk" else colour_bands)
-    return profile[16:20] == space and profile[36:40] == b"acsp"
+    return profile[16:20] == space and profile[36:40] == b"acsp" and _opens(profile)
+
+
+def _opens(profile: bytes) -> bool:
+    """Tell whether littlecms can use a profile.
+
+    libvips takes another one where it cannot read from it, and fails where it has to write to it;
+    a scanner's may be there to be read from only.
+
+    *Cost*: one pixel; a millisecond.
+    """
+    import pyvips
+
+    if profile[12:16] == _SCANNER:
+        return True
+    pixel = pyvips.Image.new_from_memory(bytes(12), 1, 1, 3, "float").copy(interpretation="lab")
+    set_blob(pixel, "icc-profile-data", profile)
+    try:
+        pixel.icc_export(depth=8).avg()
+    except pyvips.Error:
+        return False
+    return True
 
 
 def _exif(image: "pyvips.Image") -> ExifFields:

@@ -4,7 +4,8 @@ import math
 from typing import TYPE_CHECKING
 
 from imaging.decoders.header import common_header, text_of
-from imaging.files.jpeg import declares_gain_map
+from imaging.errors import UnsupportedFormatError
+from imaging.files.jpeg import declares_gain_map, unsupported_kind
 
 if TYPE_CHECKING:
     import pyvips
@@ -17,13 +18,23 @@ __all__ = ["decode", "header", "peak_bytes"]
 
 
 def header(photo: "OpenPhoto") -> "ImageHeader":
-    image = photo.load()
+    try:
+        image = photo.load()
+    finally:
+        # libvips opens some of them, fails at their pixels, and calls them corrupt.
+        _check_kind(photo.header)
     return common_header(
         photo,
         image,
         chroma=text_of(image, "jpeg-chroma-subsample"),
         has_gain_map=declares_gain_map(photo.header),
     )
+
+
+def _check_kind(header: bytes) -> None:
+    kind = unsupported_kind(header)
+    if kind is not None:
+        raise UnsupportedFormatError(f"Expected a JPEG of 8 bits but received {kind}")
 
 
 def decode(photo: "OpenPhoto", header: "ImageHeader", load: "Load") -> "pyvips.Image":

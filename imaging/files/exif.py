@@ -194,7 +194,8 @@ def _entries(known: Mapping[int, tuple[str, _Kind]], fields: ExifFields) -> list
     for tag, (name, kind) in known.items():
         value = fields.get(name)
         if isinstance(value, str):
-            data = value.encode() + b"\0"
+            # What was read in a shorter encoding may have grown: a block ends at 64 KiB.
+            data = value.encode()[:_MAX_TEXT].decode(errors="ignore").encode() + b"\0"
             entries.append((tag, kind.type, len(data), data))
         elif value is not None and (kind is not _SHORT or value[0] <= 0xFFFF):
             entries.append((tag, kind.type, 1, struct.pack("<" + kind.layout, *value)))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["ISO_GAIN_MAP", "XMP", "Segment", "declares_gain_map", "segments"]
+__all__ = ["ISO_GAIN_MAP", "XMP", "Segment", "declares_gain_map", "segments", "unsupported_kind"]
 
 XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
 """What an APP1 segment begins with that holds XMP."""
@@ -17,6 +17,9 @@ _HDRGM: Final = b"http://ns.adobe.com/hdr-gain-map/1.0/"
 _APP1: Final = 0xE1
 _APP2: Final = 0xE2
 _SOS: Final = 0xDA
+_JPEG_LS: Final = 0xF7
+_NO_FRAMES: Final = frozenset({0xC4, 0xC8, 0xCC})
+_SHOWN_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,27 @@ def segments(data: bytes) -> Iterator[Segment]:
             return
         yield Segment(marker=marker, at=at, end=end, payload=data[at + 4 : end])
         at = end
+
+
+def unsupported_kind(header: bytes) -> str | None:
+    """Return what a JPEG is that viewers do not show, by its frame; None for those that they do.
+
+    Source: ITU-T T.81, table B.1: SOF0 to SOF2 are Huffman-coded DCT, SOF9 and SOF10 arithmetic.
+    """
+    at = 2
+    while at + 5 <= len(header) and header[at] == 0xFF:
+        marker = header[at + 1]
+        if marker == 0xFF:
+            at += 1
+            continue
+        if 0xC0 <= marker <= 0xCF and marker not in _NO_FRAMES:
+            if marker not in _SHOWN_FRAMES:
+                return "lossless or hierarchical JPEG"
+            return None if header[at + 4] == 8 else f"JPEG of {header[at + 4]} bits"
+        if marker == _JPEG_LS:
+            return "JPEG-LS"
+        at += 2 + int.from_bytes(header[at + 2 : at + 4], "big")
+    return None
 
 
 def declares_gain_map(header: bytes) -> bool:

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from typing import Final
 
 from imaging.bridge.source import OpenPhoto
-from imaging.decoders import decoder_of
+from imaging.decoders import read_header
 from imaging.errors import OverLimitError, RenditionsError, SourceError
 from imaging.formats import Reading, sniff
 from imaging.pipeline import render
@@ -229,7 +229,7 @@ def _refusal(error: Exception) -> Refused:
 
 def _make(wire: _Wire, source: _Remote) -> None:
     with OpenPhoto(source) as photo:
-        header = decoder_of(photo.format).header(photo)
+        header = read_header(photo)
         source.settle()
         wire.say(Kind.HEADER, header)
         frame = wire.hear()

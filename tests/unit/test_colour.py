@@ -68,7 +68,13 @@ def rendered(
     return render_specs(data, RenditionSpec(name="a", formats=(output,), colour=colour)).images["a"]
 
 
-def converted(values: Values, mode: str, source: bytes | None, target: bytes) -> Values:
+def converted(
+    values: Values,
+    mode: str,
+    source: bytes | None,
+    target: bytes,
+    intent: ImageCms.Intent = ImageCms.Intent.RELATIVE_COLORIMETRIC,
+) -> Values:
     """Return what littlecms makes of device values; ``source`` None is its own Lab."""
 
     def profile(data: bytes) -> ImageCms.ImageCmsProfile:
@@ -80,7 +86,7 @@ def converted(values: Values, mode: str, source: bytes | None, target: bytes) ->
         profile(target),
         mode,
         "RGB",
-        ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        intent,
         # By default littlecms takes 8-bit Lab through a table that is up to 32 off.
         _FLAGS if source else _FLAGS | ImageCms.Flags.NOOPTIMIZE,
     )
@@ -162,6 +168,11 @@ def test_lab_is_that_of_icc() -> None:
 INKS = patches(4)
 
 
+def intent_for(profile: bytes | None) -> ImageCms.Intent:
+    """Return how inks are converted: perceptually where their profile is a guess."""
+    return ImageCms.Intent.PERCEPTUAL if profile is None else ImageCms.Intent.RELATIVE_COLORIMETRIC
+
+
 @pytest.mark.parametrize("profile", [CMYK, None], ids=["profile", "none"])
 @pytest.mark.parametrize("adobe", [True, False], ids=["adobe", "no-marker"])
 def test_cmyk_jpeg(profile: bytes | None, *, adobe: bool) -> None:
@@ -176,7 +187,9 @@ def test_cmyk_jpeg(profile: bytes | None, *, adobe: bool) -> None:
     with Image.open(io.BytesIO(data)) as opened:
         held = np.asarray(opened, np.uint8)[_SIDE // 2, _SIDE // 2 :: _SIDE]
     assert np.abs(held.astype(int) - INKS).max() <= 2
-    assert_close(colours_of(rendered(data)), converted(held, "CMYK", CMYK, SRGB))
+    assert_close(
+        colours_of(rendered(data)), converted(held, "CMYK", CMYK, SRGB, intent_for(profile))
+    )
 
 
 @pytest.mark.parametrize("profile", [CMYK, None], ids=["profile", "none"])
@@ -185,7 +198,9 @@ def test_cmyk_tiff(profile: bytes | None) -> None:
     image = painted(INKS, "uchar", "cmyk")
     image = image if profile is None else tagged(image, profile)
     data = image.tiffsave_buffer(keep=KEEP)
-    assert_close(colours_of(rendered(data)), converted(INKS, "CMYK", CMYK, SRGB))
+    assert_close(
+        colours_of(rendered(data)), converted(INKS, "CMYK", CMYK, SRGB, intent_for(profile))
+    )
 
 
 def warnings_of(data: bytes) -> list[PhotoWarning]:

@@ -70,6 +70,9 @@ UPLOADS = {
     "PNG that breaks off": Upload(lambda: [truncated(png(320, 240), 0.5)]),
     "WebP that breaks off": Upload(lambda: [truncated(webp(320, 240), 0.5)]),
     "GIF that breaks off": Upload(lambda: [truncated(gif(320, 240), 0.5)]),
+    "GIF that breaks off exactly between two frames": Upload(
+        lambda: [(data := gif(320, 240, frames=3))[: data.rindex(b"\x21\xf9\x04")]]
+    ),
     "TIFF that breaks off": Upload(lambda: [truncated(tiff(320, 240), 0.5)]),
     "AVIF that breaks off": Upload(lambda: [truncated(avif(160, 120), 0.5)]),
     "HEIC that breaks off": Upload(

@@ -1,0 +1,60 @@
+"""Whether all of a GIF is there; pure.
+
+Source: GIF89a, https://www.w3.org/Graphics/GIF/spec-gif89a.txt.
+"""
+
+from typing import Final
+
+from imaging.errors import TruncatedPhotoError
+
+__all__ = ["check_whole"]
+
+_SCREEN_BYTES: Final = 13
+_IMAGE: Final = 0x2C
+_EXTENSION: Final = 0x21
+_IMAGE_BYTES: Final = 10
+_HAS_TABLE: Final = 0x80
+
+
+def check_whole(data: bytes) -> None:
+    """Check that no frame is cut: a decoder leaves the rest of it empty, or the frame out.
+
+    What lacks its end mark alone is whole, and with it what is cut exactly between two frames; so
+    is what has bytes between its blocks that mean nothing: decoders stop there.
+
+    *Cost*: a step for each sub-block, which has up to 255 bytes.
+
+    Raises:
+        TruncatedPhotoError: The bytes end within a block.
+    """
+    at = _SCREEN_BYTES + _table_bytes(data, 10)
+    frames = 0
+    while at < len(data):
+        if data[at] == _IMAGE:
+            frames += 1
+            # The code size follows the table.
+            at += _IMAGE_BYTES + _table_bytes(data, at + _IMAGE_BYTES - 1) + 1
+        elif data[at] == _EXTENSION:
+            at += 2
+        else:
+            break
+        at = _behind_sub_blocks(data, at)
+    if at > len(data) or (at == len(data) and not frames):
+        raise TruncatedPhotoError(
+            f"Expected a whole gif photo but its {len(data):,} bytes end too soon"
+        )
+
+
+def _table_bytes(data: bytes, at: int) -> int:
+    """Return how long the colour table is of which the flags at ``at`` tell."""
+    flags = data[at] if at < len(data) else 0
+    return 3 << (flags & 7) + 1 if flags & _HAS_TABLE else 0
+
+
+def _behind_sub_blocks(data: bytes, at: int) -> int:
+    """Return where the sub-blocks that begin at ``at`` end; beyond the end where they do not."""
+    while at < len(data):
+        if data[at] == 0:
+            return at + 1
+        at += data[at] + 1
+    return len(data) + 1
