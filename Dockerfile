@@ -60,6 +60,14 @@ RUN --mount=type=bind,from=dependencies,source=/usr/local/lib/python3.13,target=
 
 
 FROM python
+# HEIC and AVIF: libheif with what decodes HEVC and AV1, with Debian's security updates; no encoder.
+# HEVC=0 leaves out HEIC, for a function that must not touch what HEVC's patents cover.
+ARG HEVC=1
+RUN apt-get update -qq \
+    && apt-get install -y -qq --no-install-recommends libheif1 libheif-plugin-dav1d \
+        $([ "${HEVC}" = 0 ] || echo libheif-plugin-libde265) >/dev/null \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old \
+        /var/lib/dpkg/*-old /var/log/apt /var/log/dpkg.log /var/log/alternatives.log
 # Lambda takes snapshots of an initialised function only of images that say that this is safe:
 # awslambdaric has the restore flow, and the function opens no connection before an event.
 LABEL com.amazonaws.lambda.feature.snapstart="Allow"

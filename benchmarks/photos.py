@@ -93,7 +93,7 @@ def _whole(
 
 
 def _heic(width: int, height: int) -> bytes:
-    return photos.heic(width, height, tile=512)
+    return photos.heic(width, height, tile=512, quality=35)
 
 
 # A phone's 12 and 48 megapixels, a camera's 24, two phones' 108 and 200. The name says how many.

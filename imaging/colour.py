@@ -11,7 +11,7 @@ from typing import Final, assert_never
 import pyvips
 
 from imaging.fields import blob_of, set_blob
-from imaging.files.boxes import Cicp
+from imaging.files.cicp import Cicp
 from imaging.header import ImageHeader
 from imaging.specs import Colour
 

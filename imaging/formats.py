@@ -183,7 +183,6 @@ class Input:
         can_be_truncated: Whether the part of it that was received can be rendered.
         fail_on: At which level of its decoder's complaints libvips has to fail. ``truncated``
             accepts what merely warns: phones write such.
-        max_decoded_bytes: What its decoder allocates at most for one file; None for no limit.
         output: The format of a rendition in the photo's own format, or in what comes closest.
         output_with_alpha: That of a photo with alpha, where it is another.
         output_animated: That of an animated rendition, where it is another.
@@ -201,7 +200,6 @@ class Input:
     scaling: Scaling = Scaling.NONE
     can_be_truncated: bool = False
     fail_on: str = "truncated"
-    max_decoded_bytes: int | None = None
     output: OutputFormat
     output_with_alpha: OutputFormat | None = None
     output_animated: OutputFormat | None = None
@@ -269,7 +267,6 @@ _INPUTS: Final[Mapping[InputFormat, Input]] = {
         loader="heifload",
         reading=Reading.WHOLE,
         # libheif 1.23's security limits ``max_memory_block_size`` and ``max_total_memory``.
-        max_decoded_bytes=4 << 30,
         output=OutputFormat.JPEG,
         output_with_alpha=OutputFormat.PNG,
     ),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from imaging.files.boxes import Cicp
+from imaging.files.cicp import Cicp
 from imaging.files.exif import ExifFields
 from imaging.files.icc import Gamma
 from imaging.formats import InputFormat
@@ -107,7 +107,12 @@ class ImageHeader:
     @property
     def hdr(self) -> bool:
         """Whether it holds more light than SDR: by a gain map, or in PQ or HLG."""
-        return self.has_gain_map or (self.cicp is not None and self.cicp.transfer in _HDR_TRANSFERS)
+        return self.has_gain_map or self.is_tone_mapped
+
+    @property
+    def is_tone_mapped(self) -> bool:
+        """Whether its own pixels are brighter than SDR, in PQ or HLG: they are darkened to show."""
+        return self.cicp is not None and self.cicp.transfer in _HDR_TRANSFERS
 
     @property
     def is_animated(self) -> bool:

@@ -1,14 +1,11 @@
 """The largest photo that is accepted, checked from its header before a pixel is decoded."""
 
 from dataclasses import dataclass, fields
-from typing import Final
 
 from imaging.errors import OverLimitError
 from imaging.header import ImageHeader
 
 __all__ = ["Limits", "Memory"]
-
-_CODEC_PLANES: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +65,3 @@ class Limits:
         self._check("max_height", header.height)
         self._check("max_pixels", header.width * header.height * frames)
         self._check("max_bands", header.bands)
-        maximum = header.format.row.max_decoded_bytes
-        if maximum is not None:
-            # The codec's planes and the interleaved samples that are made of them, both whole.
-            sample_bytes = 1 if header.band_format == "uchar" else 2
-            samples = header.width * header.height * (header.bands + _CODEC_PLANES)
-            decoded = samples * sample_bytes
-            if decoded > maximum:
-                name = header.format.value.upper()
-                raise OverLimitError(f"bytes of a decoded {name}", actual=decoded, maximum=maximum)

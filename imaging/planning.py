@@ -355,6 +355,16 @@ def _photo_warnings(header: ImageHeader) -> tuple[PhotoWarning, ...]:
                 ),
             )
         )
+    if header.is_tone_mapped:
+        warnings.append(
+            PhotoWarning(
+                code="hdr-tone-mapped",
+                message=(
+                    "Expected the light of SDR but received HDR, in PQ or HLG: its highlights are "
+                    "darkened to what SDR shows"
+                ),
+            )
+        )
     return tuple(warnings)
 
 

@@ -61,40 +61,15 @@ _PYTHON = {
     "python-dateutil": "Apache-2.0 OR BSD-3-Clause",
     "s3transfer": "Apache-2.0",
     "snapshot-restore-py": "Apache-2.0",
-    # Its sources are BSD; its classifier says what the libraries that it carries make of it.
-    "pi-heif-decoder": "LGPL-3.0-only",
 }
 
 # Shared libraries in wheels, by the name that their files begin with.
 _SHARED = {
-    "libXau": "MIT",
-    "libavif": "BSD-2-Clause",
-    "libbrotlicommon": "MIT",
-    "libbrotlidec": "MIT",
-    "libde265": "LGPL-3.0-only",
-    "libfreetype": "FTL",
-    "libharfbuzz": "MIT",
-    "libheif": "LGPL-3.0-only",
-    "libjpeg": "IJG AND BSD-3-Clause",
-    "liblcms2": "MIT",
-    "liblzma": "0BSD",
-    "libopenjp2": "BSD-2-Clause",
-    "libpng16": "libpng-2.0",
-    "libsharpyuv": "BSD-3-Clause",
-    "libtiff": "libtiff",
     "libvips": "LGPL-2.1-or-later",
-    "libwebp": "BSD-3-Clause",
-    "libwebpdemux": "BSD-3-Clause",
-    "libwebpmux": "BSD-3-Clause",
-    "libxcb": "X11",
-    "libzstd": "BSD-3-Clause",
 }
 
 # Of those, the ones that decode what a stranger sends and tell their version -> by which function.
 _TELLS_VERSION = {
-    "libavif": "avifVersion",
-    "libde265": "de265_get_version",
-    "libheif": "heif_get_version",
     "libvips": "vips_version_string",
 }
 
@@ -290,11 +265,12 @@ the image under `/usr/share/doc/`.
 
 libvips, libheif, libde265 and some of what libvips is linked with are under the GNU Lesser General
 Public License. The image holds them unchanged, as shared libraries that the function loads at run
-time, as their publishers built them ([libvips](https://github.com/kleisauke/libvips-packaging),
-[pi-heif-decoder](https://github.com/PeterStolz/pillow_heif/tree/pi-heif)): whoever receives the
-image may put another build in their place. Whoever hands the image to others, outside their own
-organisation, has to pass the licence texts on, and to offer the libraries' sources; these
-publishers have them. Running the image on Lambda hands it to nobody.
+time, as their publishers built them: libvips of
+[libvips-packaging](https://github.com/kleisauke/libvips-packaging), libheif and libde265 of Debian.
+Whoever receives the image may put another build in their place. Whoever hands the image to others,
+outside their own organisation, has to pass the licence texts on, and to offer the libraries'
+sources; these publishers have them. Running the image on
+Lambda hands it to nobody.
 
 ## HEVC and patents
 
@@ -302,7 +278,8 @@ A licence of a copyright is none of a patent. HEIC photos are HEVC, which is cov
 many holders, in pools (Access Advance, Via LA) and outside them. libde265, which decodes HEIC here,
 brings no licence for those patents. Whether you need one depends on where and for whom you decode;
 ask somebody who may answer that. Nothing here encodes HEVC. A function that must not touch it can
-leave HEIC out: without pi-heif-decoder such photos are refused. AVIF is AV1, for which there is the
+leave HEIC out: `make image HEVC=0` makes an image without libde265, which refuses such photos. AVIF
+is AV1, for which there is the
 [Alliance for Open Media's patent
 licence](https://aomedia.org/license/patent-license/).
 """

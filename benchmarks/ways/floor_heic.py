@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from pi_heif.heif import open_heif
+from pillow_heif import open_heif
 
 from benchmarks.ways.repeat import repeat
 

@@ -310,6 +310,11 @@ class OpenPhoto:
             ) from error
         self._raise_captured(None)
 
+    def capture(self, error: BaseException) -> None:
+        """Keep what a callback of a decoder's own failed with: libvips only learns that it did."""
+        if self._captured is None:
+            self._captured = error
+
     def _raise_captured(self, cause: Exception | None) -> None:
         if self._captured is not None:
             raise self._captured from cause

@@ -1,38 +1,92 @@
-"""What AVIF and HEIC share: their container, and colours that are given by numbers."""
+"""HEIC and AVIF: the header by libvips, the picture by libheif, tile by tile where it is a grid."""
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
-from imaging.decoders.header import read_profile
-from imaging.errors import CorruptPhotoError
-from imaging.files.boxes import Cicp, read_cicp
+from imaging.decoders.header import common_header, read_profile
+from imaging.formats import InputFormat
 
 if TYPE_CHECKING:
     import pyvips
 
     from imaging.bridge.source import OpenPhoto
+    from imaging.header import ImageHeader
+    from imaging.plan import Load
 
-__all__ = ["cicp_of", "load_header"]
+__all__ = ["decode", "header", "peak_bytes"]
+
+_LIBRARY_BYTES: Final = 4 << 20
+
+_HEVC_PLANES: Final = 0.6
+_AV1_PLANES: Final = {"4:0:0": 2.2, "4:2:0": 3.3, "4:2:2": 5.5}
+_AV1_FULL_PLANES: Final = 8.0
+"""Bytes a pixel beside the samples of a picture that is decoded whole, and twice as many above 8
+bits: libheif copies the planes that dav1d has."""
+
+_ROWS_OF_TILES: Final = 2
+_TILES_AHEAD: Final = 8
 
 
-def load_header(photo: "OpenPhoto") -> "pyvips.Image":
-    """Return libvips' image of a photo, for its header.
+def header(photo: "OpenPhoto") -> "ImageHeader":
+    """Return the header: sides as stored, and what turns them upright by the container.
+
+    An EXIF orientation beside that is ignored, as the standard wants it: phones write both.
 
     Raises:
-        TruncatedPhotoError: The file ends before what it consists of.
+        TruncatedPhotoError: The file ends before what the picture consists of.
         CorruptPhotoError: The header cannot be read.
         SourceError: The bytes cannot be read.
+        UnsupportedFormatError: There is no decoder for its codec here.
     """
-    try:
-        return photo.load()
-    except CorruptPhotoError:
-        # Imported on first use: most photos are whole. libvips' loader also reads EXIF, which often
-        # comes last, and only says that it failed.
-        from imaging.files.heif import read_container
+    # Imported on first use: they load a library.
+    from imaging.decoders.heif_picture import agreed, check_codec, described
+    from imaging.files.heif import read_container
+    from imaging.files.heif_colour import read_chroma, read_cicp
+    from imaging.files.heif_layout import read_layout
 
-        read_container(photo.read_at, photo.size).check_extents()
-        raise
+    check_codec(photo.format)
+    container = read_container(photo.read_at, photo.size)
+    container.check_extents()
+    image = described(photo)
+    layout = agreed(read_layout(container, photo.read_at), image)
+    common = replace(
+        common_header(
+            photo,
+            image,
+            cicp=None if read_profile(image) else read_cicp(container),
+            chroma=read_chroma(container),
+        ),
+        orientation=1,
+    )
+    if layout is None:
+        return common
+    return replace(
+        common,
+        width=layout.shown_width,
+        height=layout.shown_height,
+        orientation=layout.orientation,
+        tile=(layout.tiles.width, layout.tiles.height) if layout.tiles else None,
+    )
 
 
-def cicp_of(photo: "OpenPhoto", image: "pyvips.Image") -> Cicp | None:
-    """Return the colours that are given by numbers; None where an ICC profile gives them."""
-    return None if read_profile(image) else read_cicp(photo.read_at)
+def decode(photo: "OpenPhoto", header: "ImageHeader", load: "Load") -> "pyvips.Image":
+    del header, load
+    from imaging.decoders.heif_picture import picture_of
+
+    return picture_of(photo)
+
+
+def peak_bytes(header: "ImageHeader", load: "Load") -> float:
+    """The file, and some rows of tiles; or the whole picture, as planes and as samples."""
+    del load
+    held = _LIBRARY_BYTES + header.size
+    if header.tile is None:
+        planes = _HEVC_PLANES
+        if header.format is InputFormat.AVIF:
+            planes = _AV1_PLANES.get(header.chroma, _AV1_FULL_PLANES)
+        pixels = header.width * header.height
+        return held + header.picture_bytes + pixels * planes * header.sample_bytes
+    width, height = header.tile
+    across = -(-header.width // width)
+    tiles = min(_ROWS_OF_TILES * across + _TILES_AHEAD, across * -(-header.height // height))
+    return held + tiles * width * height * header.bands * header.sample_bytes

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from imaging.files.boxes import Cicp
+from imaging.files.cicp import Cicp
 from imaging.files.icc import SRGB_PRIMARIES, Gamma, gamma_profile
 
 __all__ = ["chunks", "is_crushed", "read_cicp_of_png", "read_gamma"]

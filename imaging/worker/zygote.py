@@ -20,9 +20,11 @@ import socket
 import struct
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final, NoReturn
 
 import imaging
+from imaging.errors import UnsupportedFormatError
 from imaging.worker import sandbox
 
 __all__ = ["FORK", "INTEGER", "REAP", "main", "preload"]
@@ -54,6 +56,11 @@ def preload(modules: Sequence[str]) -> None:
     )
     for name in (*ours, *_LIBRARIES, *modules):
         importlib.import_module(name)
+    from imaging.decoders import libheif
+
+    # Without it there is HEIC for nobody, and every other photo for all.
+    with suppress(UnsupportedFormatError):
+        libheif.preload()
     from pyvips import Introspect
 
     for operation in _OPERATIONS:

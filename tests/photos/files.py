@@ -456,6 +456,7 @@ def heic(  # noqa: PLR0913 - as for `jpeg`
     xmp: bytes | None = None,
     thumbnail: bool = False,
     others: int = 0,
+    quality: int = 70,
 ) -> bytes:
     """A HEIC as iPhones write it: HEVC, Display P3, EXIF, rotated by a property of the container.
 
@@ -474,6 +475,7 @@ def heic(  # noqa: PLR0913 - as for `jpeg`
         xmp: An XMP packet.
         thumbnail: With an embedded thumbnail of 160 pixels.
         others: Images of another scene that stand before the primary one in the file.
+        quality: Of the encoder; at 35 a pixel has as many bytes as an iPhone's, 0.06 to 0.22.
     """
     import pillow_heif
 
@@ -495,7 +497,7 @@ def heic(  # noqa: PLR0913 - as for `jpeg`
     buffer = io.BytesIO()
     file.save(
         buffer,
-        quality=70,
+        quality=quality,
         primary_index=others,
         exif=exif_data,
         xmp=xmp,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from imaging.files.heif import read_container
+from imaging.files.heif import from_memory, read_container
 from tests.photos.landscape import scene
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Part", "assembled", "coded", "grid", "grid_heic", "nclx", "prop"]
 
 Mode = Literal["RGB", "L"]
+Codec = Literal["hvc1", "av01"]
 
 ALPHA_URN = b"urn:mpeg:hevc:2015:auxid:1"
 
@@ -80,7 +81,7 @@ def nclx(primaries: int, transfer: int, matrix: int, *, full_range: bool = True)
 
 
 @lru_cache(maxsize=256)
-def _encoded(pixels: bytes, width: int, height: int, mode: str, chroma: str) -> bytes:
+def _hevc(pixels: bytes, width: int, height: int, mode: str, chroma: str) -> bytes:
     import pillow_heif
 
     file = pillow_heif.HeifFile()  # type: ignore[no-untyped-call]
@@ -91,31 +92,45 @@ def _encoded(pixels: bytes, width: int, height: int, mode: str, chroma: str) -> 
 
 
 def coded(
-    image: pyvips.Image, *, bits: Literal[8, 10] = 8, mode: Mode = "RGB", chroma: str = "420"
+    image: pyvips.Image,
+    *,
+    bits: Literal[8, 10] = 8,
+    mode: Mode = "RGB",
+    chroma: str = "420",
+    codec: Codec = "hvc1",
 ) -> Part:
-    """One picture of HEVC, with its ``ispe``, ``hvcC`` and ``pixi``.
+    """One picture, with its size, what its decoder needs to know and its bits.
 
     Args:
         image: Three bands for ``RGB``, one for ``L``; uchar.
         bits: Of each sample.
-        mode: Colour or grey.
-        chroma: 420, 422 or 444.
+        mode: Colour or grey; AV1 is always in colour.
+        chroma: 420, 422 or 444; AV1 has 420 or 444.
+        codec: HEVC or AV1.
     """
     if bits > 8:
         image = (image.cast("ushort") << 8).cast("ushort")
-        mode_name = f"{mode};16"
+    if codec == "hvc1":
+        pixels = bytes(image.write_to_memory())
+        name = f"{mode};16" if bits > 8 else mode
+        data = _hevc(pixels, image.width, image.height, name, chroma)
     else:
-        mode_name = mode
-    data = _encoded(bytes(image.write_to_memory()), image.width, image.height, mode_name, chroma)
-    container = read_container(lambda at, length: data[at : at + length], len(data))
-    item = next(item for item in container.items.values() if item.kind == b"hvc1")
+        data = image.copy(interpretation="srgb" if bits == 8 else "rgb16").heifsave_buffer(
+            compression="av1",
+            bitdepth=bits,
+            effort=0,
+            subsample_mode="off" if chroma == "444" else "on",
+        )
+    read = from_memory(data)
+    container = read_container(read, len(data))
+    item = next(item for item in container.items.values() if item.kind == codec.encode())
     return Part(
-        kind=b"hvc1",
-        data=container.bytes_of(item, lambda at, length: data[at : at + length]),
+        kind=item.kind,
+        data=container.bytes_of(item, read),
         properties=tuple(
             box(held.kind, held.body)
             for held in item.properties
-            if held.kind in {b"ispe", b"hvcC", b"pixi"}
+            if held.kind in {b"ispe", b"hvcC", b"av1C", b"pixi"}
         ),
     )
 
@@ -196,6 +211,8 @@ def grid_heic(  # noqa: PLR0913 - each a kind of grid
     tile: int = 64,
     bits: Literal[8, 10] = 8,
     alpha: bool = False,
+    chroma: str = "420",
+    codec: Codec = "hvc1",
     properties: tuple[bytes, ...] = (),
     tile_properties: tuple[bytes, ...] = (),
 ) -> bytes:
@@ -211,6 +228,8 @@ def grid_heic(  # noqa: PLR0913 - each a kind of grid
         tile: Side of a tile.
         bits: Of each sample.
         alpha: With a grid of grey tiles, of the same layout.
+        chroma: 420, 422 or 444.
+        codec: Of the tiles: an AVIF is a grid as well.
         properties: More of the grid's, such as ``irot``.
         tile_properties: More of each tile's, such as a colour by numbers.
     """
@@ -221,7 +240,9 @@ def grid_heic(  # noqa: PLR0913 - each a kind of grid
         (column, row): picture.crop(column * tile, row * tile, tile, tile)
         for column, row in dict.fromkeys(places)
     }
-    colours = {place: coded(cell, bits=bits) for place, cell in cells.items()}
+    colours = {
+        place: coded(cell, bits=bits, chroma=chroma, codec=codec) for place, cell in cells.items()
+    }
     count = len(places)
     whole = grid(columns, rows, width, height, tuple(range(1, count + 1)))
     parts = [
@@ -244,4 +265,4 @@ def grid_heic(  # noqa: PLR0913 - each a kind of grid
             replace(mask, properties=(*mask.properties, prop(b"auxC")), aux_of=0, hidden=True),
             *(replace(greys[place], hidden=True) for place in places),
         ]
-    return assembled(parts)
+    return assembled(parts, brand=b"heic" if codec == "hvc1" else b"avif")

@@ -12,7 +12,8 @@ import pytest
 import pyvips
 
 from imaging.errors import CorruptPhotoError, RejectedPhotoError, TruncatedPhotoError
-from imaging.files.heif import check_picture, from_memory, read_container
+from imaging.files.heif import from_memory, read_container
+from imaging.files.heif_units import check_picture
 from imaging.formats import OutputFormat
 from imaging.specs import RenditionSpec
 from tests.photos import avif, heic, scene, truncated

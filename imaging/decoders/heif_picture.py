@@ -1,0 +1,180 @@
+"""The picture of a HEIC or AVIF, for libvips: a grid tile by tile, anything else whole.
+
+Imported when the first HEIC or AVIF arrives.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+import pyvips
+
+from imaging.decoders.libheif import AV1, HEVC, Picture, can_decode
+from imaging.decoders.tiles import TILE_MULTIPLE, Ahead, Grid, ReadTile, image_of
+from imaging.errors import CorruptPhotoError, UnsupportedFormatError
+from imaging.fields import copy_metadata
+from imaging.files.heif import from_memory, read_container
+from imaging.files.heif_layout import Layout, Tiles, read_layout
+from imaging.files.heif_units import check_picture
+from imaging.formats import InputFormat
+from imaging.geometry import is_sideways
+
+if TYPE_CHECKING:
+    from imaging.bridge.source import OpenPhoto
+
+__all__ = ["agreed", "check_codec", "described", "picture_of"]
+
+_FORMATS: Final = {1: "uchar", 2: "ushort"}
+_INTERPRETATIONS: Final = {
+    (1, 1): "b-w",
+    (1, 2): "grey16",
+    (3, 1): "srgb",
+    (3, 2): "rgb16",
+    (4, 1): "srgb",
+    (4, 2): "rgb16",
+}
+"""By bands and bytes of a sample."""
+
+_DEEP_BITS: Final = 16
+
+
+def check_codec(format_: InputFormat) -> None:
+    """Raise UnsupportedFormatError if the codec of a format was left out of this build."""
+    if not can_decode(HEVC if format_ is InputFormat.HEIC else AV1):
+        raise UnsupportedFormatError(
+            f"Expected a photo of a format that is decoded here but {format_.value} is left out"
+        )
+
+
+def described(photo: "OpenPhoto") -> pyvips.Image:
+    """Return what libvips says of the photo: sizes as shown, and metadata; it decodes nothing.
+
+    Its own limit is 256 items; 200 megapixels in tiles are more.
+    """
+    return photo.load(unlimited=True)
+
+
+def agreed(layout: Layout | None, image: pyvips.Image) -> Layout | None:
+    """Return ``layout`` if libheif, whose reading ``image`` is, has the same upright size.
+
+    It may round a crop in another way. What the two do not agree on is left to it, whole.
+    """
+    if layout is None:
+        return None
+    size = layout.shown_width, layout.shown_height
+    shown = size[::-1] if is_sideways(layout.orientation) else size
+    return layout if shown == (image.width, image.height) else None
+
+
+def picture_of(photo: "OpenPhoto") -> pyvips.Image:
+    """Return the primary picture; thumbnails, depth and gain maps are not looked at.
+
+    *Shape*: as stored; uchar, or ushort for more than 8 bits, scaled to its full range.
+
+    *Cost*: the file; of a grid two rows of tiles, and four tiles for each thread; of another
+    picture the codec's planes and the samples that are made of them, whole.
+
+    *Thread*: libvips' workers decode the tiles of a grid; above one of them, threads of its own do.
+
+    Raises:
+        TruncatedPhotoError: The file ends before the picture does.
+        CorruptPhotoError: The picture is damaged, or cannot be decoded.
+    """
+    data = photo.encoded()
+    read = from_memory(data)
+    container = read_container(read, len(data))
+    check_picture(container, read)
+    told = described(photo)
+    layout = agreed(read_layout(container, read), told)
+    threads = max(1, pyvips.vips_lib.vips_concurrency_get())
+
+    def opened(threads: int) -> Picture:
+        return Picture(
+            data,
+            container.primary,
+            upright=layout is None,
+            threads=threads,
+            max_pixels=container.max_pixels(),
+        )
+
+    picture = opened(threads)
+    grid = _grid(picture, layout)
+    if grid is None or layout is None or layout.tiles is None:
+        image = _whole(picture)
+    else:
+        tiles = layout.tiles
+
+        def reader() -> ReadTile:
+            return _tile_reader(opened(1), grid, tiles)
+
+        read_tile = Ahead(reader, grid.count, threads).read_tile if threads > 1 else reader()
+        image = image_of(grid, read_tile, photo.capture)
+    image = _finished(image, picture, layout)
+    copy_metadata(told, image)
+    return image
+
+
+def _grid(picture: Picture, layout: Layout | None) -> Grid | None:
+    """Return the picture as a grid for libvips; None where it has to be decoded whole."""
+    if layout is None or layout.tiles is None:
+        return None
+    tiles = layout.tiles
+    if (
+        tiles.width % TILE_MULTIPLE
+        or tiles.height % TILE_MULTIPLE
+        or not picture.has_tiles(tiles.columns, tiles.rows, tiles.width, tiles.height)
+    ):
+        return None
+    grid = Grid(
+        width=layout.width,
+        height=layout.height,
+        tile_width=tiles.width,
+        tile_height=tiles.height,
+        bands=picture.bands,
+        sample_bytes=picture.sample_bytes,
+    )
+    # A grid may have more tiles than it shows.
+    return grid if (grid.columns, grid.rows) == (tiles.columns, tiles.rows) else None
+
+
+def _tile_reader(picture: Picture, grid: Grid, tiles: Tiles) -> ReadTile:
+    row_bytes = grid.tile_width * grid.bands * grid.sample_bytes
+
+    def read_tile(number: int) -> memoryview:
+        row, column = divmod(number, tiles.columns)
+        samples = picture.tile(column, row)
+        if (samples.width, samples.height) != (tiles.width, tiles.height):
+            raise CorruptPhotoError(
+                f"Expected a tile of {tiles.width} x {tiles.height} but received one of "
+                f"{samples.width} x {samples.height}"
+            )
+        return samples.packed(row_bytes)
+
+    return read_tile
+
+
+def _whole(picture: Picture) -> pyvips.Image:
+    """Return all of ``picture``, in libheif's own memory."""
+    samples = picture.whole()
+    columns = samples.width * picture.bands
+    stride = samples.stride // picture.sample_bytes
+    image = pyvips.Image.new_from_memory(
+        samples.memory, stride, samples.height, 1, _FORMATS[picture.sample_bytes]
+    )
+    if stride != columns:
+        image = image.crop(0, 0, columns, samples.height)
+    return image.bandfold(factor=picture.bands)
+
+
+def _finished(image: pyvips.Image, picture: Picture, layout: Layout | None) -> pyvips.Image:
+    """Return decoded samples as the picture that they are of: full range, straight, cropped."""
+    band_format = _FORMATS[picture.sample_bytes]
+    if picture.sample_bytes > 1:
+        # libheif leaves them at the low end.
+        image = (image << (_DEEP_BITS - picture.bits)).cast(band_format)
+    if layout is not None and layout.is_cropped:
+        image = image.crop(layout.left, layout.top, layout.shown_width, layout.shown_height)
+    image = image.copy(interpretation=_INTERPRETATIONS[picture.bands, picture.sample_bytes])
+    if picture.is_premultiplied:
+        image = image.unpremultiply().cast(band_format)
+    if layout is not None:
+        image.set_type(pyvips.GValue.gint_type, "orientation", layout.orientation)
+    return image
