@@ -2,24 +2,17 @@
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import Field, dataclass, fields
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
+from types import NoneType
+from typing import Any, Final, get_args
 
 from imaging.errors import ConfigError
 from imaging.formats import OutputFormat
 from imaging.limits import Limits, Memory
 from imaging.planning import Asked
-from imaging.specs import (
-    SOURCE_FORMAT,
-    Colour,
-    Fit,
-    Hdr,
-    Metadata,
-    Position,
-    RenditionSpec,
-    Truncated,
-)
+from imaging.specs import SOURCE_FORMAT, RenditionSpec, Truncated
 
 __all__ = ["DEFAULT_CONFIG", "Config", "load_config", "parse_config"]
 
@@ -90,7 +83,11 @@ def _text(value: object) -> str:
     return value
 
 
-def _one_of(choices: Mapping[str, Any]) -> Callable[[object], Any]:
+_Reader = Callable[[object], Any]
+"""Returns what a value of a TOML file means, or raises _Unexpected."""
+
+
+def _one_of(choices: Mapping[str, Any]) -> _Reader:
     def choose(value: object) -> Any:  # noqa: ANN401 - each key has its own type
         if not isinstance(value, str) or value not in choices:
             raise _Unexpected("one of " + ", ".join(f'"{choice}"' for choice in choices))
@@ -113,6 +110,10 @@ def _colour(value: object) -> tuple[int, int, int]:
     raise _Unexpected(expected)
 
 
+def _choice_of(kind: type[StrEnum]) -> _Reader:
+    return _one_of({choice.value: choice for choice in kind})
+
+
 _format = _one_of({**{output.value: output for output in OutputFormat}, SOURCE_FORMAT: None})
 
 
@@ -129,35 +130,40 @@ def _quality(value: object) -> int | dict[OutputFormat, int]:
         raise _Unexpected("an integer, or one for each format") from None
 
 
-_RENDITION_KEYS: Final[Mapping[str, Callable[[object], object]]] = {
-    "name": _text,
-    "width": _integer,
-    "height": _integer,
-    "fit": _one_of({fit.value: fit for fit in Fit}),
-    "position": _one_of({position.value: position for position in Position}),
-    "sharpen": _number,
-    "linear": _boolean,
-    "format": _formats,
+_FIELDS: Final = {"format": "formats"}
+"""The keys that are not the names of their fields."""
+
+_READERS: Final[Mapping[object, _Reader]] = {
+    str: _text,
+    int: _integer,
+    float: _number,
+    bool: _boolean,
+}
+_OWN_READERS: Final[Mapping[str, _Reader]] = {
+    "formats": _formats,
     "quality": _quality,
-    "max_bytes": _integer,
-    "animated": _boolean,
-    "progressive": _boolean,
-    "without_enlargement": _boolean,
     "background": _colour,
-    "colour": _one_of({colour.value: colour for colour in Colour}),
-    "hdr": _one_of({hdr.value: hdr for hdr in Hdr}),
-    "metadata": _one_of({metadata.value: metadata for metadata in Metadata}),
+}
+
+
+def _reader_of(field: Field[Any]) -> _Reader:
+    """Return the reader of a spec's field: its own, or the one of its type."""
+    if field.name in _OWN_READERS:
+        return _OWN_READERS[field.name]
+    (kind,) = (kind for kind in get_args(field.type) or (field.type,) if kind is not NoneType)
+    return _choice_of(kind) if isinstance(kind, type(StrEnum)) else _READERS[kind]
+
+
+_KEYS: Final = {field: key for key, field in _FIELDS.items()}
+_RENDITION_KEYS: Final = {
+    _KEYS.get(field.name, field.name): _reader_of(field) for field in fields(RenditionSpec)
 }
 _LIMIT_KEYS: Final = dict.fromkeys(Limits.names(), _positive)
-_TOP_KEYS: Final[Mapping[str, Callable[[object], object]]] = {
-    "truncated": _one_of({truncated.value: truncated for truncated in Truncated}),
-}
+_TOP_KEYS: Final = {"truncated": _choice_of(Truncated)}
 _TABLES: Final = ("renditions", "limits", "sidecar")
 
 
-def _read_keys(
-    where: str, table: object, keys: Mapping[str, Callable[[object], object]]
-) -> dict[str, Any]:
+def _read_keys(where: str, table: object, keys: Mapping[str, _Reader]) -> dict[str, Any]:
     """Check every key of ``table`` by its reader in ``keys``; ``where`` begins each message."""
     if not isinstance(table, dict):
         msg = f"{where}: expected a table but received {table!r}"
@@ -182,10 +188,8 @@ def _read_rendition(file: str, position: int, table: object) -> RenditionSpec:
     if "name" not in values:
         msg = f"{where}: name: expected text but received nothing"
         raise ConfigError(msg)
-    if "format" in values:
-        values["formats"] = values.pop("format")
     try:
-        return RenditionSpec(**values)
+        return RenditionSpec(**{_FIELDS.get(key, key): value for key, value in values.items()})
     except ConfigError as error:
         msg = f"{where}: {error.message}"
         raise ConfigError(msg) from None
