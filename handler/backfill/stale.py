@@ -1,5 +1,6 @@
-"""Photos whose renditions are not there as they would be made today."""
+"""Finds the photos whose renditions are missing or out of date."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -14,11 +15,13 @@ from handler.photo.manifest_store import ManifestStore
 from handler.s3.requests import Requests
 from handler.settings import Settings
 from handler.version import version_from_event
-from imaging.errors import RejectedPhotoError
+from imaging.errors import InternalError, RejectedPhotoError, error_from_exception
 
 __all__ = ["only_stale"]
 
 _AT_ONCE: Final = 16
+
+_log = logging.getLogger(__name__)
 
 
 def only_stale(
@@ -26,26 +29,36 @@ def only_stale(
 ) -> Iterator[Photo]:
     """Yield those of ``photos`` whose manifest does not say that this version has the whole set.
 
+    A photo that cannot be looked up for a reason of its own counts as stale: the work on it reports
+    the reason.
+
     *Cost*: a HeadObject for each, 16 at once; as many photos in memory.
 
     Raises:
         StorageError: The destination cannot be asked.
     """
 
-    def is_stale(photo: Photo) -> bool:
+    def look_up(photo: Photo) -> bool:
         event = ObjectEvent(bucket=bucket, key=photo.key, etag=photo.etag)
-        try:
-            leftovers = Leftovers(requests, settings, event)
-            manifest = ManifestStore(requests, settings, event, leftovers).look()
-        except RejectedPhotoError:
-            # S3 takes no such destination key: the work reports that.
-            return True
+        leftovers = Leftovers(requests, settings, event)
+        manifest = ManifestStore(requests, settings, event, leftovers).look()
         if manifest is None:
             return True
         made = made_digest(settings, manifest.rejected)
         verdict = judge(version_from_event(event), manifest, made)
         # The list has just said that the version is the current one.
         return verdict not in {Verdict.UNCHANGED, Verdict.UNCHANGED_IF_CURRENT}
+
+    def is_stale(photo: Photo) -> bool:
+        try:
+            return look_up(photo)
+        except Exception as raised:
+            error = error_from_exception(raised, "look-up")
+            if isinstance(error, InternalError):
+                _log.exception("%s: %s", photo.key, error)
+            elif not isinstance(error, RejectedPhotoError):
+                raise
+            return True
 
     coming = iter(photos)
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="stale") as threads:

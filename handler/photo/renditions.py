@@ -10,7 +10,7 @@ from handler.photo.attempt import Attempt, check_not_folder
 from handler.photo.destinations import destination
 from handler.photo.manifest import Kept
 from handler.report import RenditionReport
-from handler.s3.sink import S3Sink, StoredObject
+from handler.s3.sink import S3Sink
 from handler.s3.source import S3Source
 from handler.stages import Stage
 from handler.version import SourceVersion
@@ -62,10 +62,11 @@ class _Uploads:
         self._sinks[place.key] = sink
         return sink
 
-    def stored(self) -> list[StoredObject]:
+    def wait(self) -> None:
         """Wait until S3 has every rendition."""
         self._attempt.journal.enter(Stage.STORE)
-        return [sink.stored() for sink in self._sinks.values()]
+        for sink in self._sinks.values():
+            sink.wait()
 
     def abort(self) -> None:
         """Abort what is not complete: renditions that are whole may stay, open uploads may not."""
@@ -111,16 +112,17 @@ def store_renditions(
             sidecar=sidecar,
         )
         plan, made = _render(attempt, source, asked, uploads)
-        stored = uploads.stored()
+        uploads.wait()
     except BaseException as error:
         uploads.abort()
         if isinstance(error, SourceChangedError | ConditionFailedError | RejectedPhotoError):
             attempt.leftovers.remove_own(uploads.kept())
         raise
-    pairs = list(zip(made, (place.key for place in stored), strict=True))
+    kept = uploads.kept()
+    pairs = list(zip(made, (one.key for one in kept), strict=True))
     return Stored(
         reports=tuple(_report(rendition, key) for rendition, key in pairs),
-        kept=tuple(Kept(key=place.key, etag=place.etag.strip('"')) for place in stored),
+        kept=kept,
         about=_about(attempt.event, source.version, plan, pairs) if sidecar else None,
     )
 

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
 from typing import Any, Final
 
 from handler.errors import (
@@ -15,7 +14,7 @@ from handler.s3.requests import Requests
 from handler.version import version_from_metadata
 from imaging.errors import RenditionsError
 
-__all__ = ["Condition", "S3Sink", "StoredObject", "condition_over"]
+__all__ = ["Condition", "S3Sink", "condition_over"]
 
 _PART_BYTES: Final = 8 << 20
 _MAX_PARTS_IN_FLIGHT: Final = 2
@@ -32,30 +31,13 @@ def condition_over(etag: str | None) -> Condition:
     return {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredObject:
-    """An object that S3 confirmed.
-
-    Attributes:
-        bucket: The bucket.
-        key: The key.
-        size: Bytes.
-        etag: Its ETag, with quotes.
-    """
-
-    bucket: str
-    key: str
-    size: int
-    etag: str
-
-
 class S3Sink:
     """ByteSink into one object, which never replaces a newer one.
 
     S3 is asked for the photo before anything unexpected is replaced: if it is still the one that
     this rendition is of, then what stands there is older.
 
-    ``commit`` returns at once and the upload overlaps what comes next; ``stored`` waits for it.
+    ``commit`` returns at once and the upload overlaps what comes next; ``wait`` waits for it.
 
     Args:
         requests: Of this invocation.
@@ -94,10 +76,9 @@ class S3Sink:
         self._check_current = check_current
         self._etag: str | None = None
         self._buffer = bytearray()
-        self._size = 0
         self._upload_id: str | None = None
         self._parts: list[Future[str]] = []
-        self._done: Future[str] | None = None
+        self._done: Future[None] | None = None
 
     def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
         return self._requests.of_destination(operation, **self._where, **arguments)
@@ -105,7 +86,6 @@ class S3Sink:
     def write(self, data: memoryview) -> None:
         self._requests.deadline.check("store a rendition")
         self._buffer += data
-        self._size += len(data)
         while len(self._buffer) > _PART_BYTES:
             self._send_part(_PART_BYTES)
 
@@ -132,19 +112,19 @@ class S3Sink:
         else:
             self._send_part(len(self._buffer))
 
-    def _put(self, body: bytes) -> str:
+    def _put(self, body: bytes) -> None:
         # It may have waited for its turn.
         self._requests.deadline.check("upload a rendition")
-        return self._store(
+        self._store(
             lambda condition: self._call("put_object", Body=body, **self._headers, **condition)
         )
 
-    def _complete(self) -> str:
+    def _complete(self) -> None:
         parts = [
             {"PartNumber": number, "ETag": part.result()}
             for number, part in enumerate(self._parts, start=1)
         ]
-        etag = self._store(
+        self._store(
             lambda condition: self._call(
                 "complete_multipart_upload",
                 UploadId=self._upload_id,
@@ -153,9 +133,8 @@ class S3Sink:
             )
         )
         self._upload_id = None
-        return etag
 
-    def _store(self, write: Callable[[Condition], dict[str, Any]]) -> str:
+    def _store(self, write: Callable[[Condition], dict[str, Any]]) -> None:
         condition = self._condition
         for _ in range(_MAX_TURNS):
             try:
@@ -166,11 +145,11 @@ class S3Sink:
                     # Another attempt was faster than this upload in parts.
                     self._abort_upload()
                     self._etag = str(present["ETag"])
-                    return self._etag
+                    return
                 self._check_current()
                 condition = condition_over(None if present is None else present["ETag"])
             else:
-                return self._etag
+                return
         raise StorageError(
             f"Expected {self._where} to stay unchanged; others write it all the time"
         )
@@ -204,21 +183,21 @@ class S3Sink:
         """The ETag, with quotes, of the rendition that is there by now; None for none."""
         return self._etag
 
-    def stored(self) -> StoredObject:
-        """Wait until S3 has the whole rendition, and return what it is.
+    def wait(self) -> None:
+        """Wait until S3 has the whole rendition; it then has an ``etag``.
 
         Raises:
             SourceChangedError: The photo is another by now.
             StorageError: S3 did not take it; nothing is left behind.
         """
         try:
-            etag = self._done.result() if self._done is not None else self._complete()
+            if self._done is not None:
+                self._done.result()
+            else:
+                self._complete()
         except BaseException:
             self.abort()
             raise
-        return StoredObject(
-            bucket=self._where["Bucket"], key=self._where["Key"], size=self._size, etag=etag
-        )
 
     def abort(self) -> None:
         """Leave nothing behind; never raises an Exception, also when the deadline has passed."""

@@ -23,6 +23,7 @@ from handler.objects import ObjectEvent
 from handler.s3.requests import Requests
 from handler.version import SourceVersion, version_from_answer, version_from_event
 from imaging.errors import SourceError
+from imaging.streams import position_after
 
 __all__ = ["S3Source"]
 
@@ -365,9 +366,7 @@ class S3Source:
         return item
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
-        if at < 0:
-            raise SourceError(f"Expected a position of 0 or more but received {at}")
+        at = position_after(offset, whence, at=self._at, size=self.size)
         if at == 0 and self._at == self.size and self._whole is None and self._blocks is None:
             self._restart()
         elif at != self._at and self._whole is None and self._blocks is None:

@@ -36,5 +36,6 @@ def tell(report: JobReport, settings: Settings, requests: Requests) -> JobReport
             disposition=Disposition.RETRY,
             code=error.code,
             message=f"{error}; the photo itself was {report.disposition}",
+            detail=error.detail,
         )
     return report

@@ -55,7 +55,7 @@ def _s3_object(_folder: Path, s3: MotoServer, executor: ThreadPoolExecutor) -> C
         ]
         return objects + [b"open upload" for _ in open_uploads(client, "renditions")]
 
-    return Case(sink, sink.stored, left)
+    return Case(sink, sink.wait, left)
 
 
 @pytest.fixture(params=[_memory, _file, _s3_object], ids=["memory", "file", "s3"])

@@ -12,17 +12,21 @@ import pytest
 
 import handler.told.quarantine
 from handler import cli
+from handler.backfill import stale
 from handler.backfill.estimate import measure
 from handler.backfill.listing import Photo
 from handler.errors import Disposition
 from handler.events.shapes import open_envelope
 from handler.items import process_items
 from handler.objects import ObjectEvent
+from handler.photo.manifest import Manifest, Verdict
+from handler.photo.manifest_store import ManifestStore
 from handler.photo.process import process
 from handler.report import JobReport
 from handler.s3.requests import Requests
 from handler.settings import JobAttributes, Settings, read_settings
 from handler.told.outcome import tell
+from handler.version import SourceVersion
 from imaging.config import load_config
 from imaging.errors import (
     InternalError,
@@ -141,6 +145,28 @@ def test_an_estimate_is_made_of_the_other_photos(
     sample = measure(client, "photos", drawn, load_config(_config(tmp_path)), WORKERS.open_photo)
     assert (sample.photos, sample.refused) == (2, 1)
     assert "bad.jpg: internal: " in caplog.text
+
+
+def test_a_photo_that_cannot_be_looked_up_is_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A bug about one photo leaves it to the work, which reports it; the others are looked up."""
+
+    def judge(version: SourceVersion, *_: object) -> Verdict:
+        if version.etag == "bad.jpg":
+            raise Unforeseen("a bug")
+        return Verdict.UNCHANGED
+
+    monkeypatch.setattr(stale, "judge", judge)
+    monkeypatch.setattr(ManifestStore, "look", lambda _: Manifest(version=SourceVersion()))
+    found = stale.only_stale(
+        [Photo(key=key, etag=key, size=1) for key in _KEYS],
+        bucket="photos",
+        settings=_settings(tmp_path),
+        requests=Requests(_BrokenClient()),
+    )
+    assert [photo.key for photo in found] == ["bad.jpg"]
+    assert "bad.jpg: Expected no exception in stage look-up" in caplog.text
 
 
 class _BrokenClient:
