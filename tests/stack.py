@@ -70,7 +70,9 @@ class Stack:
     def _ref(self, name: str) -> Any:  # noqa: ANN401 - whatever the parameter is
         if name == "AWS::NoValue":
             return _NO_VALUE
-        return PSEUDO.get(name, self._parameters.get(name, f"<{name}>"))
+        value = PSEUDO.get(name, self._parameters.get(name, f"<{name}>"))
+        declared = self._template["Parameters"].get(name, {})
+        return value.split(",") if declared.get("Type") == "CommaDelimitedList" else value
 
     def _sub(self, of: str | list[Any]) -> str:
         text, extra = (of, {}) if isinstance(of, str) else (of[0], self._resolved(of[1]))
@@ -107,6 +109,7 @@ class Stack:
             "Fn::And": lambda of: all(map(self._resolved, of)),
             "Fn::Or": lambda of: any(map(self._resolved, of)),
             "Fn::FindInMap": self._find_in_map,
+            "Fn::Join": lambda of: of[0].join(self._resolved(of[1])),
             "Fn::Sub": self._sub,
             "Fn::Split": lambda of: self._resolved(of[1]).split(of[0]),
             "Fn::Select": lambda of: f"<{of[0]} of {self._resolved(of[1])}>",

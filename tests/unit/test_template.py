@@ -76,7 +76,7 @@ def test_what_it_makes_is_private_and_encrypted() -> None:
     for name, bucket in buckets.items():
         assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
         assert bucket["BucketEncryption"]
-        assert made.resources[name]["DeletionPolicy"] == "Retain"
+        assert made.resources[name]["DeletionPolicy"] == "RetainExceptOnCreate"
     for queue in made.of_type("AWS::SQS::Queue").values():
         assert queue["SqsManagedSseEnabled"] is True
     policies = {
@@ -138,6 +138,7 @@ def test_keys_of_ones_own() -> None:
             "UrlSigningKeys": "00112233445566778899aabbccddeeff",
             "CacheControl": "no-store",
             "MaxPixels": "1000000",
+            "LogLevel": "WARNING",
         },
     ],
     ids=["defaults", "all"],
@@ -155,6 +156,7 @@ def test_the_function_takes_what_it_is_given(parameters: dict[str, str]) -> None
     assert settings.rejected_prefix == parameters.get("RejectedPrefix")
     assert (settings.completion_target is not None) is bool(parameters)
     assert len(settings.url_signing_keys) == bool(parameters)
+    assert settings.log_level == parameters.get("LogLevel", "INFO")
     assert settings.cache_control == parameters.get("CacheControl", "public, max-age=86400")
     assert (settings.config.limits.max_pixels == 1_000_000) is bool(parameters)
 
@@ -171,21 +173,21 @@ def test_what_fails_is_kept(trigger: str) -> None:
         queue = made.resources["Queue"]["Properties"]
         assert queue["RedrivePolicy"]["deadLetterTargetArn"] == "<FailureQueue.Arn>"
         function = made.resources["Function"]["Properties"]
+        kept = made.resources["FailureQueue"]["Properties"]["MessageRetentionPeriod"]
+        # A message is as old in the failure queue as it was in the queue.
+        assert kept >= 2 * queue["MessageRetentionPeriod"]
         assert queue["VisibilityTimeout"] == 6 * int(function["Timeout"])
     alarm = made.resources["DeadLetterAlarm"]["Properties"]
     assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": "<FailureQueue.QueueName>"}]
 
 
-def test_gradual_deployment_rolls_back_on_the_error_alarms() -> None:
-    """A new version takes over by and by, and one of the error alarms takes it back."""
+def test_gradual_deployment_rolls_back_on_errors_of_the_new_version_alone() -> None:
+    """A failing version before it keeps no fix from taking over."""
     made = stack()
 
     (group,) = made.of_type("AWS::CodeDeploy::DeploymentGroup").values()
     assert group["AutoRollbackConfiguration"]["Enabled"] is True
-    assert {alarm["Name"] for alarm in group["AlarmConfiguration"]["Alarms"]} == {
-        "<ErrorAlarm>",
-        "<NewVersionErrorAlarm>",
-    }
+    assert group["AlarmConfiguration"]["Alarms"] == [{"Name": "<NewVersionErrorAlarm>"}]
     assert not stack(Gradual="false").of_type("AWS::CodeDeploy::DeploymentGroup")
 
 
@@ -290,3 +292,95 @@ def test_a_restored_photo_s_event_arrives(values: tuple[str, ...]) -> None:
     """Whichever way events come, the end of a restore comes by it."""
     text = json.dumps(stack(**dict(zip(CHOICES, values, strict=True))).resources)
     assert "s3:ObjectRestore:Completed" in text or "Object Restore Completed" in text
+
+
+def test_the_queue_leaves_room_in_the_reserve() -> None:
+    """Requests over HTTP and Lambda's own retries find some of the concurrency free."""
+    allowed = template_with({})["Parameters"]["ReservedConcurrency"]["AllowedValues"]
+
+    for reserve in allowed:
+        mapping = stack(ReservedConcurrency=reserve).resources["QueueMapping"]["Properties"]
+        if reserve == "none":
+            assert "ScalingConfig" not in mapping
+        else:
+            assert 2 <= mapping["ScalingConfig"]["MaximumConcurrency"] < int(reserve)
+
+
+def test_a_url_is_made_after_its_alias() -> None:
+    """Its qualifier is a text, from which CloudFormation does not see that it waits for one."""
+    resources = stack(Http="iam").resources
+
+    assert resources["Url"]["DependsOn"] == "FunctionAliaslive"
+    assert resources["FunctionAliaslive"]["Properties"]["Name"] == "live"
+
+
+def test_signing_keys_may_stay_in_a_secret() -> None:
+    """They are then no parameter of the stack, which whoever may see the stack could read."""
+    arn = "arn:aws:secretsmanager:us-east-1:000000000000:secret:keys"
+    function = stack(UrlSigningSecretArn=arn).resources["Function"]["Properties"]
+
+    variables = function["Environment"]["Variables"]
+    assert variables["URL_SIGNING_KEYS"] == f"{{{{resolve:secretsmanager:{arn}}}}}"
+
+
+def test_an_encrypted_topic_can_be_told() -> None:
+    """The role may use the completion topic's key, through SNS alone; alarms have theirs."""
+    key = "arn:aws:kms:us-east-1:000000000000:key/t"
+    made = stack(CompletionTopicArn="topic", CompletionTopicKmsKeyArn=key, AlarmsKmsKeyArn=key)
+
+    role = made.resources["Role"]["Properties"]["Policies"][0]["PolicyDocument"]
+    (statement,) = (one for one in statements(role) if one["Resource"] == key)
+    assert set(statement["Action"]) == {"kms:GenerateDataKey", "kms:Decrypt"}
+    assert statement["Condition"] == {
+        "StringEquals": {"kms:ViaService": "sns.us-east-1.amazonaws.com"}
+    }
+    assert made.resources["AlarmTopic"]["Properties"]["KmsMasterKeyId"] == key
+    assert "KmsMasterKeyId" not in stack().resources["AlarmTopic"]["Properties"]
+
+
+def test_a_network_and_a_boundary_of_ones_own() -> None:
+    """The role may join a network only where there is one; both roles get the boundary."""
+    given = {
+        "SubnetIds": "subnet-a,subnet-b",
+        "SecurityGroupIds": "sg-a",
+        "PermissionsBoundaryArn": "arn:aws:iam::000000000000:policy/boundary",
+        "Backfill": "true",
+    }
+    made, plain = stack(**given).resources, stack(Backfill="true").resources
+
+    assert made["Function"]["Properties"]["VpcConfig"] == {
+        "SubnetIds": ["subnet-a", "subnet-b"],
+        "SecurityGroupIds": ["sg-a"],
+    }
+    assert "VpcConfig" not in plain["Function"]["Properties"]
+    assert "ec2:CreateNetworkInterface" in json.dumps(made["Role"])
+    assert "ec2:" not in json.dumps(plain["Role"])
+    for role in ("Role", "BackfillRole"):
+        assert made[role]["Properties"]["PermissionsBoundary"] == given["PermissionsBoundaryArn"]
+        assert "PermissionsBoundary" not in plain[role]["Properties"]
+
+
+def test_what_cloudfront_hands_on_and_waits_for() -> None:
+    """Of a query only what signs it; and it waits longer than the function may take."""
+    for timeout in ("30", "60"):
+        made = stack(Http="cloudfront", Timeout=timeout).resources
+        policy = made["CachePolicy"]["Properties"]["CachePolicyConfig"]
+        forwarded = policy["ParametersInCacheKeyAndForwardedToOrigin"]
+        assert forwarded["QueryStringsConfig"] == {
+            "QueryStringBehavior": "whitelist",
+            "QueryStrings": ["signature", "expires"],
+        }
+        (origin,) = made["Distribution"]["Properties"]["DistributionConfig"]["Origins"]
+        assert int(timeout) < origin["CustomOriginConfig"]["OriginReadTimeout"] <= 120
+    rule = template_with({})["Rules"]["AnswersInTime"]
+    assert rule["Assertions"][0]["Assert"] == {"Fn::Contains": [["30", "60"], {"Ref": "Timeout"}]}
+
+
+def test_replaced_photos_may_expire() -> None:
+    """Versions cost money until they are gone; without the parameter none is ever deleted."""
+    (rule,) = stack(SourceNoncurrentDays="30").resources["Source"]["Properties"][
+        "LifecycleConfiguration"
+    ]["Rules"]
+
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": "30"}
+    assert "LifecycleConfiguration" not in stack().resources["Source"]["Properties"]
