@@ -1,7 +1,8 @@
-"""The gain map of an Ultra HDR JPEG: read, made to fit a rendition, written with it.
+"""The gain map of a photo: read, made to fit a rendition, written with it as an Ultra HDR JPEG.
 
 A gain map is a small picture of exponents: how much brighter than the SDR picture each place is on
-a display that can show it. libvips reads it, through libultrahdr; the file that holds both is
+a display that can show it. libvips reads that of an Ultra HDR JPEG, through libultrahdr; that of a
+HEIC or AVIF is one of its pictures; the file that holds both is
 written here, because libvips' own writer takes none of the JPEG options, adds an EXIF block and a
 profile, and writes ISO 21496-1 only, which Android 14 does not know.
 
@@ -13,14 +14,25 @@ Source: Android's "Ultra HDR image format" 1.1, ISO 21496-1, CIPA DC-007 (MPF).
 import math
 import struct
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pyvips
 
+from imaging.files.heif_gain_map import GainMapItem
 from imaging.files.jpeg import ISO_GAIN_MAP, XMP, segments
 from imaging.geometry import Box, Placement
 
-__all__ = ["EncodedGainMap", "GainMap", "encode_gain_map", "read_gain_map", "with_gain_map"]
+if TYPE_CHECKING:
+    from imaging.header import ImageHeader
+
+__all__ = [
+    "EncodedGainMap",
+    "GainMap",
+    "encode_gain_map",
+    "gain_map_of_item",
+    "read_gain_map",
+    "with_gain_map",
+]
 
 # Its errors are exponents: one level of 255 in 6 stops is 1.6 % of light.
 _QUALITY: Final = 90
@@ -145,6 +157,33 @@ def read_gain_map(data: bytes, orientation: int) -> GainMap | None:
             # As in the bridge: the text that pyvips cannot read would meet the next error.
             pyvips.vips_lib.vips_error_clear()
         return None
+    return gain_map if gain_map.is_plausible else None
+
+
+def gain_map_of_item(
+    said: GainMapItem, image: pyvips.Image, header: "ImageHeader"
+) -> GainMap | None:
+    """Return the gain map that is a picture of a HEIC or AVIF; None where it cannot be used.
+
+    Args:
+        said: What the file says of it.
+        image: The picture, as stored; uchar.
+        header: The photo's: the gain map lies as the photo does.
+    """
+    if image.width * image.height > header.width * header.height:
+        return None
+    image = image.copy()
+    image.set_type(pyvips.GValue.gint_type, "orientation", header.orientation)
+    gain_map = GainMap(
+        image=image.autorot().copy_memory(),
+        minimum=said.minimum,
+        maximum=said.maximum,
+        gamma=said.gamma,
+        offset_sdr=said.offset_sdr,
+        offset_hdr=said.offset_hdr,
+        capacity=said.capacity,
+        in_base_colours=said.in_base_colours,
+    )
     return gain_map if gain_map.is_plausible else None
 
 

@@ -11,6 +11,7 @@ from imaging.bridge.source import OpenPhoto
 from imaging.colour import convert, keeps_values
 from imaging.decoders import decoder_of
 from imaging.errors import PhotoWarning, TruncatedPhotoError
+from imaging.formats import InputFormat
 from imaging.geometry import Box, is_sideways
 from imaging.header import ImageHeader
 from imaging.plan import FromBase, FromParent, Load, PlannedRendition, RenditionPlan
@@ -130,16 +131,25 @@ def _read_gain_maps(
     if not wanted:
         return {}, ()
     # Imported on first use: most photos have no gain map.
-    from imaging.gainmap import read_gain_map
+    from imaging.gainmap import gain_map_of_item, read_gain_map
 
-    gain_map = read_gain_map(photo.encoded(), plan.header.orientation)
+    gain_map = None
+    if photo.format is InputFormat.JPEG:
+        gain_map = read_gain_map(photo.encoded(), plan.header.orientation)
+        if gain_map is None:
+            # The file may be truncated: a decoder that reads as it goes notices.
+            photo.rewind()
+    else:
+        from imaging.decoders.heif_picture import gain_map_of
+
+        found = gain_map_of(photo)
+        if found is not None:
+            gain_map = gain_map_of_item(*found, plan.header)
     if gain_map is None:
-        # The file may be truncated: a decoder that reads as it goes notices.
-        photo.rewind()
         return {}, (
             PhotoWarning(
                 code="gain-map-dropped",
-                message="Expected a gain map behind the photo but received none that can be read",
+                message="Expected a gain map with the photo but received none that can be read",
             ),
         )
     held = {

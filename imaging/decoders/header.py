@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from imaging.bridge.source import OpenPhoto
 
-__all__ = ["common_header", "number_of", "read_profile", "text_of"]
+__all__ = ["common_header", "number_of", "read_exif_block", "read_profile", "text_of"]
 
 _PROFILE_SPACES: Final[dict[int | str, bytes]] = {1: b"GRAY", 3: b"RGB ", "cmyk": b"CMYK"}
 _SCANNER: Final = b"scnr"
@@ -27,6 +27,11 @@ def number_of(image: "pyvips.Image", field: str, default: int) -> int:
 def text_of(image: "pyvips.Image", field: str) -> str:
     """Return a field of ``image`` as text; empty where there is none."""
     return str(image.get(field)) if image.get_typeof(field) else ""
+
+
+def read_exif_block(image: "pyvips.Image") -> bytes:
+    """Return the EXIF block from its byte order on; empty where there is none."""
+    return (blob_of(image, "exif-data") or b"").removeprefix(b"Exif\0\0")
 
 
 def read_profile(image: "pyvips.Image") -> bytes | None:
@@ -68,7 +73,7 @@ def _opens(profile: bytes) -> bool:
 
 
 def _exif(image: "pyvips.Image") -> ExifFields:
-    block = (blob_of(image, "exif-data") or b"").removeprefix(b"Exif\0\0")
+    block = read_exif_block(image)
     return read_exif(lambda at, length: block[at : at + length]) if block else {}
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from imaging.decoders.header import common_header, read_profile
+from imaging.decoders.header import common_header, read_exif_block, read_profile
 from imaging.formats import InputFormat
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def header(photo: "OpenPhoto") -> "ImageHeader":
     from imaging.decoders.heif_picture import agreed, check_codec, described
     from imaging.files.heif import read_container
     from imaging.files.heif_colour import read_chroma, read_cicp
+    from imaging.files.heif_gain_map import find_gain_map
     from imaging.files.heif_layout import read_layout
 
     check_codec(photo.format)
@@ -60,8 +61,11 @@ def header(photo: "OpenPhoto") -> "ImageHeader":
     )
     if layout is None:
         return common
+    gain_map = find_gain_map(container, photo.read_at, read_exif_block(image))
     return replace(
         common,
+        # One that lies over what is cropped would have to be cropped with it.
+        has_gain_map=gain_map is not None and not layout.is_cropped,
         width=layout.shown_width,
         height=layout.shown_height,
         orientation=layout.orientation,

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 import pyvips
 
+from imaging.decoders.header import read_exif_block
 from imaging.decoders.libheif import AV1, HEVC, Picture, can_decode
 from imaging.decoders.tiles import TILE_MULTIPLE, Ahead, Grid, ReadTile, image_of
 from imaging.errors import CorruptPhotoError, UnsupportedFormatError
 from imaging.fields import copy_metadata
 from imaging.files.heif import from_memory, read_container
+from imaging.files.heif_gain_map import GainMapItem, find_gain_map
 from imaging.files.heif_layout import Layout, Tiles, read_layout
 from imaging.files.heif_units import check_picture
 from imaging.formats import InputFormat
@@ -20,7 +22,7 @@ from imaging.geometry import is_sideways
 if TYPE_CHECKING:
     from imaging.bridge.source import OpenPhoto
 
-__all__ = ["agreed", "check_codec", "described", "picture_of"]
+__all__ = ["agreed", "check_codec", "described", "gain_map_of", "picture_of"]
 
 _FORMATS: Final = {1: "uchar", 2: "ushort"}
 _INTERPRETATIONS: Final = {
@@ -110,6 +112,32 @@ def picture_of(photo: "OpenPhoto") -> pyvips.Image:
     image = _finished(image, picture, layout)
     copy_metadata(told, image)
     return image
+
+
+def gain_map_of(photo: "OpenPhoto") -> tuple[GainMapItem, pyvips.Image] | None:
+    """Return what the photo says of its gain map, and that picture; None where it cannot be read.
+
+    *Shape*: as stored, which is as the photo is; uchar, one band or three.
+
+    *Cost*: the gain map, whole: a quarter of the photo's sides, or a half.
+    """
+    data = photo.encoded()
+    read = from_memory(data)
+    container = read_container(read, len(data))
+    found = find_gain_map(container, read, read_exif_block(described(photo)))
+    if found is None:
+        return None
+    try:
+        check_picture(container, read, found.item)
+        picture = Picture(
+            data, found.item, upright=False, threads=1, max_pixels=container.max_pixels()
+        )
+        image = _finished(_whole(picture), picture, None)
+    except CorruptPhotoError:
+        # The photo is whole without it.
+        return None
+    image = image.extract_band(0, n=found.bands) if image.bands > found.bands else image
+    return found, image if image.format == "uchar" else (image >> 8).cast("uchar")
 
 
 def _grid(picture: Picture, layout: Layout | None) -> Grid | None:

@@ -119,10 +119,13 @@ class Container:
             if kind == b"auxl" and item in targets and source in self.items:
                 yield self.items[source]
 
-    def picture(self) -> tuple[Item, ...]:
-        """Return the primary item, all that it is derived from, and their alpha; each once."""
+    def picture(self, of: int | None = None) -> tuple[Item, ...]:
+        """Return the item ``of``, all that it is derived from, and their alpha; each once.
+
+        It is the primary item where none is named.
+        """
         found: dict[int, Item] = {}
-        waiting = [self.primary]
+        waiting = [self.primary if of is None else of]
         while waiting:
             number = waiting.pop()
             if number in found or number not in self.items:
@@ -152,14 +155,14 @@ class Container:
             for start, end in (self._within(extent, item),)
         )
 
-    def check_extents(self) -> None:
-        """Hold every part of the picture against the size of the file; none is read.
+    def check_extents(self, of: int | None = None) -> None:
+        """Hold every part of :meth:`picture` against the size of the file; none is read.
 
         Raises:
             TruncatedPhotoError: The file ends before a part does.
             CorruptPhotoError: The directory lacks a part, or says nothing of where it lies.
         """
-        for item in self.picture():
+        for item in self.picture(of):
             for number in self.references.get((b"dimg", item.id), ()):
                 if number not in self.items:
                     raise CorruptPhotoError(f"Expected item {number}, a tile, but there is none")

@@ -18,12 +18,12 @@ from tests.photos.landscape import scene
 if TYPE_CHECKING:
     import pyvips
 
-__all__ = ["Part", "assembled", "coded", "grid", "grid_heic", "nclx", "prop"]
+__all__ = ["Part", "assembled", "aux", "coded", "grid", "grid_heic", "nclx", "prop"]
 
 Mode = Literal["RGB", "L"]
 Codec = Literal["hvc1", "av01"]
 
-ALPHA_URN = b"urn:mpeg:hevc:2015:auxid:1"
+_ALPHA = b"urn:mpeg:hevc:2015:auxid:1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,7 @@ class Part:
         properties: Whole boxes, in order.
         made_of: Places, in the list of all parts, of the parts that it is derived from.
         aux_of: Place of the part that it is an auxiliary of.
+        describes: Place of the part that it is metadata of.
         in_idat: Whether its bytes lie in the directory.
         hidden: Whether it is not to be shown by itself.
     """
@@ -45,6 +46,7 @@ class Part:
     properties: tuple[bytes, ...] = ()
     made_of: tuple[int, ...] = ()
     aux_of: int | None = None
+    describes: int | None = None
     in_idat: bool = False
     hidden: bool = False
 
@@ -60,15 +62,18 @@ def full_box(kind: bytes, version: int, *contents: bytes) -> bytes:
     return box(kind, struct.pack(">I", version << 24), *contents)
 
 
+def aux(urn: bytes) -> bytes:
+    """The property of an auxiliary picture that says what it is."""
+    return full_box(b"auxC", 0, urn + b"\0")
+
+
 def prop(kind: bytes, *values: int) -> bytes:
-    """A property of a picture, by its name: ``ispe``, ``irot``, ``imir``, ``pixi`` or ``auxC``."""
+    """A property of a picture, by its name: ``ispe``, ``irot``, ``imir``, ``pixi`` or ``clap``."""
     match kind:
         case b"ispe":
             return full_box(kind, 0, struct.pack(">II", *values))
         case b"pixi":
             return full_box(kind, 0, bytes([len(values), *values]))
-        case b"auxC":
-            return full_box(kind, 0, ALPHA_URN + b"\0")
         case b"clap":
             return box(kind, struct.pack(">IIIIiIiI", *values))
         case _:
@@ -158,7 +163,11 @@ def assembled(parts: list[Part], *, primary: int = 0, brand: bytes = b"heic") ->
         for number, part in enumerate(parts, start=1)
     )
     infos = b"".join(
-        box(b"infe", struct.pack(">IHH4s", 2 << 24 | part.hidden, number, 0, part.kind), b"\0")
+        box(
+            b"infe",
+            struct.pack(">IHH4s", 2 << 24 | part.hidden, number, 0, part.kind),
+            b"\0application/rdf+xml\0" if part.kind == b"mime" else b"\0",
+        )
         for number, part in enumerate(parts, start=1)
     )
     references = b"".join(
@@ -167,6 +176,7 @@ def assembled(parts: list[Part], *, primary: int = 0, brand: bytes = b"heic") ->
         for kind, named in (
             (b"dimg", part.made_of),
             (b"auxl", () if part.aux_of is None else (part.aux_of,)),
+            (b"cdsc", () if part.describes is None else (part.describes,)),
         )
         if named
     )
@@ -262,7 +272,7 @@ def grid_heic(  # noqa: PLR0913 - each a kind of grid
             place: coded(cell.extract_band(1), bits=bits, mode="L") for place, cell in cells.items()
         }
         parts += [
-            replace(mask, properties=(*mask.properties, prop(b"auxC")), aux_of=0, hidden=True),
+            replace(mask, properties=(*mask.properties, aux(_ALPHA)), aux_of=0, hidden=True),
             *(replace(greys[place], hidden=True) for place in places),
         ]
     return assembled(parts, brand=b"heic" if codec == "hvc1" else b"avif")
