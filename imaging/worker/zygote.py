@@ -120,15 +120,14 @@ def main(descriptor: int, options: str) -> None:
 
         configure_libvips(concurrency=asked["concurrency"])
     except BaseException:
-        control.sendall(json.dumps(traceback.format_exc()).encode() + b"\n")
+        with suppress(OSError):
+            control.sendall(json.dumps(traceback.format_exc()).encode() + b"\n")
         raise
     sandbox.shrink_stacks()
     # Nobody looks through these objects for garbage again: their pages stay shared.
     gc.collect()
     gc.freeze()
-    control.sendall(b'""\n')
-    try:
+    # The parent may end at any time; so do its workers, without a word in its log.
+    with suppress(OSError):
+        control.sendall(b'""\n')
         _serve(control, asked["memory_bytes"])
-    except OSError:
-        # The parent has ended; so do its workers.
-        return

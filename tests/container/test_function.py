@@ -14,6 +14,7 @@ from imaging.planning import make_plan
 from imaging.rendering import open_photo
 from tests import photos
 from tests.container.emulator import s3_event
+from tests.photos import raws
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,6 +73,7 @@ def test_every_format_is_decoded_and_encoded(
         InputFormat.TIFF: photos.tiff(480, 320),
         InputFormat.AVIF: photos.avif(480, 320),
         InputFormat.HEIC: photos.heic(480, 320),
+        InputFormat.RAW: raws.dng(photos.jpeg(raws.WIDTH, raws.HEIGHT)),
     }
     assert set(made) == set(InputFormat)
     for name, photo in made.items():
