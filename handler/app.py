@@ -82,12 +82,12 @@ def lambda_handler(event: Mapping[str, Any], context: object) -> Any:  # noqa: A
             message names each, and the others stand.
     """
     request_id = getattr(context, "aws_request_id", "")
-    # Lambda's own two variables: the first is another in each invocation.
+    # Lambda's own two variables; the first changes with each invocation.
     trace = os.environ.get("_X_AMZN_TRACE_ID", "")
     daemon = os.environ.get("AWS_XRAY_DAEMON_ADDRESS", "")
 
     def done(report: JobReport) -> None:
-        # At once: should Lambda end the invocation, what was done is known.
+        # At once, so that it is known even if Lambda ends the invocation.
         _photo_log.photo(report, request_id)
         if daemon and "Sampled=1" in trace:
             from handler.told.tracing import send

@@ -130,7 +130,7 @@ def _render_one(
                 line["warnings"] += [
                     said
                     for said in map(asdict, rendition.warnings)
-                    # What holds of the photo, each of its renditions says.
+                    # Each rendition repeats the warnings of the photo.
                     if said not in line["warnings"]
                 ]
                 name = f"{rendition.planned.spec.name}.{rendition.planned.format.extension}"

@@ -110,7 +110,7 @@ class KnownRejectionError(RejectedPhotoError):
 
     Args:
         code: The code that it was rejected with, which is this one's too.
-        reason: What was said of it then.
+        reason: The message of that rejection.
     """
 
     def __init__(self, code: str, reason: str) -> None:
@@ -119,7 +119,7 @@ class KnownRejectionError(RejectedPhotoError):
 
 
 class ArchivedError(RejectedPhotoError):
-    """The photo is in an archive; once it is restored, a job brings it."""
+    """The photo is in an archive. The event of its restore, or a job, brings it again."""
 
     code = "archived"
 

@@ -52,9 +52,9 @@ def process_items(
         done: Takes each report as soon as its record and those before it are over, in this thread.
             An Exception loses that report, and nothing else.
 
-    Records of one group, or of one object, are worked on in order. What comes after a failure in
-    its group is not begun: it wants another attempt too, after the one before it. Nor is what comes
-    after the destination refused, or after the time was up.
+    Records of one group, or of one object, are worked on in order. A record after a failure in its
+    group is not begun: it wants another attempt too, after the one before it. No record is begun
+    after the destination has refused one, or after the deadline.
     """
     work = _Work(envelope, process)
     if len(work.chains) < PARALLEL or _has_suspects(envelope):

@@ -43,7 +43,7 @@ class KeyTemplate:
                 f"{{bucket}} once at most, but received {self.text!r}"
             )
         if {"{", "}"} & set("".join(re.split(r"\{\w+\}", self.text))):
-            # str.format() would take it for a field, or fail with it, photo by photo.
+            # str.format() would read it as a field, or fail, for every photo.
             raise SettingsError(
                 f"DESTINATION_KEY_TEMPLATE: expected no other braces but received {self.text!r}"
             )

@@ -20,7 +20,7 @@ _NO_LIMIT: Final = 1 << 60
 
 
 def lambda_memory(environ: Mapping[str, str]) -> Memory | None:
-    """Return this process's share of the function's memory; None where it is not Lambda that runs.
+    """Return this process's share of the function's memory; None outside Lambda.
 
     ``AWS_LAMBDA_MAX_CONCURRENCY`` processes, forked by Managed Instances, share
     ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE`` evenly.

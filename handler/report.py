@@ -60,7 +60,7 @@ class JobReport:
         elapsed_ms: Milliseconds for the record.
         stages: What they were spent on, once S3 was asked.
         spans: The same, with the time at which each began.
-        warnings: What went less than well with what was stored.
+        warnings: Problems of what was stored in spite of them.
         renditions: What was stored.
     """
 

@@ -29,7 +29,7 @@ _MIN_KEY_BYTES: Final = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
-    """What Lambda says of the function; empty or None where it is not Lambda that runs it.
+    """What Lambda says of the function; empty or None outside Lambda.
 
     Attributes:
         name: ``AWS_LAMBDA_FUNCTION_NAME``.
@@ -168,7 +168,7 @@ def _job_attributes(environ: Mapping[str, str]) -> JobAttributes:
 
 
 def _overlap(one: str, other: str) -> bool:
-    """Say whether a key can begin with both prefixes."""
+    """Tell whether a key can begin with both prefixes."""
     return one.startswith(other) or other.startswith(one)
 
 

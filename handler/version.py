@@ -59,7 +59,7 @@ class SourceVersion:
         return False
 
     def covers(self, event: "SourceVersion") -> bool:
-        """Tell whether ``event``, or one after it, has been seen already: sequencers alone tell."""
+        """Tell whether ``event``, or a later one, was seen already; only sequencers decide."""
         if not self.is_of_bucket(event.bucket) or not self.sequencer or not event.sequencer:
             return False
         return _padded(event.sequencer, self.sequencer) <= _padded(self.sequencer, event.sequencer)

@@ -16,7 +16,7 @@ from imaging.plan import PlannedRendition, RenditionPlan
 
 __all__ = ["Frames", "decode_frames"]
 
-# What libvips says of all frames together, and of none of them.
+# Fields of the strip that are not true of a single frame.
 _STRIP_FIELDS: Final = frozenset(
     {"page-height", "n-pages", "delay", "loop", "gif-delay", "gif-loop"}
 )
@@ -29,7 +29,7 @@ class Frames:
     Attributes:
         images: One for each frame, in memory, all of one size.
         delays_ms: For how long each is shown.
-        loop: How often all of them are; 0 for ever.
+        loop: How often the animation is shown; 0 for ever.
     """
 
     images: tuple[pyvips.Image, ...]
@@ -47,7 +47,7 @@ class Frames:
         resized = [
             resize_as_planned(convert(frame, header, colour), rendition) for frame in self.images
         ]
-        # What is kept of the first is kept of all: an animation must not jump.
+        # All frames are cropped as the first one: an animation must not jump.
         box = steps.find_crop(resized[0], rendition.placement)
         finished = (steps.take(steps.STEPS, frame, rendition, box) for frame in resized)
         images = tuple(frame.copy_memory() for frame in finished)
@@ -92,7 +92,7 @@ def decode_frames(plan: RenditionPlan, photo: OpenPhoto) -> Frames:
         for at in range(header.n_pages):
             frame = strip.crop(0, at * header.height, header.width, header.height)
             frame = steps.resize(frame, columns, rows)
-            # Now: a sequential image gives up its rows once, from the top.
+            # Evaluated now: a sequential image gives its rows once, from the top.
             frame = steps.upright(frame.copy_memory())
             for field in _STRIP_FIELDS.intersection(field_names(frame)):
                 frame.remove(field)

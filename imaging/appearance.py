@@ -16,8 +16,8 @@ from imaging.rendition import Appearance
 __all__ = ["appearance_of"]
 
 _SIDE: Final = 24
-"""Of the picture that all this is computed from. A ThumbHash holds seven waves a side; of 100
-pixels, the most it takes, it costs ten times as much."""
+"""Longer side of the picture that all this is computed from. A ThumbHash holds seven waves a side;
+from 100 pixels, its maximum, it costs ten times as much."""
 
 _HASH_SIDE: Final = 8
 _COARSE: Final = 5
@@ -32,7 +32,7 @@ def appearance_of(image: pyvips.Image, aspect: tuple[int, int]) -> Appearance:
 
     Args:
         image: The whole picture, upright; a small one.
-        aspect: Width and height of the photo: a picture that is stretched is set right.
+        aspect: Width and height of the photo, which a stretched picture gets back.
     """
     longest = max(aspect)
     width, height = (max(1, round(_SIDE * side / longest)) for side in aspect)

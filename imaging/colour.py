@@ -77,7 +77,7 @@ def convert(image: pyvips.Image, header: ImageHeader, colour: Colour) -> pyvips.
 
 
 def untagged_grey(image: pyvips.Image) -> pyvips.Image:
-    """Return a grey image that carries a profile in sRGB; any other as it is."""
+    """Convert a grey image with a profile to sRGB; return any other image as it is."""
     return _to_srgb(image) if _is_grey(image) else image
 
 
@@ -108,7 +108,7 @@ def background_in(image: pyvips.Image, colour: _Pixel) -> list[float]:
     try:
         return [float(value) for value in pixel.icc_export(depth=8)(0, 0)]
     except pyvips.Error:
-        # A scanner's profile may tell what its colours are, and not the way back.
+        # A scanner's profile may lead from its colours to others, and not back.
         return list(colour)
 
 
@@ -136,7 +136,7 @@ def _with_profile(image: pyvips.Image, name: str) -> pyvips.Image:
 
 
 def _tagged(image: pyvips.Image, header: ImageHeader) -> pyvips.Image:
-    """Return the image with the profile that holds; with none where it counts as sRGB."""
+    """Return the image with the profile that counts; without one where it counts as sRGB."""
     if header.has_profile:
         return image
     image = _untagged(image)
@@ -215,7 +215,7 @@ def _to_srgb(image: pyvips.Image) -> pyvips.Image:
 
 def _to_display_p3(image: pyvips.Image) -> pyvips.Image:
     if _is_grey(image):
-        # White and curve of the two are the same, and so are their greys.
+        # sRGB and Display P3 have the same white and the same curve, and so the same greys.
         return _to_srgb(image)
     if image.get_typeof(_PROFILE):
         if not (_is_shown(image) and _equals(image, _DISPLAY_P3)):
@@ -278,7 +278,7 @@ def _as_grey_if(source: pyvips.Image, image: pyvips.Image) -> pyvips.Image:
 
 
 def _equals(image: pyvips.Image, name: str) -> bool:
-    """Tell whether the embedded profile is that built-in one in effect: patches stay as they are.
+    """Tell whether the embedded profile is in effect that built-in one: it changes no patch.
 
     Most photos carry sRGB under one of its many profiles; this costs 64 pixels, the conversion
     that it saves would cost the whole base.
@@ -296,7 +296,7 @@ def _equals(image: pyvips.Image, name: str) -> bool:
 
 
 def _from_cicp(image: pyvips.Image, cicp: Cicp) -> pyvips.Image:
-    """Return the image in sRGB, or in Display P3 with its profile, whatever numbers tag it."""
+    """Return an image that is tagged by numbers in sRGB, or in Display P3 with its profile."""
     bright = cicp.transfer in {_PQ, _HLG}
     tagged = bright or cicp.transfer == _LINEAR or cicp.primaries in {_BT2020, _P3_D65}
     if _is_grey(image) or not tagged:

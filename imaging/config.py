@@ -213,7 +213,7 @@ def parse_config(text: str, *, file: str) -> Config:
             raise ConfigError(msg)
     tables = document.pop("renditions", None)
     limits = Limits(**_read_keys(f"{file}: limits", document.pop("limits", {}), _LIMIT_KEYS))
-    # The table's presence says it; it has no keys yet.
+    # The table has no keys yet: that it is there turns the sidecar on.
     sidecar = "sidecar" in document
     _read_keys(f"{file}: sidecar", document.pop("sidecar", {}), {})
     rest = _read_keys(file, document, _TOP_KEYS)

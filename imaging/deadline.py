@@ -33,15 +33,15 @@ class Deadline:
         return self.remaining_s == 0
 
     def expire(self) -> None:
-        """Let it pass now."""
+        """Make it pass now."""
         self._expired.set()
 
     def wait(self, seconds: float) -> None:
-        """Sleep, but not beyond it."""
+        """Sleep for ``seconds``, or until the deadline if that is earlier."""
         self._expired.wait(min(seconds, self.remaining_s))
 
     def check(self, what: str) -> None:
-        """Raise OutOfTimeError once it has passed; ``what`` was to come next."""
+        """Raise OutOfTimeError once it has passed; ``what`` names the work that was next."""
         if self.has_passed:
             raise OutOfTimeError(f"Expected time to {what} but there is none left")
 

@@ -28,7 +28,7 @@ class Encoded:
         size: Its bytes.
         quality: The ``Q`` that it was encoded with; None where the format has none.
         gain_map_size: Bytes of them that are the gain map; None without one.
-        warnings: What is to be said of it.
+        warnings: Warnings of it.
     """
 
     size: int

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhotoWarning:
-    """What went less than well with a photo that was rendered all the same.
+    """A problem of a photo that was rendered in spite of it.
 
     Attributes:
         code: Stable, as an error's is.
@@ -69,7 +69,7 @@ class UnsupportedFormatError(RejectedPhotoError):
 
 
 class RawWithoutPreviewError(RejectedPhotoError):
-    """A camera raw without a JPEG that is large enough to show: no raw is developed."""
+    """A camera raw that holds no JPEG large enough to show; raws are not developed here."""
 
     code = "raw-without-preview"
 
@@ -81,7 +81,7 @@ class CorruptPhotoError(RejectedPhotoError):
 
 
 class TruncatedPhotoError(CorruptPhotoError):
-    """The bytes end before the photo does: an upload that broke off."""
+    """The bytes end before the photo does: its upload was interrupted."""
 
     code = "truncated"
 
@@ -116,7 +116,7 @@ class NeedsMoreMemoryError(RejectedPhotoError):
     code = "needs-more-memory"
 
     def __init__(self, *, estimate: int, available: int, processes: int) -> None:
-        # Lambda sells it by the megabyte; a multiple of 64 leaves room to spare.
+        # Lambda sells memory by the megabyte; a multiple of 64 leaves room to spare.
         would_do = -(-estimate // (64 << 20)) * 64 * processes
         super().__init__(
             f"Expected a photo that needs at most {available >> 20} MB but this one needs "
@@ -131,7 +131,7 @@ class OutOfMemoryError(NeedsMoreMemoryError):
     """The photo took more memory than there is; its decoder was ended.
 
     Args:
-        held: Bytes that the decoder's process held when it was last looked at.
+        held: Bytes that the decoder's process held when they were last counted.
         available: What the function has; 0 if nobody knows.
     """
 
@@ -149,7 +149,7 @@ class OutOfMemoryError(NeedsMoreMemoryError):
 
 
 class CrashedError(RejectedPhotoError):
-    """The photo ended the processes that decoded it: one, and a new one after it."""
+    """The photo ended two processes that decoded it: the first, and a new one after it."""
 
     code = "crashed"
 
@@ -179,7 +179,7 @@ class InternalError(RenditionsError):
     """An exception that nobody foresaw: a bug. It is about one photo; another attempt may succeed.
 
     Args:
-        stage: What was done with the photo then.
+        stage: What was being done with the photo.
         raised: The exception.
     """
 

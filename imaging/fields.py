@@ -1,4 +1,4 @@
-"""The metadata of an image, whatever a stranger named it: listed, read, set and copied.
+"""Lists, reads, sets and copies the metadata of an image, whatever a stranger named it.
 
 pyvips is imported by the functions that need it: a plan is made without it.
 """
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["blob_of", "copy_metadata", "field_names", "set_blob"]
 
-# Without the orientation: a decoder of another library has turned the pixels.
+# The orientation is left out: the other library has turned the pixels already.
 _METADATA: Final = ("exif-", "icc-profile-data", "iptc-data", "xmp-data")
 
 
@@ -50,7 +50,7 @@ def set_blob(image: "pyvips.Image", field: str, data: bytes) -> None:
 
 
 def copy_metadata(header: "pyvips.Image", picture: "pyvips.Image") -> None:
-    """Give ``picture``, which another library decoded, what libvips read off the same file."""
+    """Copy to ``picture``, which another library decoded, what libvips read from the file."""
     for field in field_names(header):
         if field.startswith(_METADATA):
             picture.set_type(header.get_typeof(field), field, header.get(field))

@@ -7,7 +7,7 @@ from typing import Final
 __all__ = ["LOWEST_QUALITY", "Fitted", "fit"]
 
 LOWEST_QUALITY: Final = 10
-"""Below, a photo is blocks rather than a picture, and hardly smaller."""
+"""Below this a photo falls apart into blocks, and hardly gets smaller."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ def fit(encode: Callable[[int], bytearray], *, quality: int, max_bytes: int) -> 
     Bytes grow with quality, so the search halves what lies between :data:`LOWEST_QUALITY`, or
     ``quality`` if that is lower still, and ``quality``.
 
-    *Cost*: at most 8 encodes: one, and 7 to halve the 90 qualities that there are below 100.
+    *Cost*: at most 8 encodes: one, and 7 to search the 90 qualities below 100.
     """
     smallest = data = encode(quality)
     if len(data) <= max_bytes:

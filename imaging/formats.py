@@ -32,7 +32,7 @@ class Reading(StrEnum):
     FORWARD = "forward"
     """From start to end."""
     RANGES = "ranges"
-    """Here and there: it seeks."""
+    """In pieces, at any position: it seeks."""
     WHOLE = "whole"
     """As one block of memory."""
 
@@ -89,7 +89,7 @@ class InputFormat(StrEnum):
         return _INPUTS[self]
 
 
-# Without methods that compare rows by value: nothing does, and each start would make them.
+# eq=False: nothing compares rows, and each start would take time to make the methods.
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Output:
     """What a format that can be encoded allows.
@@ -97,7 +97,7 @@ class Output:
     Attributes:
         extension: Of a destination key.
         saver: libvips' name of it.
-        max_side: Columns or rows at most: of the format, of libjpeg or of libvips' AVIF saver.
+        max_side: Columns or rows at most, by the format, by libjpeg or by libvips' AVIF saver.
         default_quality: ``Q`` where a spec names none; None where the format has no quality.
         has_alpha: Whether it holds alpha.
         has_grey: Whether it holds one band of grey, and so a profile of grey.
@@ -169,20 +169,20 @@ class Input:
 
     Attributes:
         magic: What a file begins with.
-        brands: What tells it from others of one container: the type of a RIFF, or the codec's brand
-            of an ISO base media file (https://mp4ra.org/registered-types/brands).
+        brands: What distinguishes it from other formats in the same container: the type of a RIFF,
+            or the codec's brand of an ISO base media file (https://mp4ra.org/registered-types/brands).
         loader: libvips' name of it.
         reading: How its decoder reads the file.
         header_alone: Whether the header is read without the whole file.
         in_rows: Whether its decoder gives the picture row by row.
-        stops_early: Whether its decoder stops at the last byte that it needs: one that meets the
-            end of the file wanted more.
+        stops_early: Whether its decoder stops at the last byte that it needs. If such a decoder
+            meets the end of the file, the file is truncated.
         has_frames: Whether its pages follow each other in time.
         keeps_header: Whether the bytes of its header are kept: libvips does not tell all of it.
         scaling: How its decoder can give a smaller picture.
         can_be_truncated: Whether the part of it that was received can be rendered.
         fail_on: At which level of its decoder's complaints libvips has to fail. ``truncated``
-            accepts what merely warns: phones write such.
+            accepts what the decoder merely warns of: phones write such files.
         output: The format of a rendition in the photo's own format, or in what comes closest.
         output_with_alpha: That of a photo with alpha, where it is another.
         output_animated: That of an animated rendition, where it is another.
@@ -250,7 +250,7 @@ _INPUTS: Final[Mapping[InputFormat, Input]] = {
         header_alone=True,
         in_rows=True,
         scaling=Scaling.LEVELS,
-        # libtiff's errors of strips; of tiles it only warns, which its decoder knows.
+        # libtiff reports errors in strips. In tiles it only warns: decoders/tiff.py sees to that.
         fail_on="error",
         # Most browsers show neither TIFF nor HEIC.
         output=OutputFormat.JPEG,
@@ -327,7 +327,7 @@ _REFUSED = (
     (b"\x1f\x8b", "gzip archive"),
 )
 
-# They only say that there is a picture: the codec's brand is beside them.
+# These brands only say that there is a picture; another one names the codec.
 _CR3: Final = b"crx "
 _HEIF_BRANDS: Final = frozenset({b"mif1", b"mif2", b"msf1", b"heif"})
 _ACCEPTED: Final = ", ".join(InputFormat)

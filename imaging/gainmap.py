@@ -122,7 +122,7 @@ class EncodedGainMap:
 def read_gain_map(data: bytes, orientation: int) -> GainMap | None:
     """Return the gain map of an Ultra HDR JPEG; None where there is none that can be used.
 
-    One that has more pixels than its photo is none.
+    A gain map that has more pixels than its photo is not used.
 
     *Cost*: decodes the gain map, a sixteenth of the photo or less.
 
@@ -247,11 +247,10 @@ def encode_gain_map(
         keep=pyvips.enums.ForeignKeep.NONE,
     )
     iso = _iso(gain_map)
-    extra = [_segment(0xE2, ISO_GAIN_MAP + iso)]
-    packet = XMP + _packet(_description(gain_map))
-    extra.insert(0, _segment(0xE1, packet))
+    xmp = _segment(0xE1, XMP + _packet(_description(gain_map)))
     at = _behind_leading(jpeg)
-    return EncodedGainMap(data=jpeg[:at] + b"".join(extra) + jpeg[at:], iso=iso)
+    data = jpeg[:at] + xmp + _segment(0xE2, ISO_GAIN_MAP + iso) + jpeg[at:]
+    return EncodedGainMap(data=data, iso=iso)
 
 
 def _resized(image: pyvips.Image, width: int, height: int) -> pyvips.Image:

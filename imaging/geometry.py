@@ -21,9 +21,9 @@ __all__ = [
 _FRACTION: Final = r"\s*(0?\.\d{1,9}|[01](?:\.\d{0,9})?)\s*"
 
 _MAX_SEARCHED: Final = 1 << 26
-"""Pixels of a resized photo that are searched for what to keep; more is a line, not a picture."""
+"""Pixels of a resized photo that are searched at most; only very long, thin photos have more."""
 
-# How many halves of the cropped pixels go from the left, and from the top.
+# How many halves of the surplus pixels are cropped at the left, and at the top.
 _GRAVITIES: Final[Mapping[Position, tuple[int, int]]] = {
     Position.CENTRE: (1, 1),
     Position.NORTH: (1, 0),

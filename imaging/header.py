@@ -62,8 +62,8 @@ class ImageHeader:
         interpretation: libvips' name of the colour space: ``srgb``, ``cmyk``, ``b-w``, ...
         has_alpha: Whether the last band is alpha.
         has_profile: Whether an ICC profile is embedded that fits the bands.
-        has_foreign_profile: Whether there is one that does not, and is ignored.
-        has_gain_map: Whether it says that a gain map follows: an Ultra HDR JPEG.
+        has_foreign_profile: Whether one is embedded that does not fit them, and is ignored.
+        has_gain_map: Whether the header says that a gain map follows, as in an Ultra HDR JPEG.
         cicp: Colour by numbers, where an AVIF or HEIC has no ICC profile.
         gamma: PNG: colours by an exponent, which stand for a profile.
         orientation: The EXIF orientation, 1 to 8.
@@ -74,9 +74,9 @@ class ImageHeader:
         levels: Smaller copies in the file, largest first.
         chroma: JPEG, AVIF: how chroma is sampled, such as ``4:2:0``; empty where nothing says so.
         tile: TIFF: width and height of its tiles; None for strips.
-        strip_rows: TIFF: rows of a strip, as far as it says; None for other formats, and tiles.
-        raw: The camera raw that it is the preview of.
-        lossless: WebP: whether its pixels are, as far as the first kilobyte tells.
+        strip_rows: TIFF: rows of a strip; None where it does not say, and without strips.
+        raw: The camera raw whose preview the photo is; None for any other photo.
+        lossless: WebP: whether its first kilobyte says that it was compressed without loss.
     """
 
     format: InputFormat

@@ -37,7 +37,7 @@ def _from_light() -> pyvips.Image:
 def resize_linear(image: pyvips.Image, width: int, height: int) -> pyvips.Image:
     """Resize to exactly ``width`` x ``height``, as :func:`imaging.steps.resize`, in linear light.
 
-    Of grey, sRGB and Display P3, which share sRGB's curve, and near enough of other colours.
+    Exact for grey, sRGB and Display P3, which share sRGB's curve; close to it for other colours.
 
     *Shape*: uchar, any bands, not premultiplied in; the same out.
 

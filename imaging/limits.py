@@ -10,7 +10,7 @@ __all__ = ["Limits", "Memory"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """The memory for one photo at a time, with all that the process holds beside it.
+    """The memory that one photo may take, together with all else that the process holds.
 
     Attributes:
         bytes: Of this process.

@@ -1,10 +1,10 @@
 """How much memory a plan takes at its peak, estimated from the header alone; pure.
 
-The plan is followed as it is carried out: the decode, the turn, one rendition after the other. Each
-decoder and encoder says what it holds, :mod:`imaging.working` what libvips works in and what malloc
-keeps, the plan which pictures stay; here it is summed. The figures were fitted to what ``make
-calibrate`` measured. ``benchmarks/results/memory.json`` has every case, those that
-nothing was fitted to among them; the tests compare the estimate with all.
+The estimate follows the plan as it is carried out: the decode, the turn, one rendition after the
+other. It sums three parts: what each decoder and encoder says that it holds, what libvips works in
+and malloc keeps (:mod:`imaging.working`), and the pictures that the plan keeps. The figures were
+fitted to what ``make calibrate`` measured. ``benchmarks/results/memory.json`` has every case, also
+those that no figure was fitted to; the tests compare the estimate with each.
 """
 
 from collections.abc import Iterator
@@ -61,7 +61,7 @@ class _Decoding:
 
     Attributes:
         peak: What it takes at most.
-        kept: What malloc keeps of that, and gives to the next that asks.
+        kept: What malloc keeps of that after it was freed, for whatever is allocated next.
         bases: What is held until the last rendition is made.
     """
 
@@ -71,7 +71,7 @@ class _Decoding:
 
 
 def _in_own_colours(header: ImageHeader) -> frozenset[Colour]:
-    """Return the colours for which nothing is converted: they share one base."""
+    """Return the colours that need no conversion: they share one base."""
     if header.band_format != "uchar" or header.interpretation not in {"srgb", "b-w"}:
         return frozenset()
     if header.cicp is not None:
@@ -103,7 +103,7 @@ def _decoding(plan: RenditionPlan, bands: int) -> _Decoding:
     first = bases
     peak: float = 0
     if len(asked) > 1:
-        # Of which those in the colours that are asked for are made.
+        # The base in the photo's own colours, from which the others are made.
         first = pixels * header.bands * header.sample_bytes
         peak = kept + bases + (0 if shared else first)
     peak = max(peak, codec + strips + first)
@@ -165,7 +165,7 @@ class _Pictures:
 
 
 def _rendering(plan: RenditionPlan, bands: int, kept: float) -> Iterator[float]:
-    """Yield for each rendition, in their order, what there is beside the bases while it is made."""
+    """Yield, for each rendition in order, the bytes held beside the bases while it is made."""
     header = plan.header
     pictures = _Pictures(plan)
     before: float = 0
@@ -185,7 +185,7 @@ def _rendering(plan: RenditionPlan, bands: int, kept: float) -> Iterator[float]:
                 at_work = max(kept, resizing, before * working.KEPT_ENCODER)
             case _:
                 assert_never(way)
-        # What is found is kept before anything is encoded.
+        # The search ends before anything is encoded.
         searching = working.searching_bytes(header, placement, bands)
         at_work += max(_encoding(rendition, bands), searching)
         yield pictures.pixels * bands + at_work

@@ -29,8 +29,8 @@ class Base:
 
     Attributes:
         pictures: One for each colour that is asked for.
-        gain_maps: The photo's, for each colour in which a rendition is to have it and it holds.
-        warnings: What is to be said of the photo.
+        gain_maps: The photo's, for each colour in which a rendition needs it and it is right.
+        warnings: Warnings of the photo.
     """
 
     pictures: Mapping[Colour, pyvips.Image]
@@ -86,7 +86,7 @@ def _decode_stored(
 ) -> dict[Colour, pyvips.Image]:
     """Return the base in each colour, as it lies in the file, in memory.
 
-    *Cost*: a second colour takes a second base, and one more for both in the photo's own colours.
+    *Cost*: with several colours a base for each, and one more in the photo's own colours.
 
     Raises:
         CorruptPhotoError: The pixels cannot be decoded to their end.
@@ -120,10 +120,10 @@ def _truncation(image: pyvips.Image) -> PhotoWarning:
 def _read_gain_maps(
     plan: RenditionPlan, photo: OpenPhoto
 ) -> "tuple[dict[Colour, GainMap], tuple[PhotoWarning, ...]]":
-    """Return the photo's gain map for each colour in which it is wanted and holds.
+    """Return the photo's gain map for each colour in which it is wanted and right.
 
-    Factors for red, green and blue hold in the colours that they were made in; one factor for all
-    holds in any.
+    Factors for red, green and blue are right only in the colours that they were made for; one
+    factor for all three is right in any.
 
     *Cost*: where it is wanted, the photo is downloaded whole before it is decoded.
     """

@@ -93,7 +93,7 @@ class OwnPass:
     """The photo is decoded for it alone, row by row into its encoder.
 
     Attributes:
-        load: How.
+        load: How the photo is decoded for it.
     """
 
     kind: Literal["own-pass"] = "own-pass"
@@ -171,11 +171,11 @@ class RenditionPlan:
 
     Attributes:
         header: The photo's.
-        load: How it is decoded.
+        load: How the photo is decoded for the base.
         base: Width and height, upright, of the one image that is held in memory; None where every
             rendition has its own pass.
-        renditions: In the order in which they are written: AVIF after everything else, and of
-            either the largest last.
+        renditions: In the order in which they are written: AVIF after all others, and within each
+            of the two groups the largest last.
         warnings: What could not be done as asked.
         renders_truncated: Whether the part that was received of a truncated photo is rendered.
         appearance_of: The spec, the smallest, whose pixels give the photo's appearance; None where
@@ -194,7 +194,7 @@ class RenditionPlan:
 
     @property
     def colours(self) -> tuple[Colour, ...]:
-        """The colours that the base is asked for in, each once."""
+        """The colours in which the base is needed, each once."""
         return tuple(
             dict.fromkeys(
                 rendition.spec.colour

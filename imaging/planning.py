@@ -44,7 +44,7 @@ _MAX_SHIFT: Final = 0.2
 """Pixels of the base by which shrink-on-load may shift the far edge."""
 
 _MAX_HELD_BYTES: Final = 48 << 20
-"""Pixels of one rendition, where there is a choice: 16 megapixels of RGB."""
+"""Of one rendition's pixels, 16 megapixels of RGB; a larger one is not held if it need not be."""
 
 _DEFAULT_LIMITS: Final = Limits()
 
@@ -61,7 +61,7 @@ class Asked:
         limits: The largest photo that is accepted.
         memory: What the process may hold; None for no limit.
         focal_point: Where the photo's subject is, such as ``0.3,0.7``, as its owner says; for the
-            position ``focal-point``. A text that names no point is a warning, and the centre is
+            position ``focal-point``. A text that names no point gives a warning, and the centre is
             kept.
         truncated: What becomes of a truncated JPEG.
         sidecar: Whether a sidecar is wanted, and so the photo's appearance.
@@ -131,7 +131,7 @@ def _source_format(spec: RenditionSpec, header: ImageHeader) -> OutputFormat:
 
 
 def _outputs(spec: RenditionSpec, header: ImageHeader) -> list[OutputFormat]:
-    """Return what ``spec`` is encoded to; once, where the photo's own format is named too."""
+    """Return the formats that ``spec`` is encoded to, each once."""
     return list(dict.fromkeys(output or _source_format(spec, header) for output in spec.formats))
 
 
@@ -251,7 +251,7 @@ def _has_own_pass(picture: _Picture, header: ImageHeader) -> bool:
 
 
 def _parents(pictures: Sequence[_Picture]) -> dict[str, _Picture]:
-    """Return for each picture the smallest that it can be made from; nothing for the base."""
+    """Return each picture's smallest parent; pictures that are made from the base have none."""
     parents: dict[str, _Picture] = {}
     able: list[_Picture] = []
     for picture in sorted(pictures, key=lambda one: -one.size[0] * one.size[1]):
@@ -277,7 +277,7 @@ def _parents(pictures: Sequence[_Picture]) -> dict[str, _Picture]:
 def _held_ways(
     pictures: Sequence[_Picture], base: tuple[int, int] | None
 ) -> dict[str, FromBase | FromParent]:
-    """Return how each picture is made that is held, and what of it stays in memory."""
+    """Return how each held picture is made, and which of its pixels stay in memory."""
     parents = _parents(pictures)
     made_from = {parent.name for parent in parents.values()}
     ways: dict[str, FromBase | FromParent] = {}
@@ -331,7 +331,7 @@ def _raw_warning(header: ImageHeader, raw: RawSource) -> PhotoWarning:
 
 
 def _photo_warnings(header: ImageHeader) -> tuple[PhotoWarning, ...]:
-    """Return what the photo was taken for, and what had to be guessed of its colours."""
+    """Return warnings of what the photo is, and of colours that had to be guessed."""
     warnings = []
     if header.raw is not None:
         warnings.append(_raw_warning(header, header.raw))
@@ -406,7 +406,7 @@ def make_plan(header: ImageHeader, asked: Asked) -> RenditionPlan:
     apart = {
         picture.name
         for picture in pictures
-        # How much of a truncated photo was received shows only in one that is held.
+        # Only a held picture shows how much of a truncated photo was received.
         if not renders_truncated
         # An appearance is computed from pixels that are held.
         and not (asked.sidecar and picture.spec.name == smallest)
@@ -417,7 +417,7 @@ def make_plan(header: ImageHeader, asked: Asked) -> RenditionPlan:
     of_base: list[_Picture | _Wanted] = [*held, *animated]
     base = None
     if any(one.spec.linear for one in of_base):
-        # What is made smaller before, by a decoder or for the base, is not averaged as light.
+        # A decoder that shrinks, and a smaller base, would average stored values instead of light.
         base = header.upright
     elif of_base:
         base = _base(header, [one.placement for one in of_base])

@@ -40,8 +40,7 @@ class Rendition:
         size: Encoded bytes.
         quality: The ``Q`` that it was encoded with; None where the format has none.
         gain_map_size: Bytes of them that are the gain map; None without one.
-        warnings: What a person may want to know of it; what concerns the photo, each of its
-            renditions has.
+        warnings: Warnings of it; those of the photo are repeated in each of its renditions.
         elapsed_ms: Milliseconds of wall time to derive and encode it.
         appearance: The photo's, with one of its renditions, if the plan asks for it.
     """

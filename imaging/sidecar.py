@@ -28,8 +28,8 @@ def sidecar(
     """Return the document, as plain data.
 
     Args:
-        source: Which photo it is of: its key, and what tells this version from others.
-        plan: What was to be done; it asked for the appearance.
+        source: Identifies the photo: its key, and what distinguishes this version from others.
+        plan: The plan; it asked for the appearance.
         renditions: What was made, each with its key.
     """
     header = plan.header
@@ -56,7 +56,7 @@ def sidecar(
             "thumbhash": appearance.thumbhash,
             "perceptual_hash": appearance.perceptual_hash,
         },
-        # What holds of the photo, each of its renditions says.
+        # Each rendition repeats the warnings of the photo.
         "warnings": [asdict(warning) for warning in dict.fromkeys((*plan.warnings, *said))],
         "renditions": [_listed(made, key) for made, key in renditions],
     }

@@ -28,20 +28,20 @@ NAME_PATTERN: Final = "[a-z0-9][a-z0-9_-]*"
 ``/`` and ``.`` that separate a name from the rest of a destination key."""
 
 SOURCE_FORMAT: Final = "source"
-"""The ``format`` that means: whatever the photo is, where that can be made."""
+"""The ``format`` that stands for the photo's own, or for the closest that can be made."""
 
 MAX_DIMENSION: Final = max(output.row.max_side for output in OutputFormat)
-"""The longest side that anything can have."""
+"""The longest side that any output format allows."""
 
 MIN_SHARPEN: Final = 0.1
 MAX_SHARPEN: Final = 10
 """libvips' maximum for the mask of ``sharpen``; below the minimum the mask is a single pixel."""
 
 HDR_SIDE: Final = 1024
-"""Below, a gain map would cost more than it shows; pixels of the longer side."""
+"""Pixels of the longer side. In a smaller rendition a gain map costs more than it shows."""
 
-# Raised whenever the same spec makes other pixels than before, also by a new default: stored
-# renditions are then stale.
+# To be increased whenever the same spec makes other pixels than before, also by a new default:
+# stored renditions are then stale.
 _PIPELINE_VERSION: Final = 1
 
 
@@ -90,10 +90,10 @@ class Colour(StrEnum):
 
 
 class Hdr(StrEnum):
-    """What becomes of a gain map, in a JPEG: that is what shows HDR on a display that can."""
+    """What becomes of a gain map, by which a JPEG shows HDR on a display that can."""
 
     KEEP = "keep"
-    """It is made to fit the rendition, and stored with it."""
+    """It is resized and cropped as the rendition is, and stored with it."""
     SDR = "sdr"
     """It is left out."""
 
@@ -106,9 +106,9 @@ class Metadata(StrEnum):
     COPYRIGHT = "copyright"
     """EXIF Copyright and Artist."""
     SAFE = "safe"
-    """That, and camera, lens, exposure and time; not where, nor which camera of its kind."""
+    """Those, and camera, lens, exposure and time; no position and no serial number."""
     ALL = "all"
-    """All that the photo has, position and serial numbers included, but for what would no longer be
+    """All that the photo has, position and serial numbers included, except what would no longer be
     true: the embedded thumbnail, and XMP that describes other parts of the file."""
 
 
@@ -135,15 +135,15 @@ class RenditionSpec:
         position: Which part ``cover`` keeps; the other fits crop nothing.
         sharpen: Standard deviation, in pixels, of the mask that the rendition is sharpened with;
             None for not at all.
-        linear: Resize in linear light. No pixel is then averaged before it is light: the photo is
-            decoded and held whole.
+        linear: Resize in linear light. The photo is then decoded at its full size and held whole,
+            because a decoder that shrinks averages stored values.
         formats: What to encode to, each once; None for the photo's own format, where that can be
             made (GIF becomes PNG, unless it stays animated; TIFF and HEIC become JPEG, or PNG where
             they have alpha).
         quality: 1 to 100, for every format or for each that is named; the table's default
             elsewhere.
         max_bytes: Encoded bytes at most: a rendition that is larger is encoded again at the best
-            quality that fits, and at the lowest there is if none does; None for no maximum.
+            quality that fits, or at the lowest one if none fits; None for no maximum.
         without_enlargement: Never make a pixel that the photo does not have: a photo smaller than
             the box keeps its size. ``cover`` then crops to what the photo covers of the box, and
             ``contain`` still fills the box with background.
@@ -252,9 +252,9 @@ class RenditionSpec:
         return default if self.quality is None else self.quality
 
     def only(self, output: OutputFormat) -> "RenditionSpec":
-        """Return the spec of ``output`` alone, with the same pixels as among other formats.
+        """Return the spec of ``output`` alone, which makes the same pixels.
 
-        What it asks of other formats is left out.
+        Options for other formats are left out.
         """
         row = output.row
         return replace(

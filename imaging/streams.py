@@ -51,7 +51,7 @@ class ByteSink(Protocol):
     def commit(self) -> None:
         """Make what was written visible, whole.
 
-        May return before it is; the implementation then says how to wait.
+        It may return before that; the implementation then says how to wait.
         """
         ...
 

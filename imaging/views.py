@@ -1,4 +1,4 @@
-"""Sources that show another source otherwise: a part of it, or other bytes at its ends."""
+"""Views of another source: a part of it, or the whole with other bytes at its ends."""
 
 import os
 from typing import Final
@@ -13,8 +13,8 @@ _READ_BYTES: Final = 1 << 20
 class Part:
     """The bytes of ``source`` from ``start`` on, ``size`` of them, as a source of their own.
 
-    *Cost*: 1 MiB buffered: a source that fetches as much as it is asked for makes few requests of
-    it, and none of them reaches beyond the part. Closing it closes ``source``.
+    *Cost*: 1 MiB buffered, so that a source which fetches what it is asked for makes few requests.
+    None of them reaches beyond the part. Closing it closes ``source``.
     """
 
     def __init__(self, source: ByteSource, start: int, size: int) -> None:

@@ -27,10 +27,10 @@ SAMPLE_JPEG: Final = base64.b64decode(
 
 
 def warm_up(open_photo: PhotoOpener, config: Config) -> None:
-    """Make the renditions of ``config`` of a small JPEG: what they load is then there.
+    """Make the renditions of ``config`` from a small JPEG, so that what they need is loaded.
 
     *Cost*: 50 to 100 ms of CPU; nothing is read, stored or kept.
     """
-    # Whatever the limits: they are for strangers' photos.
+    # Without limits: those are for strangers' photos.
     asked = Asked(specs=config.renditions, sidecar=config.sidecar)
     render_in_memory(open_photo, MemorySource(SAMPLE_JPEG), asked)

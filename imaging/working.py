@@ -30,8 +30,8 @@ KEPT_STRIPS: Final = 0.93
 KEPT_PLANES: Final = 0.45
 KEPT_ENCODER: Final = 0.4
 
-# So many lines of the wider picture, and so many more for each of them that goes into one of the
-# narrower.
+# So many lines of the wider picture are held, and so many more for each of its lines that goes into
+# one line of the narrower picture.
 _STRIP_LINES: Final = 420
 _STRIP_LINES_PER_FACTOR: Final = 460
 _MAX_STRIP_FACTOR: Final = 4.0
@@ -41,7 +41,7 @@ _ALPHA_LINES: Final = 710
 _ALPHA_LINES_PER_FACTOR: Final = 140
 _FLOAT_BYTES: Final = 4
 
-# What is in memory already is not decoded in strips.
+# A picture in memory is not decoded, so its strips take fewer lines.
 _DERIVED_LINES: Final = 320
 _DERIVED_LINES_PER_FACTOR: Final = 460
 
@@ -51,7 +51,7 @@ _LINEAR_LINES_PER_FACTOR: Final = 280
 _LINEAR_BYTES: Final = 2
 
 _MAX_STRIPS: Final = 1.8
-"""Of the whole picture: two of its kind, one in each format, where it has few lines."""
+"""Times the whole picture at most, which counts where it has few lines."""
 
 _SEEKING_STRIPS: Final = 1.2
 """How many times as much is held of a file in strips whose decoder seeks."""

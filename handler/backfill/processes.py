@@ -90,7 +90,7 @@ def make_locally(
 
 
 class _Crew:
-    """The processes, what they work on, and what one of them may have died of."""
+    """The processes, the photos they work on, and those that one of them may have died of."""
 
     def __init__(self, settings: Settings, bucket: str, processes: int) -> None:
         self._worker = (settings, bucket)
@@ -134,7 +134,7 @@ class _Crew:
                 yield future.result()
 
     def apart(self) -> Iterator[Outcome]:
-        """Yield the outcome of each photo that was there when a process died."""
+        """Work alone on each photo that the pool held when a process died; yield the outcomes."""
         if not self._suspects:
             return
         self._pool.shutdown()

@@ -21,7 +21,7 @@ def send_to_queue(
     url: str,
     bucket: str,
 ) -> Iterator[Outcome]:
-    """Yield whether the queue took each photo; what becomes of it the function's metrics say.
+    """Yield for each photo whether the queue took it; the function's metrics tell the rest.
 
     *Cost*: a SendMessageBatch for ten photos.
     """

@@ -1,7 +1,6 @@
-"""Which source an event comes from, told by its shape: the one ordered place.
+"""Finds out which source an event comes from, by its shape: the one ordered place.
 
-The modules of the sources are imported when their first event arrives; S3's own, the first photo
-needs.
+The module of a source is imported when its first event arrives.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +18,7 @@ _MAX_KEYS_SHOWN: Final = 10
 
 
 def is_http(event: object) -> bool:
-    """Say whether ``event`` is a request through a Function URL or API Gateway, not a balancer."""
+    """Tell whether ``event`` is a request through a Function URL or API Gateway, not a balancer."""
     match event:
         case {"requestContext": {"elb": _}}:
             return False

@@ -17,7 +17,7 @@ __all__ = ["Choice", "choice_from_request"]
 _ANY_FORMAT: Final = "image/*"
 _MAX_KEY_BYTES: Final = 1024
 _BY_NAME: Final = frozenset({OutputFormat.AVIF, OutputFormat.WEBP})
-"""What a client gets only if its Accept names it: ``*/*`` is sent by clients that show neither."""
+"""What a client gets only if its Accept names it: clients that show neither send ``*/*``."""
 _MAX_EXPIRES_DIGITS: Final = 12
 """The year 33658; int() refuses a number of thousands of digits."""
 
@@ -37,7 +37,7 @@ class BadSignatureError(RequestError):
 
 
 class ExpiredError(RequestError):
-    """The URL was good, until a while ago."""
+    """The URL is no longer good."""
 
     code = "expired"
     status = 403
@@ -215,11 +215,11 @@ def _choose(formats: Sequence[OutputFormat | None], accept: str) -> OutputFormat
     Raises:
         NotAcceptableError: It takes none.
     """
-    liked = {
-        output: _liking(accept, output.content_type if output else _ANY_FORMAT)
+    weights = {
+        output: _weight_of(accept, output.content_type if output else _ANY_FORMAT)
         for output in formats
     }
-    taken = [output for output in formats if liked[output] > 0]
+    taken = [output for output in formats if weights[output] > 0]
     if not taken:
         listed = ", ".join(output.content_type if output else _ANY_FORMAT for output in formats)
         raise NotAcceptableError(f"Expected Accept to take one of {listed} but received {accept!r}")
@@ -229,10 +229,10 @@ def _choose(formats: Sequence[OutputFormat | None], accept: str) -> OutputFormat
         for output in taken
         if output is None or output not in _BY_NAME or output.content_type in named
     ]
-    return max(suitable or taken, key=lambda output: liked[output])
+    return max(suitable or taken, key=lambda output: weights[output])
 
 
-def _liking(accept: str, content_type: str) -> float:
+def _weight_of(accept: str, content_type: str) -> float:
     """Return the weight of ``content_type``: the most specific range that covers it decides.
 
     Any range of images covers a photo's own format: the header was not read yet.

@@ -46,7 +46,7 @@ def read_request(event: Mapping[str, Any]) -> Request:
     context = fields_of(event.get("requestContext"))
     http = fields_of(context.get("http"))
     headers = _texts(event.get("headers")) | {
-        # Format 1.0 keeps only the last of several headers of a name in the other place.
+        # Of several headers of one name, format 1.0 keeps only the last in ``headers``.
         name: ",".join(_text(value) for value in sequence_of(values))
         for name, values in fields_of(event.get("multiValueHeaders")).items()
     }

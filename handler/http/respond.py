@@ -210,6 +210,6 @@ def _headers(
 
 
 def _has_it(if_none_match: str, etag: str) -> bool:
-    """Say whether the client has this very rendition (RFC 9110, 13.1.2: the weak comparison)."""
+    """Tell whether the client has this very rendition (RFC 9110, 13.1.2: the weak comparison)."""
     tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
     return bool(tags & {etag, "*"})

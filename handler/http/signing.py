@@ -24,7 +24,7 @@ def signature(secret: bytes, rendition: str, key: str, expires: str = "") -> str
 def is_signed(
     secrets: Iterable[bytes], given: str, rendition: str, key: str, expires: str = ""
 ) -> bool:
-    """Say whether one of ``secrets`` made the signature ``given``, in a time that tells nothing."""
+    """Tell whether one of ``secrets`` made the signature ``given``, in constant time."""
     return any(
         hmac.compare_digest(signature(secret, rendition, key, expires).encode(), given.encode())
         for secret in secrets

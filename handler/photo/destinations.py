@@ -97,7 +97,7 @@ def candidate_keys(
 
 
 def asked_digest(settings: Settings) -> str:
-    """Return what changes whenever a photo's set of renditions would be another."""
+    """Return a digest that changes whenever the configuration asks for other renditions."""
     return set_digest(
         settings.key_template.text,
         *(["sidecar"] if settings.config.sidecar else []),

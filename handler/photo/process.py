@@ -71,7 +71,7 @@ def process(
 
 
 def _work_until_true(attempt: Attempt, specs: Sequence[RenditionSpec] | None) -> Outcome:
-    """Work; once more, if the photo of which something was removed is back by then.
+    """Work on the event; again, if a photo of which something was removed has come back.
 
     The same bytes, put again, have the same ETags: what was removed as the older photo's may have
     been named as the newer one's meanwhile.
@@ -86,7 +86,7 @@ def _work_until_true(attempt: Attempt, specs: Sequence[RenditionSpec] | None) ->
             if present is None or present.etag not in attempt.leftovers.removed:
                 raise
             attempt = attempt.about(present)
-    raise StorageError("Expected the photo to hold still; it changes all the time")
+    raise StorageError("Expected the photo to stay unchanged; others write it all the time")
 
 
 def _work(attempt: Attempt, specs: Sequence[RenditionSpec] | None) -> Outcome:

@@ -142,7 +142,7 @@ def left_behind(before: Manifest | None, after: Manifest) -> tuple[Kept, ...]:
 def is_named(named: Kept, found: Found, before: Manifest) -> bool:
     """Tell whether ``found`` is the object that ``before`` names as ``named``.
 
-    Whatever else is under the key was stored by another attempt, which looks after it.
+    Any other object under the key was stored by another attempt, which is responsible for it.
     """
     if not found.version.is_of_photo or not found.version.is_of_bucket(before.version.bucket):
         return False
@@ -153,9 +153,9 @@ def is_named(named: Kept, found: Found, before: Manifest) -> bool:
 
 
 def is_left_by_another(found: Found, manifest: Manifest) -> bool:
-    """Tell whether ``found``, which no manifest names, is of an attempt that came to no end.
+    """Tell whether ``found``, which no manifest names, is left from an attempt that never ended.
 
-    Only what is certainly older is: a newer attempt may be at work.
+    Only an object that is certainly older counts: a newer attempt may be at work.
     """
     return (
         found.version.is_of_photo

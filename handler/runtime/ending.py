@@ -10,8 +10,8 @@ from imaging.deadline import Deadline
 
 __all__ = ["deadline_of", "end_on_sigterm", "invocation"]
 
-# A request that has just begun is waited for: it takes up to 3 s to connect, and may stand still
-# for 5. Then uploads in parts are aborted, and the answer is sent.
+# Enough for a request that has just begun (3 s to connect, 5 s without a byte), for aborting
+# uploads in parts, and for the answer.
 _MARGIN_S: Final = 9.0
 _LARGEST_SHARE: Final = 0.3
 _DAY_S: Final = 86_400.0
@@ -20,10 +20,11 @@ _DAY_S: Final = 86_400.0
 def deadline_of(context: Any) -> Deadline:  # noqa: ANN401 - the runtime client's, or a test's
     """Return when this invocation's work has to stop: some seconds before Lambda ends it.
 
-    Of an invocation of less than 30 s the margin is three tenths. Without a context there is a day.
+    An invocation of less than 30 s keeps back three tenths of its time. Without a context the
+    deadline is a day away.
     """
     if not hasattr(context, "get_remaining_time_in_millis"):
-        # A day, not never: SIGTERM can still let it pass.
+        # Not NEVER, which all share: SIGTERM makes this one pass.
         return Deadline(_DAY_S)
     remaining_s: float = context.get_remaining_time_in_millis() / 1000
     return Deadline(remaining_s - min(_MARGIN_S, remaining_s * _LARGEST_SHARE))
@@ -31,7 +32,7 @@ def deadline_of(context: Any) -> Deadline:  # noqa: ANN401 - the runtime client'
 
 @contextmanager
 def invocation(context: Any) -> Iterator[Deadline]:  # noqa: ANN401 - as above
-    """Within: an invocation is under way, until the deadline that this gives."""
+    """Within: an invocation is under way; gives its deadline."""
     deadline = deadline_of(context)
     _under_way.append(deadline)
     try:
@@ -44,9 +45,9 @@ _under_way: list[Deadline] = []
 
 
 def end_on_sigterm() -> None:
-    """Let SIGTERM stop the work under way as the deadline does; without any, end the process.
+    """Make SIGTERM stop the work under way as the deadline does, or else end the process.
 
-    What is whole stays, uploads in parts are aborted, and the records want another attempt. Lambda
+    Whole objects stay, uploads in parts are aborted, and the records want another attempt. Lambda
     sends SIGTERM to a runtime beside which an extension runs, Managed Instances and the emulator
     always do.
 

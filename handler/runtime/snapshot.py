@@ -1,4 +1,4 @@
-"""What Lambda's SnapStart wants done before its snapshot, and after each restore of it.
+"""What has to be done before a snapshot of Lambda's SnapStart, and after each restore of it.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-python.html
 """
@@ -26,7 +26,7 @@ def register_hooks(
     drop_client: Callable[[], None],
     renew_client: Callable[[], None],
 ) -> None:
-    """Have the runtime client call what makes a snapshot warm, and a restored copy its own.
+    """Register what warms a process before its snapshot, and what renews a restored copy.
 
     Args:
         config: Its renditions are made once of a small photo.

@@ -102,5 +102,5 @@ def meaning_of(status: int, code: str) -> Meaning:
         return Meaning.AGAIN
     if status in _UNAUTHORISED or status < 400:
         return Meaning.NOT_OURS
-    # Of a 400 without a word nobody knows the reason; expired credentials are one.
+    # A 400 without a code may have any reason, expired credentials among them.
     return Meaning.NOT_OURS if not code or code.isdecimal() else Meaning.NEVER

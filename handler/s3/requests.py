@@ -31,12 +31,12 @@ from imaging.errors import RenditionsError, SourceError
 
 __all__ = ["Requests"]
 
-# The last where an error document breaks off: botocore reads that of a streamed answer unguarded.
+# urllib3's errors where an error document is cut off: botocore reads a streamed one unguarded.
 _FAILURES: Final = (ClientError, BotoCoreError, urllib3.exceptions.HTTPError)
 _ATTEMPTS: Final = 4
 _FIRST_PAUSE_S: Final = 0.1
-# What one invocation may try again in all. A store that is down is not helped by more, and Lambda
-# bills for waiting; the event comes again.
+# Retries of one invocation in all. More would not help a store that is down, and Lambda bills for
+# waiting; the event comes again.
 _RETRIES: Final = 32
 
 _CLEAN_UP_ATTEMPTS: Final = 3
@@ -44,8 +44,8 @@ _CLEAN_UP_ATTEMPTS: Final = 3
 _GONE_STATUS: Final = frozenset({404, 405, 412, 416})
 """405: the version that was asked for is a delete marker."""
 
-# Of the system, not of this process: after a restore from a snapshot every copy of it would throw
-# the same dice.
+# The system's random numbers, not this process's: every copy that is restored from one snapshot
+# would draw the same ones.
 _dice: Final = random.SystemRandom()
 
 
@@ -99,8 +99,8 @@ class Requests:
     def to_clean_up(self, operation: str, **arguments: Any) -> None:  # noqa: ANN401
         """Undo something in the destination, also when the deadline has passed.
 
-        What S3 refuses for the moment is tried twice more, after up to 0.5 seconds in all: the
-        budget for retries is not needed for it. A connection that fails is tried again before the
+        What S3 refuses for the moment is tried twice more, after up to 0.5 seconds in all, which do
+        not count against the budget for retries. A connection that fails is tried again before the
         deadline only, since it may have taken seconds to do so.
 
         Raises:

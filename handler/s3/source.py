@@ -254,7 +254,7 @@ class S3Source:
         self._next_block = -1
         self._window = 1
         self.waited_s = 0.0
-        """Seconds for which the reader stood still for bytes."""
+        """Seconds for which the reader waited for bytes."""
 
     @contextmanager
     def _waiting(self) -> Iterator[None]:
@@ -299,7 +299,7 @@ class S3Source:
             return self._read_block(buffer)
         if not self._chunk:
             if self._queue is None:
-                # The first kilobyte tells a format that seeks; only then is reading ahead worth it.
+                # The first kilobyte shows whether the format seeks; others are read ahead.
                 if self._at < _HEAD_BYTES:
                     return self._read_head(buffer)
                 self._start()
@@ -426,8 +426,8 @@ class S3Source:
         else:
             self._window = min(self._window * 2, _MAX_WINDOW) if forward else 1
         start, stop = number * _BLOCK_BYTES, (number + 1) * _BLOCK_BYTES
-        # What is here already is where the reader came from: behind a level's tiles lies the
-        # directory that it was found by, and behind that the next level, which nobody wants.
+        # Stop before a block that was read already: behind a level's tiles lies the directory that
+        # named them, and behind that the next level, which nobody wants.
         furthest = start + self._window * _BLOCK_BYTES
         while stop < furthest and stop // _BLOCK_BYTES not in self._blocks:
             stop += _BLOCK_BYTES

@@ -1,7 +1,6 @@
 """One line of JSON for each record: its log entry, and its metrics in embedded metric format.
 
-CloudWatch takes the metrics out of the line where it is stored, so that they cost no request, no
-library and, at start, the compiling of one short module.
+CloudWatch takes the metrics out of the line that it stores: they need no request and no library.
 
 Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """

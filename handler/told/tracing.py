@@ -1,7 +1,7 @@
 """A subsegment for each stage of a record, sent to the X-Ray daemon that Lambda runs.
 
-Imported when an invocation is sampled, and not before. The datagram may be lost
-without a receiver; the photo is not affected.
+Imported when an invocation is sampled, and not before. A datagram that nobody receives is lost; the
+photo is not affected.
 
 Source: https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html and
 https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html
@@ -82,5 +82,5 @@ def send(report: JobReport, trace_header: str, daemon: str) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             sender.sendto(data, (host, int(port)))
     except OSError:
-        # The daemon is not a reason to lose a photo.
+        # No photo fails because its trace is lost.
         return

@@ -72,7 +72,7 @@ class OpenPhoto:
         self.head = bytes(self._head)
 
     def open_part(self, at: int, length: int) -> None:
-        """Go on with the JPEG that is ``length`` bytes from ``at`` on, and be a camera raw.
+        """Continue with the JPEG of ``length`` bytes at ``at``, as the photo of a camera raw.
 
         Raises:
             SourceError: The bytes cannot be read.
@@ -92,7 +92,7 @@ class OpenPhoto:
     def show(self, first: bytes, last: bytes) -> None:
         """Show libvips ``first`` in the place of the first bytes, and ``last`` behind the others.
 
-        Only for formats that are read here and there; until the next call.
+        Only for formats that are read by ranges. It counts until the next call.
         """
         # Imported on first use: most photos are shown as they are.
         from imaging.views import Between
@@ -263,9 +263,9 @@ class OpenPhoto:
 
     @contextmanager
     def refusing(self) -> Iterator[None]:
-        """Within: what libvips says, of whatever is made of the photo, is a refusal of the photo.
+        """Within: any error of libvips, whatever was being made of the photo, refuses the photo.
 
-        The last place where that is so: it is never an error of this project's own.
+        This is the outermost such place: no error of libvips becomes an InternalError.
 
         Raises:
             CorruptPhotoError: libvips gave up.
@@ -292,7 +292,7 @@ class OpenPhoto:
         try:
             yield
         except (CorruptPhotoError, pyvips.Error, UnicodeDecodeError) as error:
-            # The first comes from an encoder that reads this photo: its bytes may be missing.
+            # CorruptPhotoError comes from an encoder that decodes this photo: bytes may be missing.
             if isinstance(error, UnicodeDecodeError):
                 # libvips' text quotes the photo, and pyvips takes it for UTF-8: it fails to make
                 # its own exception, and would fail again at the next one.

@@ -52,7 +52,7 @@ def decode(photo: "OpenPhoto", header: "ImageHeader", load: "Load") -> "pyvips.I
 
 
 def peak_bytes(header: "ImageHeader", load: "Load") -> float:
-    """Of a progressive one the coefficients: two bytes for each sample of each component."""
+    """The coefficients of a progressive JPEG: two bytes for each sample of each component."""
     del load
     if not header.interlaced:
         return 0

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["decode", "header", "peak_bytes"]
 
 _INTERLACED: Final = 1.46
-"""Of the whole picture's bytes: an interlaced PNG is decoded to memory, and read from there."""
+"""Times the whole picture's bytes: an interlaced PNG is decoded to memory, and read from there."""
 
 
 def header(photo: "OpenPhoto") -> "ImageHeader":

@@ -16,7 +16,7 @@ __all__ = ["preview_header"]
 
 
 def preview_header(photo: "OpenPhoto", raw: "Raw") -> ImageHeader:
-    """Return the header of ``photo``, which is ``raw``: of its preview, as a photo.
+    """Return the header of the preview in ``raw``, which becomes ``photo``.
 
     Raises:
         RawWithoutPreviewError: It has none that is large enough.
@@ -33,7 +33,7 @@ def preview_header(photo: "OpenPhoto", raw: "Raw") -> ImageHeader:
     size = photo.size
     photo.open_part(preview.at, preview.length)
     read = jpeg.header(photo)
-    # What the preview says of itself counts: some are upright already.
+    # The preview's own orientation counts: some previews are upright already.
     says = read.exif or read.orientation > 1
     return replace(
         read,

@@ -1,7 +1,7 @@
 """TIFF through libtiff, which is shown the one directory that is the photo, and nothing else.
 
-libtiff hands out samples as they are stored, and libvips takes some of them for other colours; what
-they mean was read from the directory, and is made here into what libvips has a word for.
+libtiff hands out samples as they are stored, and libvips takes some of them for other colours. The
+directory says what they mean; here they are converted to what libvips has a word for.
 """
 
 from collections.abc import Callable, Mapping
@@ -108,8 +108,8 @@ def _open(photo: "OpenPhoto") -> TiffPhoto:
 def _load(photo: "OpenPhoto", picture: TiffPicture, fail_on: str) -> "pyvips.Image":
     """Return the lazy image of ``picture``, which was shown, to be evaluated once, from the top.
 
-    libtiff's complaints of a strip reach libvips as errors, those of a tile as warnings only; of a
-    strip it also warns where nothing is wrong with it, as old fax codes have it.
+    libtiff reports a damaged strip as an error, and a damaged tile as a warning only. It also warns
+    of strips that are whole, such as those with old fax codes.
 
     *Shape*: ``b-w``, ``srgb``, ``grey16``, ``rgb16``, ``scrgb``, ``lab``, ``xyz`` or ``cmyk``; with
     alpha where the picture has it, not premultiplied.
@@ -120,7 +120,7 @@ def _load(photo: "OpenPhoto", picture: TiffPicture, fail_on: str) -> "pyvips.Ima
 
 
 def _read(image: "pyvips.Image", picture: TiffPicture) -> "pyvips.Image":
-    # Of YCbCr that is sampled down libvips makes RGB, with an alpha that is none.
+    # libvips turns subsampled YCbCr into RGB and a fourth band, which is no alpha.
     colours = 3 if picture.space is Space.YCBCR else image.bands - picture.extra
     alpha = None if picture.alpha is None else image[colours + picture.alpha]
     if colours < image.bands:

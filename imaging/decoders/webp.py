@@ -16,7 +16,7 @@ __all__ = ["decode", "header", "peak_bytes"]
 _LOSSLESS_BYTES_PER_PIXEL: Final = 5.6
 _FRAMES: Final = 1.94
 _MORE_BYTES: Final = 24 << 20
-"""At most, and as much as the rest where that is less."""
+"""Further bytes at most; no more than all the others together."""
 
 
 def header(photo: "OpenPhoto") -> "ImageHeader":
@@ -29,7 +29,7 @@ def decode(photo: "OpenPhoto", header: "ImageHeader", load: "Load") -> "pyvips.I
 
 
 def peak_bytes(header: "ImageHeader", load: "Load") -> float:
-    """The file, the scaled picture, and of a lossless one all of it."""
+    """The file and the scaled picture; of a lossless WebP the whole picture too."""
     width, height = load.decoded(header)
     frame = width * height * header.bands
     if header.lossless:

@@ -17,7 +17,7 @@ _SAMPLE_BYTES: Final = 13.0
 _FULL_CHROMA_SAMPLE_BYTES: Final = 11.3
 
 _AGAIN: Final = 1.5
-"""What is encoded several times, to fit, finds less of the freed memory in one piece."""
+"""A rendition that is encoded several times, to fit, finds less freed memory in one piece."""
 
 
 def options(planned: "PlannedRendition") -> dict[str, object]:

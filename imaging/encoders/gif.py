@@ -11,7 +11,7 @@ _EFFORT: Final = 1
 _ENCODED_BYTES_PER_PIXEL: Final = 0.7
 _BYTES_PER_PIXEL: Final = 12.2
 _ANIMATED_BYTES_PER_PIXEL: Final = 25.0
-"""Of one frame: the ones before and after it, and each tried in several ways."""
+"""Of one frame: the encoder holds its neighbours, and tries each in several ways."""
 
 
 def options(planned: "PlannedRendition") -> dict[str, object]:

@@ -17,7 +17,7 @@ _FULL_CHROMA: Final = 2
 
 _SCANS_SAMPLE_BYTES: Final = 3.2
 _AGAIN: Final = 1.3
-"""What is encoded several times, to fit, finds less of the freed memory in one piece."""
+"""A rendition that is encoded several times, to fit, finds less freed memory in one piece."""
 
 
 def options(planned: "PlannedRendition") -> dict[str, object]:
@@ -34,7 +34,7 @@ def encoded_bytes(planned: "PlannedRendition", bands: int) -> float:
 
 
 def peak_bytes(planned: "PlannedRendition", bands: int) -> float:
-    """Of a progressive one the coefficients."""
+    """The coefficients of a progressive JPEG; any other is encoded row by row."""
     del bands
     if not planned.spec.progressive:
         return 0

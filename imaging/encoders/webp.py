@@ -15,14 +15,14 @@ _FULL_CHROMA: Final = 2
 _BYTES_PER_PIXEL: Final = 5.7
 _OPAQUE_BYTES_PER_PIXEL: Final = 4.1
 _ALPHA_BYTES_PER_PIXEL: Final = 16.8
-"""Alpha is compressed without loss, by another encoder; where it is the same all over, that is
-nothing."""
+"""Alpha is compressed without loss, by another encoder, which holds nothing where alpha is the same
+all over."""
 
 _ANIMATED_BYTES_PER_PIXEL: Final = 60.0
-"""Of one frame: the ones before and after it, and each tried in several ways."""
+"""Of one frame: the encoder holds its neighbours, and tries each in several ways."""
 
 _AGAIN: Final = 1.3
-"""What is encoded several times, to fit, finds less of the freed memory in one piece."""
+"""A rendition that is encoded several times, to fit, finds less freed memory in one piece."""
 
 
 def options(planned: "PlannedRendition") -> dict[str, object]:

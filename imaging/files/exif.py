@@ -74,7 +74,7 @@ COPYRIGHT_FIELDS: Final = frozenset({"Copyright", "Artist"})
 """Whose photo it is."""
 
 SAFE_FIELDS: Final = frozenset(name for table in (_FIRST, _CAMERA) for name, _ in table.values())
-"""That, and what it was taken with, how and when; never where, nor which one of its kind."""
+"""Those, and camera, lens, exposure and time; no position and no serial number."""
 
 ReadAt = Callable[[int, int], bytes]
 
