@@ -152,6 +152,11 @@ calibrate: $(READY) ## Hold the plan's estimate of memory against what processes
 	@$(PY) -m benchmarks.calibration $(if $(MISSING),--missing)
 
 # thumbor and matplotlib: apart, so that neither is ever among what the function is tested with.
+.PHONY: corpus
+corpus: $(READY) ## Render every file of PHOTOS=folder here, by sharp and by Pillow; out/corpus has what differs.
+	@cd benchmarks && npm ci --silent --no-audit --no-fund
+	@$(PY) -m benchmarks.corpus $(PHOTOS)
+
 .PHONY: side-by-side
 side-by-side: $(READY) ## Which files sharp renders and which this project (PHOTOS=folder; synthesised without).
 	@cd benchmarks && npm ci --silent --no-audit --no-fund

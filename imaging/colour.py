@@ -349,8 +349,11 @@ def _light_of_hlg(signal: pyvips.Image) -> pyvips.Image:
 
 
 def _with_highlights_rolled_off(light: pyvips.Image) -> pyvips.Image:
-    """Leave what is below 80 % of white; bend what is above so that nothing exceeds white."""
-    knee, room = 0.8, 0.2
+    """Leave what is below half of white; bend what is above so that nothing exceeds white.
+
+    A bright sky is 300 to 1,000 cd/m2: bent from 80 % on, it has 250 to 254 of 255, and no clouds.
+    """
+    knee, room = 0.5, 0.5
     luminance = _mixed(light, [[0.2126, 0.7152, 0.0722]])
     above = luminance - knee
     bent = above / (above + room) * room + knee

@@ -4,8 +4,8 @@ import math
 from typing import TYPE_CHECKING
 
 from imaging.decoders.header import common_header, text_of
-from imaging.errors import UnsupportedFormatError
-from imaging.files.jpeg import declares_gain_map, unsupported_kind
+from imaging.errors import CorruptPhotoError, UnsupportedFormatError
+from imaging.files.jpeg import declares_gain_map, deep_kind, hidden_kind
 
 if TYPE_CHECKING:
     import pyvips
@@ -20,9 +20,12 @@ __all__ = ["decode", "header", "peak_bytes"]
 def header(photo: "OpenPhoto") -> "ImageHeader":
     try:
         image = photo.load()
-    finally:
-        # libvips opens some of them, fails at their pixels, and calls them corrupt.
-        _check_kind(photo.header)
+    except CorruptPhotoError:
+        # Whole, perhaps, and of a kind that libvips does not open.
+        _refuse(hidden_kind(photo.header))
+        raise
+    # It opens these, fails at their pixels, and calls them corrupt.
+    _refuse(deep_kind(photo.header))
     return common_header(
         photo,
         image,
@@ -31,8 +34,7 @@ def header(photo: "OpenPhoto") -> "ImageHeader":
     )
 
 
-def _check_kind(header: bytes) -> None:
-    kind = unsupported_kind(header)
+def _refuse(kind: str | None) -> None:
     if kind is not None:
         raise UnsupportedFormatError(f"Expected a JPEG of 8 bits but received {kind}")
 

@@ -41,6 +41,7 @@ _REFERENCE: Final = 532
 _PROFILE: Final = 34675
 
 _BT601: Final = (0.299, 0.587, 0.114)
+_TOLERANCE: Final = 0.02
 _FULL_RANGE: Final = (0.0, 255.0, 128.0, 255.0, 128.0, 255.0)
 
 _SIGNED_WHITE: Final = {8: 127, 16: 32767, 32: 2147483647}
@@ -231,6 +232,9 @@ def _from_ycbcr(image: "pyvips.Image", picture: TiffPicture) -> "pyvips.Image":
     """TIFF 6.0, section 21, with its coefficients and its range."""
     directory = picture.directory
     red, green, blue = directory.fractions(_COEFFICIENTS, 3) or _BT601
+    if abs(red + green + blue - 1) > _TOLERANCE or green <= 0:
+        # A writer's mistake: light is made of all of them.
+        red, green, blue = _BT601
     black, white, _, cb_white, _, cr_white = directory.fractions(_REFERENCE, 6) or _FULL_RANGE
     scale = 1 if picture.bits == 8 else 257
     light = (image[0] - black * scale) * (255 / ((white - black) or 255))
@@ -238,6 +242,6 @@ def _from_ycbcr(image: "pyvips.Image", picture: TiffPicture) -> "pyvips.Image":
     cr = (image[2] - 128.0 * scale) * (127 / ((cr_white - 128) or 127))
     r = light + cr * (2 - 2 * red)
     b = light + cb * (2 - 2 * blue)
-    g = (light - r * red - b * blue) / (green or 1)
+    g = (light - r * red - b * blue) / green
     rgb = r.bandjoin(g).bandjoin(b).rint().cast(image.format)
     return rgb.copy(interpretation="srgb" if picture.bits == 8 else "rgb16")

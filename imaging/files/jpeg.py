@@ -4,7 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["ISO_GAIN_MAP", "XMP", "Segment", "declares_gain_map", "segments", "unsupported_kind"]
+__all__ = [
+    "ISO_GAIN_MAP",
+    "XMP",
+    "Segment",
+    "declares_gain_map",
+    "deep_kind",
+    "hidden_kind",
+    "segments",
+]
 
 XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
 """What an APP1 segment begins with that holds XMP."""
@@ -54,23 +62,35 @@ def segments(data: bytes) -> Iterator[Segment]:
         at = end
 
 
-def unsupported_kind(header: bytes) -> str | None:
-    """Return what a JPEG is that viewers do not show, by its frame; None for those that they do.
+def deep_kind(header: bytes) -> str | None:
+    """Return what a JPEG of more than 8 bits is; None for others."""
+    frame = _frame(header)
+    return None if frame is None or frame[1] == 8 else f"JPEG of {frame[1]} bits"
+
+
+def hidden_kind(header: bytes) -> str | None:
+    """Return what a JPEG is whose frame viewers do not know; None for those that they do.
 
     Source: ITU-T T.81, table B.1: SOF0 to SOF2 are Huffman-coded DCT, SOF9 and SOF10 arithmetic.
     """
+    frame = _frame(header)
+    if frame is None or frame[0] in _SHOWN_FRAMES:
+        return deep_kind(header)
+    return "JPEG-LS" if frame[0] == _JPEG_LS else "lossless or hierarchical JPEG"
+
+
+def _frame(header: bytes) -> tuple[int, int] | None:
+    """Return the frame's marker, and its bits; None where there is none before the pixels."""
     at = 2
     while at + 5 <= len(header) and header[at] == 0xFF:
         marker = header[at + 1]
         if marker == 0xFF:
             at += 1
             continue
-        if 0xC0 <= marker <= 0xCF and marker not in _NO_FRAMES:
-            if marker not in _SHOWN_FRAMES:
-                return "lossless or hierarchical JPEG"
-            return None if header[at + 4] == 8 else f"JPEG of {header[at + 4]} bits"
-        if marker == _JPEG_LS:
-            return "JPEG-LS"
+        if (0xC0 <= marker <= 0xCF and marker not in _NO_FRAMES) or marker == _JPEG_LS:
+            return marker, header[at + 4]
+        if marker == _SOS:
+            return None
         at += 2 + int.from_bytes(header[at + 2 : at + 4], "big")
     return None
 

@@ -352,7 +352,7 @@ def test_an_avif_in_bt2020() -> None:
 def test_an_hdr_avif_has_its_midtones_where_sdr_has_them(
     transfer: int, signals: list[tuple[float, float]]
 ) -> None:
-    """Light up to 80 % of white is kept; what is brighter than white is not cut off flat."""
+    """Light up to half of white is kept; what is brighter than white is not cut off flat."""
     codes = np.array([[round(signal * 255)] * 3 for signal, _ in signals], dtype=np.uint8)
     ramp = np.array([[code] * 3 for code in range(150, 256, 15)], dtype=np.uint8)
     data = cicp_avif(np.concatenate([codes, ramp]), 9, transfer)
@@ -362,8 +362,16 @@ def test_an_hdr_avif_has_its_midtones_where_sdr_has_them(
     assert_close(got[: len(codes)], expected, within=3)
     rising = got[len(codes) :, 1].astype(int)
     assert (np.diff(rising) >= 0).all()
-    assert rising[-1] >= 250
-    assert rising[0] < 250
+    assert rising[-1] >= 248
+    assert rising[0] < 240
+
+
+def test_clouds_of_an_hdr_sky_are_told_apart() -> None:
+    """300 and 1,000 cd/m2 in PQ, of which SDR has no light: neither is white."""
+    codes = np.array([[round(signal * 255)] * 3 for signal in (0.623, 0.752)], dtype=np.uint8)
+    dark, light = colours_of(rendered(cicp_avif(codes, 9, 16)))[:, 1].astype(int)
+    assert dark <= 236
+    assert dark + 12 <= light <= 252
 
 
 @pytest.mark.parametrize("output", TAGGED)

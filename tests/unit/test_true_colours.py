@@ -194,8 +194,8 @@ def test_jpegs_that_no_viewer_shows_are_named() -> None:
     data[frame + 4] = 12
     with pytest.raises(UnsupportedFormatError, match="12 bits"):
         shown(bytes(data))
-    data[frame + 1], data[frame + 4] = 0xC3, 8
-    with pytest.raises(UnsupportedFormatError, match="lossless"):
+    data[frame + 1], data[frame + 4] = 0xC5, 8
+    with pytest.raises(UnsupportedFormatError, match="hierarchical"):
         shown(bytes(data))
 
 

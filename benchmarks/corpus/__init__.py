@@ -1,0 +1,1 @@
+"""``make corpus``: every file of a folder, rendered here and by others, and what differs."""
