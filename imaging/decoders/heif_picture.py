@@ -88,16 +88,12 @@ def picture_of(photo: "OpenPhoto") -> pyvips.Image:
     layout = agreed(read_layout(container, read), told)
     threads = max(1, pyvips.vips_lib.vips_concurrency_get())
 
-    def opened(threads: int) -> Picture:
+    def opened() -> Picture:
         return Picture(
-            data,
-            container.primary,
-            upright=layout is None,
-            threads=threads,
-            max_pixels=container.max_pixels(),
+            data, container.primary, upright=layout is None, max_pixels=container.max_pixels()
         )
 
-    picture = opened(threads)
+    picture = opened()
     grid = _grid(picture, layout)
     if grid is None or layout is None or layout.tiles is None:
         image = _whole(picture)
@@ -105,7 +101,7 @@ def picture_of(photo: "OpenPhoto") -> pyvips.Image:
         tiles = layout.tiles
 
         def reader() -> ReadTile:
-            return _tile_reader(opened(1), grid, tiles)
+            return _tile_reader(opened(), grid, tiles)
 
         read_tile = Ahead(reader, grid.count, threads).read_tile if threads > 1 else reader()
         image = image_of(grid, read_tile, photo.capture)
@@ -129,9 +125,7 @@ def gain_map_of(photo: "OpenPhoto") -> tuple[GainMapItem, pyvips.Image] | None:
         return None
     try:
         check_picture(container, read, found.item)
-        picture = Picture(
-            data, found.item, upright=False, threads=1, max_pixels=container.max_pixels()
-        )
+        picture = Picture(data, found.item, upright=False, max_pixels=container.max_pixels())
         image = _finished(_whole(picture), picture, None)
     except CorruptPhotoError:
         # The photo is whole without it.

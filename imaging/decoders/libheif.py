@@ -149,16 +149,13 @@ class Picture:
         data: The whole file.
         item: The number of the picture.
         upright: Whether libheif applies crop, rotation and mirroring, to the whole picture.
-        threads: That the codec may use.
         max_pixels: More than this no coded or derived picture may have, whatever the file says.
 
     Raises:
         CorruptPhotoError: There is no such picture.
     """
 
-    def __init__(
-        self, data: bytes, item: int, *, upright: bool, threads: int, max_pixels: int
-    ) -> None:
+    def __init__(self, data: bytes, item: int, *, upright: bool, max_pixels: int) -> None:
         self._library = library = preload()
         self._data = data
         self._context = ffi.gc(library.heif_context_alloc(), library.heif_context_free)
@@ -170,7 +167,8 @@ class Picture:
         limits.max_memory_block_size = 0
         if limits.version >= _TOTAL_MEMORY_SINCE:
             limits.max_total_memory = 0
-        library.heif_context_set_max_decoding_threads(self._context, 0 if threads == 1 else threads)
+        # In the thread that asks. A second one takes a tenth more CPU for a picture of one piece.
+        library.heif_context_set_max_decoding_threads(self._context, 0)
         self._memory = ffi.from_buffer(data)
         _check(
             library.heif_context_read_from_memory_without_copy(
@@ -180,10 +178,10 @@ class Picture:
         handle = ffi.new("heif_image_handle **")
         _check(library.heif_context_get_image_handle(self._context, item, handle))
         self._handle = ffi.gc(handle[0], library.heif_image_handle_release)
-        self._options = self._made_options(upright=upright, threads=threads)
+        self._options = self._made_options(upright=upright)
         self._describe()
 
-    def _made_options(self, *, upright: bool, threads: int) -> Any:  # noqa: ANN401 - cffi's
+    def _made_options(self, *, upright: bool) -> Any:  # noqa: ANN401 - cffi's
         options = ffi.gc(
             self._library.heif_decoding_options_alloc(),
             self._library.heif_decoding_options_free,
@@ -192,7 +190,7 @@ class Picture:
         if options.version >= _STRICT_SINCE:
             options.strict_decoding = 1
         if options.version >= _CODEC_THREADS_SINCE:
-            options.num_codec_threads = threads
+            options.num_codec_threads = 1
         if options.version >= _PASSTHROUGH_SINCE:
             # Colours are converted after the resize, and by one library.
             options.output_image_nclx_profile_passthrough = 1

@@ -168,9 +168,7 @@ def test_half_a_heic_is_refused(fraction: float) -> None:
 def by_libheif(data: bytes) -> pyvips.Image:
     """Return the picture as libheif gives it whole, upright; of more than 8 bits at the low end."""
     container = read_container(from_memory(data), len(data))
-    picture = Picture(
-        data, container.primary, upright=True, threads=1, max_pixels=container.max_pixels()
-    )
+    picture = Picture(data, container.primary, upright=True, max_pixels=container.max_pixels())
     samples = picture.whole()
     row = samples.width * picture.bands * picture.sample_bytes
     band_format = "uchar" if picture.sample_bytes == 1 else "ushort"
