@@ -18,10 +18,10 @@ __all__ = ["decode", "header", "peak_bytes"]
 _LIBRARY_BYTES: Final = 4 << 20
 
 _HEVC_PLANES: Final = 0.6
-_AV1_PLANES: Final = {"4:0:0": 2.2, "4:2:0": 3.3, "4:2:2": 5.5}
-_AV1_FULL_PLANES: Final = 8.0
-"""Bytes a pixel beside the samples of a picture that is decoded whole, and twice as many above 8
-bits: libheif copies the planes that dav1d has."""
+_AV1_PLANES: Final = {"4:0:0": 1.4, "4:2:0": 2.0, "4:2:2": 4.5}
+_AV1_FULL_PLANES: Final = 6.5
+"""Bytes a pixel beside the samples of a picture that is decoded whole: libheif copies the planes
+that dav1d has."""
 
 _ROWS_OF_TILES: Final = 2
 _TILES_AHEAD: Final = 8
@@ -85,11 +85,11 @@ def peak_bytes(header: "ImageHeader", load: "Load") -> float:
     del load
     held = _LIBRARY_BYTES + header.size
     if header.tile is None:
-        planes = _HEVC_PLANES
+        planes = _HEVC_PLANES * header.sample_bytes
         if header.format is InputFormat.AVIF:
             planes = _AV1_PLANES.get(header.chroma, _AV1_FULL_PLANES)
         pixels = header.width * header.height
-        return held + header.picture_bytes + pixels * planes * header.sample_bytes
+        return held + header.picture_bytes + pixels * planes
     width, height = header.tile
     across = -(-header.width // width)
     tiles = min(_ROWS_OF_TILES * across + _TILES_AHEAD, across * -(-header.height // height))
