@@ -188,7 +188,7 @@ lint-deploy: $(READY) $(SAM) ## Check deploy/template.yaml with AWS's own tools.
 
 .PHONY: audit
 audit: $(READY) $(PIP_AUDIT) ## Ask for known vulnerabilities of what the image holds.
-	@$(PY) -m scripts.audit $(PIP_AUDIT) requirements/image.lock
+	@$(PY) -m scripts.audit $(PIP_AUDIT) requirements/image.lock '$(IMAGE)'
 
 .PHONY: types
 types: $(READY) ## Check types.

@@ -1,8 +1,12 @@
-"""Asks for known vulnerabilities of what the image's lock names.
+"""Asks for known vulnerabilities of what the image holds: packages, and the libraries in them.
 
-`python -m scripts.audit PIP_AUDIT LOCK`: ends with 1 if there is one, with 2 if pip-audit itself
-fails. Where the advisories cannot be reached it ends with 0, and says that nothing was audited;
-pip-audit would report that it found none.
+`python -m scripts.audit PIP_AUDIT LOCK IMAGE`: ends with 1 if there is one, with 2 if pip-audit
+itself fails. Where the advisories cannot be reached it ends with 0, and says that nothing was
+audited; pip-audit would report that it found none.
+
+pip-audit knows packages by their names, and not what is in them. So the libraries that Debian and
+the wheels bring are read out of the image and named with their versions; of Debian's that decode
+what strangers send, OSV is asked too. What nobody was asked about is listed.
 """
 
 from __future__ import annotations
@@ -10,10 +14,103 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import Any, Final
+import urllib.request
+from typing import TYPE_CHECKING, Any, Final
+
+from scripts import inventory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _UNREACHED: Final = "requests.exceptions."
 """Of pip-audit's traceback where there is no network at all."""
+
+
+_OSV: Final = "https://api.osv.dev/v1/query"
+_ECOSYSTEM: Final = "Debian:13"
+_DECODING: Final = frozenset({"dav1d", "libde265", "libheif"})
+"""Debian's sources of what decodes a stranger's bytes; libvips and its own come in a wheel."""
+
+_TIMEOUT_S: Final = 20
+
+
+def ask_osv(source: str, version: str) -> list[dict[str, Any]]:
+    """Returns the advisories that OSV has of a Debian source package.
+
+    Raises:
+        OSError: It cannot be reached.
+    """
+    question = {"package": {"name": source, "ecosystem": _ECOSYSTEM}, "version": version}
+    request = urllib.request.Request(
+        _OSV, json.dumps(question).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - as above
+        vulns: list[dict[str, Any]] = json.load(answer).get("vulns", [])
+    return vulns
+
+
+def _fixed_in(advisory: dict[str, Any], source: str) -> str | None:
+    """Returns the version in which Debian fixed it; None while there is none."""
+    events = (
+        event
+        for affected in advisory.get("affected", ())
+        if affected.get("package") == {"name": source, "ecosystem": _ECOSYSTEM}
+        or affected.get("package", {}).get("name") == source
+        for found in affected.get("ranges", ())
+        for event in found.get("events", ())
+    )
+    return next((event["fixed"] for event in events if "fixed" in event), None)
+
+
+def libraries(
+    found: dict[str, Any] | None, ask: Callable[[str, str], list[dict[str, Any]]] = ask_osv
+) -> tuple[int, list[str]]:
+    """Returns the exit status and what to print of the libraries in the image.
+
+    Args:
+        found: What :func:`scripts.inventory.look` saw; None where there is no image.
+        ask: Asks for the advisories of a Debian source package by its version.
+    """
+    if found is None:
+        return 0, [
+            "NOT audited: the image's libraries; there is no image here, make image makes it"
+        ]
+    lines = []
+    fixable = 0
+    asked: dict[tuple[str, str], list[dict[str, Any]] | None] = {}
+    for one in found["debian"]:
+        source = one.get("Source", one["Package"])
+        if source not in _DECODING:
+            continue
+        key = source, one["Version"]
+        if key not in asked:
+            try:
+                asked[key] = ask(*key)
+            except OSError:
+                asked[key] = None
+        lines.append(f"{one['Package']} {one['Version']} (Debian)")
+    for (source, _), advisories in asked.items():
+        for advisory in advisories or ():
+            fixed = _fixed_in(advisory, source)
+            fixable += fixed is not None
+            lines.append(f"{source}: {advisory['id']} (fixed in {fixed or 'no version yet'})")
+    lines += [
+        f"{name} {version or 'of unknown version'} ({folder.removesuffix('.libs')})"
+        for folder, name, version in found["libraries"]
+    ]
+    others = len(found["debian"]) - sum("(Debian)" in line for line in lines)
+    unasked = [source for (source, _), advisories in asked.items() if advisories is None]
+    unasked += [name for _, name, _ in found["libraries"]]
+    unasked.append(f"{others} other packages of Debian")
+    lines.append(f"NOT audited: {', '.join(unasked)}")
+    return (1 if fixable else 0), lines
+
+
+def _looked_at(image: str) -> dict[str, Any] | None:
+    try:
+        return inventory.look(image)
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 def verdict(report: dict[str, Any] | None) -> tuple[int, list[str]]:
@@ -37,7 +134,7 @@ def verdict(report: dict[str, Any] | None) -> tuple[int, list[str]]:
 
 def main(arguments: list[str]) -> int:
     """Runs the command and returns its exit status."""
-    program, lock = arguments
+    program, lock, image = arguments
     command = [program, "--disable-pip", "--require-hashes", "--progress-spinner", "off"]
     answer = subprocess.run(
         [*command, "--format", "json", "--requirement", lock],
@@ -53,8 +150,9 @@ def main(arguments: list[str]) -> int:
             return 2
         report = None
     status, lines = verdict(report)
-    print("\n".join(lines))
-    return status
+    of_libraries, more = libraries(_looked_at(image))
+    print("\n".join([*lines, *more]))
+    return max(status, of_libraries)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ asked = json.loads(sys.argv[1])
 status = open("/var/lib/dpkg/status", encoding="utf-8").read()
 debian = []
 for entry in status.split("\n\n"):
-    fields = dict(re.findall(r"^(Package|Version|Architecture): (.+)$", entry, re.M))
+    fields = dict(re.findall(r"^(Package|Version|Architecture|Source): (\S+)", entry, re.M))
     if fields and re.search(r"^Status: .* installed$", entry, re.M):
         try:
             with open(f"/usr/share/doc/{fields['Package']}/copyright", encoding="utf-8") as file:

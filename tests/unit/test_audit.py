@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scripts.audit import main, verdict
+from scripts.audit import libraries, main, verdict
 
 _CLEAN = {"name": "boto3", "version": "1.0", "vulns": []}
 _SKIPPED = {"name": "pyvips", "skip_reason": "not found"}
@@ -61,8 +61,70 @@ def test_status(
     program.write_text(f"#!/bin/sh\necho '{complained}' >&2\necho '{printed}'\nexit 1\n")
     program.chmod(0o755)
 
-    assert main([str(program), "image.lock"]) == status
+    assert main([str(program), "image.lock", "renditions-test:none"]) == status
 
     said = capsys.readouterr()
-    assert ("NOT audited" in said.out) is (complained.startswith("requests"))
+    offline = "NOT audited: the advisories cannot be reached from here"
+    assert (offline in said.out) is (complained.startswith("requests"))
     assert (complained in said.err) is (status == 2)
+
+
+_IMAGE = {
+    "debian": [
+        {"Package": "libheif1", "Version": "1.23.6-2", "Source": "libheif"},
+        {"Package": "libheif-plugin-dav1d", "Version": "1.23.6-2", "Source": "libheif"},
+        {"Package": "libde265-0", "Version": "1.0.15-1", "Source": "libde265"},
+        {"Package": "dav1d", "Version": "1.5.1-1"},
+        {"Package": "libc6", "Version": "2.41-12", "Source": "glibc"},
+    ],
+    "libraries": [["pyvips_binary.libs", "libvips", "8.18.7"]],
+}
+
+
+def _advisory(name: str, *, fixed: str | None) -> dict[str, Any]:
+    events = [{"introduced": "0"}, *([{"fixed": fixed}] if fixed else [])]
+    package = {"name": "libheif", "ecosystem": "Debian:13"}
+    return {"id": name, "affected": [{"package": package, "ranges": [{"events": events}]}]}
+
+
+def test_libraries_are_named_with_their_versions_and_asked_about_once_each() -> None:
+    """Debian's by their source; what nobody was asked about is listed."""
+    asked: list[tuple[str, str]] = []
+
+    def ask(source: str, version: str) -> list[dict[str, Any]]:
+        asked.append((source, version))
+        return []
+
+    status, lines = libraries(_IMAGE, ask)
+    assert status == 0
+    assert asked == [("libheif", "1.23.6-2"), ("libde265", "1.0.15-1"), ("dav1d", "1.5.1-1")]
+    assert "libheif-plugin-dav1d 1.23.6-2 (Debian)" in lines
+    assert "libvips 8.18.7 (pyvips_binary)" in lines
+    assert lines[-1] == "NOT audited: libvips, 1 other packages of Debian"
+
+
+@pytest.mark.parametrize(("fixed", "status"), [("1.23.7-1", 1), (None, 0)])
+def test_what_debian_has_fixed_fails(fixed: str | None, status: int) -> None:
+    """A rebuild would bring it; what nobody has fixed yet is said."""
+
+    def ask(source: str, version: str) -> list[dict[str, Any]]:
+        del version
+        return [_advisory("CVE-1", fixed=fixed)] if source == "libheif" else []
+
+    found, lines = libraries(_IMAGE, ask)
+    assert found == status
+    assert f"libheif: CVE-1 (fixed in {fixed or 'no version yet'})" in lines
+
+
+def test_without_network_or_image_it_is_said() -> None:
+    """Nothing passes for audited that was not."""
+
+    def ask(source: str, version: str) -> list[dict[str, Any]]:
+        raise OSError(source, version)
+
+    status, lines = libraries(_IMAGE, ask)
+    assert status == 0
+    assert lines[-1] == (
+        "NOT audited: libheif, libde265, dav1d, libvips, 1 other packages of Debian"
+    )
+    assert libraries(None, ask)[1][0].startswith("NOT audited: the image's libraries")
