@@ -329,6 +329,7 @@ _REFUSED = (
 
 # These brands only say that there is a picture; another one names the codec.
 _CR3: Final = b"crx "
+_MINIMISED: Final = b"mif3"
 _HEIF_BRANDS: Final = frozenset({b"mif1", b"mif2", b"msf1", b"heif"})
 _ACCEPTED: Final = ", ".join(InputFormat)
 
@@ -352,6 +353,8 @@ def _isobmff(head: bytes) -> InputFormat:
         return InputFormat.AVIF
     if brands & (InputFormat.HEIC.row.brands | _HEIF_BRANDS):
         return InputFormat.HEIC
+    if major == _MINIMISED:
+        raise _refused("a minimised HEIF (mif3)")
     raise _refused(f"an MPEG-4 or QuickTime video (brand {major!r})")
 
 

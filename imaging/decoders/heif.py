@@ -47,6 +47,7 @@ def header(photo: "OpenPhoto") -> "ImageHeader":
 
     check_codec(photo.format)
     container = read_container(photo.read_at, photo.size)
+    container.check_kinds()
     container.check_extents()
     image = described(photo)
     layout = agreed(read_layout(container, photo.read_at), image)

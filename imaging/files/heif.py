@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from imaging.errors import CorruptPhotoError, TruncatedPhotoError
+from imaging.errors import CorruptPhotoError, TruncatedPhotoError, UnsupportedFormatError
 
 __all__ = [
     "Container",
@@ -135,6 +135,19 @@ class Container:
             waiting += (aux.id for aux in self.auxiliaries(number) if aux_type(aux) in _ALPHA)
         return tuple(found.values())
 
+    def check_kinds(self) -> None:
+        """Check that the picture is coded in a way that is decoded here.
+
+        Raises:
+            UnsupportedFormatError: It is whole, perhaps, and of another codec.
+        """
+        for item in self.picture():
+            if item.kind not in _DECODED | _DERIVED:
+                name = _CODECS.get(item.kind, f"codec {item.kind.decode('latin-1')!r}")
+                raise UnsupportedFormatError(
+                    f"Expected a picture of HEVC or AV1 in a HEIF but received {name}"
+                )
+
     def max_pixels(self) -> int:
         """Return the most pixels that a part of the picture has, with what its codec rounds up to.
 
@@ -230,6 +243,23 @@ class _Reader:
         return self._data[self._at :]
 
 
+_DECODED: Final = frozenset({b"hvc1", b"av01"})
+_DERIVED: Final = frozenset({b"grid", b"iovl", b"iden", b"tmap"})
+_CODECS: Final[Mapping[bytes, str]] = {
+    b"jpeg": "JPEG",
+    b"j2k1": "JPEG 2000",
+    b"jxlc": "JPEG XL",
+    b"jxl ": "JPEG XL",
+    b"avc1": "H.264",
+    b"vvc1": "H.266",
+    b"evc1": "EVC",
+    b"lhv1": "layered HEVC",
+    b"unci": "uncompressed samples",
+    b"mski": "a mask",
+}
+"""The types of items that HEIF knows beside (ISO/IEC 23008-12 and its amendments)."""
+
+
 def read_container(read: Read, size: int) -> Container:
     """Return the directory of a HEIC or AVIF of ``size`` bytes.
 
@@ -237,6 +267,7 @@ def read_container(read: Read, size: int) -> Container:
 
     Raises:
         TruncatedPhotoError: The file ends within the directory, or before it.
+        UnsupportedFormatError: It is a sequence, which has no picture of its own.
         CorruptPhotoError: There is none that makes sense.
     """
     held = dict(reversed(list(_boxes(_meta(read, size)[4:]))))
@@ -272,6 +303,7 @@ def read_container(read: Read, size: int) -> Container:
 def _meta(read: Read, size: int) -> bytes:
     """Return the contents of the ``meta`` box of the file."""
     at = 0
+    is_sequence = False
     while at + 8 <= size:
         header = read(at, 16)
         length, kind = struct.unpack_from(">I4s", header)
@@ -295,7 +327,12 @@ def _meta(read: Read, size: int) -> bytes:
                     f"of {length:,}"
                 )
             return read(at + begin, length - begin)
+        is_sequence = is_sequence or kind == b"moov"
         at += length
+    if is_sequence and at <= size:
+        raise UnsupportedFormatError(
+            "Expected a HEIF with a picture but received a sequence alone (a video's track)"
+        )
     if at > size:
         raise TruncatedPhotoError(
             f"Expected a photo of more than {at:,} bytes but received {size:,}"

@@ -13,7 +13,7 @@ from imaging.files.gif import check_whole
 from imaging.files.icc import SRGB_PRIMARIES, Gamma, gamma_profile
 from imaging.formats import OutputFormat
 from imaging.specs import Colour, Fit, Metadata, RenditionSpec
-from tests.photos import gif, jpeg, with_exif
+from tests.photos import gif, heic, jpeg, with_exif
 from tests.rendering import rendered
 
 PNG = RenditionSpec(name="a", width=256, formats=(OutputFormat.PNG,))
@@ -202,6 +202,7 @@ def test_jpegs_that_no_viewer_shows_are_named() -> None:
 @pytest.mark.parametrize(
     ("head", "name"),
     [
+        (b"\0\0\0\x10ftypmif3\0\0\0\0", "minimised HEIF"),
         (b"icns\0\0\1\0", "ICNS"),
         (b"qoif", "QOI"),
         (b"DDS |\0\0\0", "DDS"),
@@ -220,6 +221,25 @@ def test_other_formats_are_refused_by_their_names(head: bytes, name: str) -> Non
     """A person can act on a name, and not on `not-a-photo`."""
     with pytest.raises(UnsupportedFormatError, match=name):
         shown(head + bytes(64))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(b"j2k1", "JPEG 2000"), (b"jxlc", "JPEG XL"), (b"unci", "uncompressed"), (b"avc1", "H.264")],
+)
+def test_a_heif_of_another_codec_is_named(kind: bytes, name: str) -> None:
+    """It is whole, and no decoder here knows what its picture is coded by."""
+    data = heic(64, 48)
+    assert data.count(b"hvc1") >= 1
+    with pytest.raises(UnsupportedFormatError, match=name):
+        shown(data.replace(b"hvc1", kind))
+
+
+def test_a_heif_of_a_sequence_alone_is_named() -> None:
+    """Its pictures are a track's, as a video's are."""
+    data = b"\0\0\0\x14ftypheic\0\0\0\0msf1" + b"\0\0\0\x10moov" + bytes(8)
+    with pytest.raises(UnsupportedFormatError, match="sequence"):
+        shown(data)
 
 
 def test_an_animation_that_is_cut_is_truncated() -> None:
