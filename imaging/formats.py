@@ -231,6 +231,7 @@ _INPUTS: Final[Mapping[InputFormat, Input]] = {
         magic=(b"RIFF",),
         brands=frozenset({b"WEBP"}),
         loader="webpload",
+        keeps_header=True,
         has_frames=True,
         scaling=Scaling.SCALE,
         output=OutputFormat.WEBP,

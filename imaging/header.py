@@ -76,7 +76,9 @@ class ImageHeader:
         tile: TIFF: width and height of its tiles; None for strips.
         strip_rows: TIFF: rows of a strip; None where it does not say, and without strips.
         raw: The camera raw whose preview the photo is; None for any other photo.
-        lossless: WebP: whether its first kilobyte says that it was compressed without loss.
+        lossless: WebP: whether it was compressed without loss.
+        metadata_bytes: What the decoder holds beside pixels: EXIF, XMP, profile, comments, text.
+        profile_bytes: The ICC profile's, whether it fits or not.
     """
 
     format: InputFormat
@@ -100,6 +102,8 @@ class ImageHeader:
     tile: tuple[int, int] | None = None
     strip_rows: int | None = None
     lossless: bool = False
+    metadata_bytes: int = 0
+    profile_bytes: int = 0
     has_gain_map: bool = False
     raw: RawSource | None = None
     gamma: Gamma | None = None

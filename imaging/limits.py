@@ -33,6 +33,10 @@ class Limits:
         max_bands: Channels, alpha included; CMYK with alpha has 5.
         max_bytes: Encoded size.
         max_frames: Pages or animation frames in the file, decoded or not.
+        max_metadata_bytes: EXIF, XMP, ICC profile, comments and text in all, unpacked; of a JPEG or
+            PNG whatever comes before the pixels.
+        max_profile_bytes: The ICC profile.
+        max_scans: Scans of a progressive JPEG; cameras and editors write ten.
     """
 
     max_width: int = 100_000
@@ -41,6 +45,9 @@ class Limits:
     max_bands: int = 5
     max_bytes: int = 512 << 20
     max_frames: int = 2_000
+    max_metadata_bytes: int = 16 << 20
+    max_profile_bytes: int = 4 << 20
+    max_scans: int = 100
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
@@ -55,12 +62,18 @@ class Limits:
         """Raise OverLimitError when ``size``, in bytes, is too large; before anything is read."""
         self._check("max_bytes", size)
 
+    def check_scans(self, scans: int) -> None:
+        """Raise OverLimitError when a progressive JPEG has more than so many ``scans``."""
+        self._check("max_scans", scans)
+
     def check_header(self, header: ImageHeader, *, frames: int = 1) -> None:
         """Raise OverLimitError for the first limit that ``header`` exceeds.
 
         ``frames`` are to be decoded, and count together.
         """
         self._check("max_frames", header.n_pages)
+        self._check("max_profile_bytes", header.profile_bytes)
+        self._check("max_metadata_bytes", header.metadata_bytes)
         self._check("max_width", header.width)
         self._check("max_height", header.height)
         self._check("max_pixels", header.width * header.height * frames)

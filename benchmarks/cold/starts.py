@@ -72,6 +72,9 @@ def _waiting(
 ) -> Iterator[int]:
     """Yield the process ID of a container whose shell waits for a line in ``go``."""
     os.mkfifo(folder / "go")
+    # The image's user is not this one.
+    folder.chmod(0o755)
+    (folder / "go").chmod(0o644)
     settings = {
         **environment,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(_MEMORY_MB),

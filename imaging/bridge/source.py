@@ -10,6 +10,7 @@ import pyvips
 
 from imaging.errors import (
     CorruptPhotoError,
+    OverLimitError,
     RenditionsError,
     SourceError,
     TruncatedPhotoError,
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["OpenPhoto"]
 
 _CHUNK_BYTES: Final = 64 << 10
+
+_MAX_HEADER_BYTES: Final = {True: 24 << 20, False: 5 << 20}
+"""Of a file, that are kept until its header is read: alone, or with the whole file."""
 
 
 class OpenPhoto:
@@ -158,6 +162,19 @@ class OpenPhoto:
         self._position += count
         return count
 
+    def _record(self, read: memoryview) -> None:
+        if len(self._header) + len(read) <= _MAX_HEADER_BYTES[self._row.header_alone]:
+            self._header += read
+        elif self._row.header_alone:
+            raise OverLimitError(
+                "bytes before the pixels",
+                actual=len(self._header) + len(read),
+                maximum=_MAX_HEADER_BYTES[True],
+            )
+        else:
+            # The whole file goes by, of which the beginning is enough.
+            self._records = False
+
     def _on_read(self, buffer: "WriteableBuffer") -> int:
         if self._captured is not None:
             return -1
@@ -171,7 +188,7 @@ class OpenPhoto:
             else:
                 count = self._fill(view)
             if self._records:
-                self._header += view[:count]
+                self._record(view[:count])
         except BaseException as error:  # noqa: BLE001 - libvips would turn it into end-of-file
             self._captured = error
             return -1

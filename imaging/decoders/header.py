@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
-from imaging.fields import blob_of, set_blob
+from imaging.fields import blob_of, field_names, set_blob
 from imaging.files.exif import ExifFields, read_exif
 from imaging.header import ImageHeader
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["common_header", "number_of", "read_exif_block", "read_profile", "text_of"]
 
 _PROFILE_SPACES: Final[dict[int | str, bytes]] = {1: b"GRAY", 3: b"RGB ", "cmyk": b"CMYK"}
+_BLOBS: Final = ("exif-data", "xmp-data", "icc-profile-data", "iptc-data")
+_COMMENT: Final = "png-comment-"
 _SCANNER: Final = b"scnr"
 _ORIENTATIONS: Final = range(1, 9)
 
@@ -77,6 +79,15 @@ def _exif(image: "pyvips.Image") -> ExifFields:
     return read_exif(lambda at, length: block[at : at + length]) if block else {}
 
 
+def _metadata_bytes(photo: "OpenPhoto", image: "pyvips.Image") -> int:
+    """Return what the decoder holds beside pixels, unpacked, or as read if that is more."""
+    blobs = sum(len(blob_of(image, field) or b"") for field in _BLOBS)
+    texts = sum(
+        len(text_of(image, field)) for field in field_names(image) if field.startswith(_COMMENT)
+    )
+    return max(blobs + texts, len(photo.header) if photo.format.row.header_alone else 0)
+
+
 def common_header(
     photo: "OpenPhoto",
     image: "pyvips.Image",
@@ -107,5 +118,7 @@ def common_header(
         orientation=orientation if orientation in _ORIENTATIONS else 1,
         interlaced=bool(image.get_typeof("interlaced") and image.get("interlaced")),
         size=photo.size,
+        metadata_bytes=_metadata_bytes(photo, image),
+        profile_bytes=0 if profile is None else len(profile),
         **fields | own,
     )

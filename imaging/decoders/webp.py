@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from imaging.decoders.header import common_header
+from imaging.files.webp import is_lossless
 
 if TYPE_CHECKING:
     import pyvips
@@ -20,7 +21,8 @@ _MORE_BYTES: Final = 24 << 20
 
 
 def header(photo: "OpenPhoto") -> "ImageHeader":
-    return common_header(photo, photo.load(), lossless=b"VP8L" in photo.head)
+    image = photo.load()
+    return common_header(photo, image, lossless=is_lossless(photo.header))
 
 
 def decode(photo: "OpenPhoto", header: "ImageHeader", load: "Load") -> "pyvips.Image":

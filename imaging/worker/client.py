@@ -34,7 +34,7 @@ from imaging.errors import (
 )
 from imaging.formats import SNIFF_BYTES, InputFormat, Reading, sniff
 from imaging.header import ImageHeader
-from imaging.limits import Memory
+from imaging.limits import Limits, Memory
 from imaging.memory import PROCESS_BYTES
 from imaging.plan import OwnPass, PlannedRendition, RenditionPlan
 from imaging.planning import Asked
@@ -62,6 +62,9 @@ __all__ = ["Workers"]
 
 _COPIES: Final = 2
 """Of a file that is held, while it is put together."""
+
+_SCAN: Final = b"\xff\xda"
+"""What a scan of a JPEG begins with, and nothing within one. In metadata it may stand by chance."""
 
 _LOOK_S: Final = 0.025
 _MOST_DEATHS: Final = 2
@@ -154,13 +157,31 @@ class _Feed:
         SourceError: They cannot be read.
     """
 
-    def __init__(self, source: ByteSource) -> None:
+    def __init__(self, source: ByteSource, limits: Limits) -> None:
         self._source = source
+        self._limits = limits
+        self._scans: int | None = None
         self._at = 0
         self._is_whole = False
+        self._is_progressive = False
         self._buffer = memoryview(bytearray(CHUNK_BYTES))
         self.head = bytes(self.read(0, min(SNIFF_BYTES, source.size)))
         self.format = sniff(self.head)
+        if self.format is InputFormat.JPEG:
+            # Until the header says whether it is progressive.
+            self._scans = self.head.count(_SCAN)
+
+    def expect(self, header: ImageHeader) -> None:
+        """Hold what was read, and will be, against what the header says.
+
+        Raises:
+            OverLimitError: A progressive JPEG has too many scans: each goes over the whole picture.
+        """
+        if self._scans is not None and header.interlaced:
+            self._limits.check_scans(self._scans)
+            self._is_progressive = True
+        else:
+            self._scans = None
 
     @property
     def size(self) -> int:
@@ -189,6 +210,10 @@ class _Feed:
         filled = 0
         while filled < len(wanted):
             filled += self._fill(wanted[filled:])
+        if self._scans is not None:
+            self._scans += bytes(wanted).count(_SCAN)
+            if self._is_progressive:
+                self._limits.check_scans(self._scans)
         return wanted
 
     def finish(self) -> None:
@@ -212,6 +237,8 @@ class _Feed:
         self.finish()
         self._at = self._source.seek(0)
         self._is_whole = False
+        if self._scans is not None:
+            self._scans = 0
 
     def close(self) -> None:
         self._source.close()
@@ -227,14 +254,6 @@ class _Nowhere:
     def abort(self) -> None: ...
 
 
-class _Turn(Enum):
-    """Who speaks next of a photo."""
-
-    WORKER = "worker"
-    PARENT = "parent"
-    NOBODY = "nobody"
-
-
 class _Talk:
     """One photo with one worker: what it may say depends on what was said before."""
 
@@ -242,7 +261,7 @@ class _Talk:
         self._worker = worker
         self._feed = feed
         self._failure: RenditionsError | None = None
-        self._turn = _Turn.WORKER
+        self.is_done = False
 
     def _say(self, kind: Kind, value: object = None, data: bytes | memoryview = b"") -> None:
         send(self._worker.process.socket, kind, b"" if value is None else to_json(value), data)
@@ -284,25 +303,13 @@ class _Talk:
         )
         if header.size != self._feed.size or not fits:
             raise ProtocolError(f"expected a header of this photo but received {header}")
-        self._turn = _Turn.PARENT
+        self._feed.expect(header)
         return header
-
-    def end(self) -> None:
-        """Let the worker go.
-
-        Raises:
-            ProtocolError: It is in the middle of something.
-        """
-        if self._turn is _Turn.PARENT:
-            self._say(Kind.STOP)
-        elif self._turn is _Turn.WORKER:
-            raise ProtocolError("the worker has not come to an end")
 
     def render(
         self, plan: RenditionPlan, open_sink: OpenSink, done: set[int]
     ) -> Iterator[Rendition]:
         """Yield each rendition that is not ``done`` yet, as it is committed, and note it there."""
-        self._turn = _Turn.WORKER
         self._say(Kind.GO, plan)
         for index, planned in enumerate(plan.renditions):
             if from_json(Open, self._hear(Kind.OPEN).json).index != index:
@@ -322,7 +329,7 @@ class _Talk:
                 done.add(index)
                 yield _rendition(planned, made)
         self._hear(Kind.DONE)
-        self._turn = _Turn.NOBODY
+        self.is_done = True
 
     def _copy(self, planned: PlannedRendition, sink: ByteSink) -> Made:
         """Hand a rendition's bytes to its sink, and return what the worker says of it."""
@@ -497,22 +504,17 @@ class _PhotoElsewhere:
         return None if worker is None else self._pool.end(worker)
 
     def close(self) -> None:
-        """Keep the worker if it has said its last word, and all was well; else end it."""
+        """Keep the worker if the photo was made, and all was well; else end it."""
         self._growing.close()
         self._room.give_back(self)
         if self._worker is None:
             return
-        try:
-            self._talk.end()
-        except ProtocolError:
+        if not self._talk.is_done or self._watch.reason is not None:
             self._end()
             return
         worker, self._worker = self._worker, None
         self._watch.end()
-        if self._watch.reason is None:
-            self._pool.give_back(worker)
-        else:
-            self._pool.end(worker)
+        self._pool.give_back(worker)
 
 
 class Workers:
@@ -566,7 +568,7 @@ class Workers:
             SourceError: The bytes cannot be read.
         """
         asked.limits.check_bytes(source.size)
-        feed = _Feed(source)
+        feed = _Feed(source, asked.limits)
         with closing(feed), self._seat(deadline), ExitStack() as waiting:
             photo = _PhotoElsewhere(self._pool, self._room, feed, asked.memory)
             waiting.callback(photo.close)

@@ -8,7 +8,7 @@ goes like this, ``<`` from the worker, ``>`` from the parent:
     < READ    an offset and a length              } as often as the decoder wants,
     > BYTES   what is there, or SOURCE_FAILED     } from here to DONE
     < HEADER  what the header says
-    > GO      the plan; or STOP, and the worker is free again
+    > GO      the plan
     < OPEN    the number of a rendition, in the plan's order }
     < WRITE   some of its bytes                              } for each rendition
     < MADE    what it became; it is stored now               }
@@ -28,6 +28,9 @@ from imaging.rendition import Appearance
 
 __all__ = [
     "CHUNK_BYTES",
+    "FORK",
+    "INTEGER",
+    "REAP",
     "Frame",
     "GoneError",
     "Kind",
@@ -44,6 +47,11 @@ __all__ = [
 
 CHUNK_BYTES: Final = 256 << 10
 """Of data, the most in one frame."""
+
+FORK: Final = b"F"
+REAP: Final = b"R"
+INTEGER: Final = struct.Struct("<i")
+"""What the parent and the zygote say: ``zygote.py``."""
 
 _MAX_JSON_BYTES: Final = 1 << 20
 _HEAD: Final = struct.Struct("<cII")
@@ -67,7 +75,6 @@ class Kind(Enum):
     BYTES = b"B"
     SOURCE_FAILED = b"X"
     GO = b"G"
-    STOP = b"S"
     READ = b"R"
     HEADER = b"H"
     OPEN = b"O"

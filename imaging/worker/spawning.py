@@ -11,8 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from imaging.worker import zygote
-from imaging.worker.zygote import FORK, INTEGER, REAP
+from imaging.worker.protocol import FORK, INTEGER, REAP
 
 __all__ = ["Launch", "Process", "Zygote", "ZygoteError", "resident_bytes"]
 
@@ -22,6 +21,7 @@ _HANDED_ON: Final = ("LC_ALL", "LD_LIBRARY_PATH", "MALLOC_ARENA_MAX")
 _CONTROL: Final = 3
 """The zygote's descriptor of the control socket."""
 
+_ZYGOTE: Final = "imaging.worker.zygote"
 _START: Final = (
     "import sys; sys.path[:0] = {path!r}; from imaging.worker.zygote import main; "
     "main({control}, {options!r})"
@@ -102,7 +102,7 @@ def _line(launch: Launch) -> list[str]:
         }
     )
     if launch.program is not None:
-        return [sys.executable, "-ISB", launch.program, zygote.__name__, str(_CONTROL), options]
+        return [sys.executable, "-ISB", launch.program, _ZYGOTE, str(_CONTROL), options]
     # -I and -S would not find what this interpreter has found; a zip or an entry that is not
     # there does no harm.
     path = [os.path.abspath(entry) for entry in sys.path]  # noqa: PTH100 - pathlib drops nothing, and is slower

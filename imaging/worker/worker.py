@@ -233,8 +233,6 @@ def _make(wire: _Wire, source: _Remote) -> None:
         source.settle()
         wire.say(Kind.HEADER, header)
         frame = wire.hear()
-        if frame.kind is Kind.STOP:
-            return
         if frame.kind is not Kind.GO:
             raise ProtocolError(f"expected a plan but received {frame.kind.name}")
         plan = from_json(RenditionPlan, frame.json)

@@ -17,7 +17,6 @@ import os
 import pkgutil
 import signal
 import socket
-import struct
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
@@ -26,12 +25,9 @@ from typing import Final, NoReturn
 import imaging
 from imaging.errors import UnsupportedFormatError
 from imaging.worker import sandbox
+from imaging.worker.protocol import FORK, INTEGER
 
-__all__ = ["FORK", "INTEGER", "REAP", "main", "preload"]
-
-FORK: Final = b"F"
-REAP: Final = b"R"
-INTEGER: Final = struct.Struct("<i")
+__all__ = ["main", "preload"]
 
 _ELSEWHERE: Final = frozenset({"config", "local", "rendering", "warming", "worker"})
 """What the other side imports alone. Everything else of ``imaging`` may be a photo's."""

@@ -392,12 +392,12 @@ def test_who_does_not_go_on_ends_the_worker() -> None:
     assert (wall.pool.kept, wall.pool.ended) == (0, 1)
 
 
-def test_a_plan_that_is_not_made_keeps_the_worker() -> None:
-    """A photo over a limit, by its header, costs no worker."""
+def test_a_photo_that_is_not_made_ends_its_worker() -> None:
+    """One over a limit may have left much behind: the next photo has a new one."""
     wall = Wall(saying([HONEST[0], HONEST[0]]))
     with wall.open_photo(MemorySource(PHOTO), ASKED):
         pass
-    assert (wall.pool.kept, wall.pool.ended) == (1, 0)
+    assert (wall.pool.kept, wall.pool.ended) == (0, 1)
 
 
 def test_what_is_no_photo_sees_no_worker() -> None:
