@@ -61,11 +61,15 @@ RUN --mount=type=bind,from=dependencies,source=/usr/local/lib/python3.13,target=
 
 FROM python
 # HEIC and AVIF: libheif with what decodes HEVC and AV1, with Debian's security updates; no encoder.
-# HEVC=0 leaves out HEIC, for a function that must not touch what HEVC's patents cover.
+# HEVC=0 leaves out HEIC, for a function that must not touch what HEVC's patents cover: libheif works
+# without the plug-in that its package depends on.
 ARG HEVC=1
 RUN apt-get update -qq \
-    && apt-get install -y -qq --no-install-recommends libheif1 libheif-plugin-dav1d \
-        $([ "${HEVC}" = 0 ] || echo libheif-plugin-libde265) >/dev/null \
+    && apt-get install -y -qq --no-install-recommends \
+        libheif1 libheif-plugin-dav1d libheif-plugin-libde265 >/dev/null \
+    && if [ "${HEVC}" = 0 ]; then \
+        dpkg --force-depends --purge libheif-plugin-libde265 libde265-0 >/dev/null; \
+    fi \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old \
         /var/lib/dpkg/*-old /var/log/apt /var/log/dpkg.log /var/log/alternatives.log
 # Lambda takes snapshots of an initialised function only of images that say that this is safe:
