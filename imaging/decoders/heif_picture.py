@@ -13,6 +13,7 @@ from imaging.decoders.tiles import TILE_MULTIPLE, Ahead, Grid, ReadTile, image_o
 from imaging.errors import CorruptPhotoError, UnsupportedFormatError
 from imaging.fields import copy_metadata
 from imaging.files.heif import from_memory, read_container
+from imaging.files.heif_colour import Limited, read_limited
 from imaging.files.heif_gain_map import GainMapItem, find_gain_map
 from imaging.files.heif_layout import Layout, Tiles, read_layout
 from imaging.files.heif_units import check_picture
@@ -36,6 +37,10 @@ _INTERPRETATIONS: Final = {
 """By bands and bytes of a sample."""
 
 _DEEP_BITS: Final = 16
+_WITH_ALPHA: Final = frozenset({2, 4})
+_LIMITED_BLACK: Final = 16
+_LIMITED_WHITE: Final = 235
+"""Of 255."""
 
 
 def check_codec(format_: InputFormat) -> None:
@@ -105,7 +110,7 @@ def picture_of(photo: "OpenPhoto") -> pyvips.Image:
 
         read_tile = Ahead(reader, grid.count, threads).read_tile if threads > 1 else reader()
         image = image_of(grid, read_tile, photo.capture)
-    image = _finished(image, picture, layout)
+    image = _finished(image, picture, layout, read_limited(container, read))
     copy_metadata(told, image)
     return image
 
@@ -126,7 +131,7 @@ def gain_map_of(photo: "OpenPhoto") -> tuple[GainMapItem, pyvips.Image] | None:
     try:
         check_picture(container, read, found.item)
         picture = Picture(data, found.item, upright=False, max_pixels=container.max_pixels())
-        image = _finished(_whole(picture), picture, None)
+        image = _finished(_whole(picture), picture, None, Limited(grey=False, alpha=False))
     except CorruptPhotoError:
         # The photo is whole without it.
         return None
@@ -186,7 +191,9 @@ def _whole(picture: Picture) -> pyvips.Image:
     return image.bandfold(factor=picture.bands)
 
 
-def _finished(image: pyvips.Image, picture: Picture, layout: Layout | None) -> pyvips.Image:
+def _finished(
+    image: pyvips.Image, picture: Picture, layout: Layout | None, limited: Limited
+) -> pyvips.Image:
     """Return decoded samples as the picture that they are of: full range, straight, cropped."""
     band_format = _FORMATS[picture.sample_bytes]
     if picture.sample_bytes > 1:
@@ -194,9 +201,24 @@ def _finished(image: pyvips.Image, picture: Picture, layout: Layout | None) -> p
         image = (image << (_DEEP_BITS - picture.bits)).cast(band_format)
     if layout is not None and layout.is_cropped:
         image = image.crop(layout.left, layout.top, layout.shown_width, layout.shown_height)
+    image = _stretched(image, picture, limited)
     image = image.copy(interpretation=_INTERPRETATIONS[picture.bands, picture.sample_bytes])
     if picture.is_premultiplied:
         image = image.unpremultiply().cast(band_format)
     if layout is not None:
         image.set_type(pyvips.GValue.gint_type, "orientation", layout.orientation)
     return image
+
+
+def _stretched(image: pyvips.Image, picture: Picture, limited: Limited) -> pyvips.Image:
+    """Return light alone, and alpha, in their full range: libheif does so for colours only."""
+    has_alpha = picture.bands in _WITH_ALPHA
+    stretched = [limited.grey] * (picture.bands - has_alpha) + [limited.alpha] * has_alpha
+    if not any(stretched):
+        return image
+    unit = 1 << (_DEEP_BITS - 8) if picture.sample_bytes > 1 else 1
+    white = (1 << 8 * picture.sample_bytes) - 1
+    gain = white / ((_LIMITED_WHITE - _LIMITED_BLACK) * unit)
+    gains = [gain if one else 1.0 for one in stretched]
+    offsets = [-_LIMITED_BLACK * unit * gain if one else 0.0 for one in stretched]
+    return image.linear(gains, offsets).rint().cast(image.format)

@@ -1,11 +1,13 @@
 """Colours that a photo gives in its own way, beside what they are."""
 
+import io
 import struct
 import zlib
 
 import numpy as np
 import pytest
 import pyvips
+from PIL import Image
 
 from imaging.errors import TruncatedPhotoError, UnsupportedFormatError
 from imaging.fields import set_blob
@@ -240,6 +242,26 @@ def test_a_heif_of_a_sequence_alone_is_named() -> None:
     data = b"\0\0\0\x14ftypheic\0\0\0\0msf1" + b"\0\0\0\x10moov" + bytes(8)
     with pytest.raises(UnsupportedFormatError, match="sequence"):
         shown(data)
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("range_", ["full", "limited"])
+@pytest.mark.parametrize("subsampling", ["4:0:0", "4:2:0"])
+def test_the_range_of_an_avif_is_stretched(subsampling: str, range_: str, *, named: bool) -> None:
+    """Black is 0 and white 255, whether the box says so or the sequence header alone."""
+    samples = np.zeros((64, 128), np.uint8)
+    samples[:, 64:] = 255
+    buffer = io.BytesIO()
+    Image.fromarray(samples).convert("RGB").save(
+        buffer, "AVIF", quality=100, subsampling=subsampling, range=range_
+    )
+    data = buffer.getvalue()
+    assert b"nclx" in data
+    if not named:
+        data = data.replace(b"colrnclx", b"freenclx")
+    made = shown(data, RenditionSpec(name="a", width=128, formats=(OutputFormat.PNG,)))
+    assert max(made(10, 30)) <= 2
+    assert min(made(110, 30)) >= 253
 
 
 def test_an_animation_that_is_cut_is_truncated() -> None:
