@@ -75,6 +75,13 @@ def _variables(path: Path) -> Iterator[str]:
             yield from re.findall(r"^_?[A-Z]{2,}(?:_[A-Z]+)+$", node.value)
 
 
+def test_every_event_source_has_its_row() -> None:
+    """The table of docs/events.md names each, as its module is named."""
+    rows = (_ROOT / "docs" / "events.md").read_text(encoding="utf-8").split("\n\n")[2].lower()
+    listed = " ".join(row.split("|")[1] for row in rows.splitlines())
+    assert [name for name in _sources() if name.replace("_", " ") not in listed] == []
+
+
 def test_a_setting_is_read_in_one_place_and_has_its_row() -> None:
     """No other module asks the environment; each variable of our own is in docs/reference.md."""
     readers = {
