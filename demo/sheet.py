@@ -53,7 +53,7 @@ def original_name(photo: Path) -> str:
 
 
 def contact_sheet(photo: Path, record: Mapping[str, Any], elapsed_ms: float) -> str:
-    """Return the page for ``record``, one entry of an InvocationReport as plain data.
+    """Return the page for ``record``, one record of the function's answer.
 
     The pictures are linked as ``<photo's name>/<file>``, beside the page, the original among them.
     A browser that does not know its format shows its name.

@@ -74,7 +74,7 @@ def lambda_handler(event: Mapping[str, Any], context: object) -> Any:  # noqa: A
     An HTTP request is answered with the one rendition that it names.
 
     Returns:
-        What that source expects; the InvocationReport as plain data where the result is ignored.
+        What that source expects; where it ignores the result, the records' reports as plain data.
 
     Raises:
         EventError: The event is of no shape known here.

@@ -235,7 +235,7 @@ def _plan(arguments: argparse.Namespace, asked: Asked) -> int:
         error = error_from_exception(raised, "plan")
         print(f"{arguments.path}: {error.code}: {error}", file=sys.stderr)
         return 1
-    print(json.dumps(plan.as_dict(), indent=2))
+    print(json.dumps(asdict(plan), indent=2))
     return 0
 
 

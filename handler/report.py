@@ -1,13 +1,12 @@
-"""What happened: to one rendition, to one record, in one invocation."""
+"""What happened: to one rendition, to one record."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from handler.errors import Disposition
 from handler.stages import Span, Stages
 from imaging.errors import PhotoWarning
 
-__all__ = ["InvocationReport", "JobReport", "RenditionReport"]
+__all__ = ["JobReport", "RenditionReport"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,14 +83,3 @@ class JobReport:
     spans: tuple[Span, ...] = ()
     warnings: tuple[PhotoWarning, ...] = ()
     renditions: tuple[RenditionReport, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InvocationReport:
-    """What became of each record, in the event's order."""
-
-    records: tuple[JobReport, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain data that JSON can hold."""
-        return asdict(self)

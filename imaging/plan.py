@@ -1,7 +1,7 @@
 """What will happen to a photo: values, printable, without pyvips."""
 
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Final, Literal
+from dataclasses import dataclass, fields
+from typing import Final, Literal
 
 from imaging.errors import PhotoWarning
 from imaging.formats import OutputFormat
@@ -207,10 +207,6 @@ class RenditionPlan:
     def frames(self) -> int:
         """How many frames are decoded and held: 1, or all of an animated photo."""
         return max(rendition.frames for rendition in self.renditions)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the plan as plain data, for printing."""
-        return asdict(self)
 
     def summary(self) -> str:
         """Return the plan in one line, for a log."""

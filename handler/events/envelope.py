@@ -1,12 +1,12 @@
 """What every module of this package makes of an event: items to work on, and how to answer."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from handler.errors import Disposition, EventError, InvocationError
 from handler.objects import ObjectEvent
-from handler.report import InvocationReport, JobReport
+from handler.report import JobReport
 
 __all__ = ["Envelope", "Item", "ItemReport", "answer_or_raise", "answer_with_failures"]
 
@@ -71,11 +71,11 @@ def answer_or_raise(reports: Sequence[ItemReport]) -> dict[str, Any]:
     Raises:
         InvocationError: A record wants another attempt; the message names each.
     """
-    records = tuple(record for report in reports for record in report.records)
+    records = [record for report in reports for record in report.records]
     failed = [record for report in reports for record in report.retried]
     if failed:
         raise InvocationError(f"{len(failed)} of {len(records)} records {_why(failed)}")
-    return InvocationReport(records=records).as_dict()
+    return {"records": [asdict(record) for record in records]}
 
 
 def answer_with_failures(reports: Sequence[ItemReport]) -> dict[str, Any]:

@@ -74,7 +74,8 @@ class S3Sink:
         self._metadata: Mapping[str, str] = headers.get("Metadata", {})
         self._condition = condition
         self._check_current = check_current
-        self._etag: str | None = None
+        self.etag: str | None = None
+        """The ETag, with quotes, of the rendition that is there by now; None for none."""
         self._buffer = bytearray()
         self._upload_id: str | None = None
         self._parts: list[Future[str]] = []
@@ -138,13 +139,13 @@ class S3Sink:
         condition = self._condition
         for _ in range(_MAX_TURNS):
             try:
-                self._etag = str(write(condition)["ETag"])
+                self.etag = str(write(condition)["ETag"])
             except (ConditionFailedError, ObjectMissingError):
                 present = self._present()
                 if present is not None and self._is_this(present["Metadata"]):
                     # Another attempt was faster than this upload in parts.
                     self._abort_upload()
-                    self._etag = str(present["ETag"])
+                    self.etag = str(present["ETag"])
                     return
                 self._check_current()
                 condition = condition_over(None if present is None else present["ETag"])
@@ -177,11 +178,6 @@ class S3Sink:
     @property
     def key(self) -> str:
         return self._where["Key"]
-
-    @property
-    def etag(self) -> str | None:
-        """The ETag, with quotes, of the rendition that is there by now; None for none."""
-        return self._etag
 
     def wait(self) -> None:
         """Wait until S3 has the whole rendition; it then has an ``etag``.

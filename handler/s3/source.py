@@ -269,11 +269,6 @@ class S3Source:
         return self._body.size
 
     @property
-    def etag(self) -> str:
-        """The ETag that every byte comes under, with its quotes."""
-        return self._body.etag
-
-    @property
     def metadata(self) -> Mapping[str, str]:
         """The object's user metadata."""
         return self._body.metadata

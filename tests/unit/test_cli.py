@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def test_the_plan_that_is_printed_is_carried_out(
     assert main(["plan", *asked]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert main(["render", "--out", str(tmp_path / "out"), *asked]) == 0
-    assert [json.loads(json.dumps(plan.as_dict())) for plan in carried_out] == [printed]
+    assert [json.loads(json.dumps(asdict(plan))) for plan in carried_out] == [printed]
 
 
 def test_a_photo_that_crashes_its_decoder_is_a_line_of_the_report(
