@@ -274,7 +274,7 @@ Lambda hands it to nobody.
 
 ## HEVC and patents
 
-A licence of a copyright is none of a patent. HEIC photos are HEVC, which is covered by patents of
+A copyright licence is not a patent licence. HEIC photos are HEVC, which is covered by patents of
 many holders, in pools (Access Advance, Via LA) and outside them. libde265, which decodes HEIC here,
 brings no licence for those patents. Whether you need one depends on where and for whom you decode;
 ask somebody who may answer that. Nothing here encodes HEVC. A function that must not touch it can

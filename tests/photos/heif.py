@@ -18,7 +18,7 @@ from tests.photos.landscape import scene
 if TYPE_CHECKING:
     import pyvips
 
-__all__ = ["Part", "assembled", "aux", "coded", "grid", "grid_heic", "nclx", "prop"]
+__all__ = ["Part", "assembled", "aux", "box", "coded", "grid", "grid_heic", "nclx", "prop"]
 
 Mode = Literal["RGB", "L"]
 Codec = Literal["hvc1", "av01"]

@@ -28,12 +28,13 @@ from tests.photos import (
     corner_colours,
     exif,
     heic,
+    icc_profile,
     psnr,
     scene,
     truncated,
     upright_reference,
 )
-from tests.photos.heif import Part, assembled, coded, grid_heic, nclx, prop
+from tests.photos.heif import Part, assembled, box, coded, grid_heic, nclx, prop
 from tests.rendering import header_of, rendered
 
 SPECS = tuple(
@@ -260,6 +261,32 @@ def test_more_items_than_libvips_reads_by_itself() -> None:
     data = grid_heic(40, 30, 40 * 64, 30 * 64)
     assert header_of(data).tile == (64, 64)
     assert (heif_picture_of(data).copy_memory() - by_libheif(data)).abs().max() == 0
+
+
+@pytest.mark.parametrize(
+    ("transfer", "codes"), [(16, ["hdr-tone-mapped"]), (18, ["hdr-tone-mapped"]), (13, [])]
+)
+@pytest.mark.parametrize("of", ["properties", "tile_properties"])
+def test_light_above_white_is_said_to_be_darkened(of: str, transfer: int, codes: list[str]) -> None:
+    """PQ and HLG, named on the grid or on its tiles alone, as Canon does."""
+    data = grid_heic(2, 2, 128, 128, bits=10, **{of: (nclx(9, transfer, 9),)})  # type: ignore[arg-type]
+    header = header_of(data)
+    assert header.cicp is not None
+    assert (header.cicp.primaries, header.cicp.transfer) == (9, transfer)
+    plan = rendered(data, *SPECS).plan
+    assert [warning.code for warning in plan.warnings] == codes
+
+
+def test_a_profile_may_be_that_of_the_tiles() -> None:
+    """The grid has none: the rendition is converted all the same."""
+    profile = box(b"colr", b"prof", icc_profile("display-p3"))
+    of_grid = grid_heic(2, 2, 128, 128, properties=(profile,))
+    of_tiles = grid_heic(2, 2, 128, 128, tile_properties=(profile,))
+    assert header_of(of_tiles).has_profile
+    images = [rendered(data, *SPECS).images["w200"] for data in (of_grid, of_tiles)]
+    assert (images[0] - images[1]).abs().max() == 0
+    plain = rendered(grid_heic(2, 2, 128, 128), *SPECS).images["w200"]
+    assert psnr(images[1], plain) < 45
 
 
 def test_an_overlay_is_decoded_whole() -> None:
