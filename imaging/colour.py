@@ -57,7 +57,10 @@ def convert(image: pyvips.Image, header: ImageHeader, colour: Colour) -> pyvips.
 
     *Shape*: any in; uchar, 1 to 4 bands, ``b-w`` or ``srgb`` out.
     """
-    image = _in_8_bits(_tagged(image, header), colour)
+    image = _tagged(image, header)
+    if colour in header.own_colours:
+        return image
+    image = _in_8_bits(image, colour)
     match colour:
         case Colour.SRGB:
             conversion = _to_srgb

@@ -8,6 +8,7 @@ from imaging.files.exif import ExifFields
 from imaging.files.icc import Gamma
 from imaging.formats import InputFormat
 from imaging.geometry import is_sideways
+from imaging.specs import Colour
 
 __all__ = ["ImageHeader", "Level", "RawSource"]
 
@@ -122,6 +123,15 @@ class ImageHeader:
     def is_animated(self) -> bool:
         """Whether its pages are frames, which follow each other in time."""
         return self.n_pages > 1 and self.format.row.has_frames
+
+    @property
+    def own_colours(self) -> frozenset[Colour]:
+        """The colours in which its pixels stay as they are decoded."""
+        if self.band_format != "uchar" or self.interpretation not in {"srgb", "b-w"}:
+            return frozenset()
+        if self.cicp is not None:
+            return frozenset()
+        return frozenset({Colour.SOURCE} if self.has_profile else {Colour.SOURCE, Colour.SRGB})
 
     @property
     def sample_bytes(self) -> int:

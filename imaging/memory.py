@@ -24,7 +24,6 @@ from imaging.plan import (
     PlannedRendition,
     RenditionPlan,
 )
-from imaging.specs import Colour
 
 __all__ = ["PROCESS_BYTES", "estimate_peak"]
 
@@ -70,15 +69,6 @@ class _Decoding:
     bases: float
 
 
-def _in_own_colours(header: ImageHeader) -> frozenset[Colour]:
-    """Return the colours that need no conversion: they share one base."""
-    if header.band_format != "uchar" or header.interpretation not in {"srgb", "b-w"}:
-        return frozenset()
-    if header.cicp is not None:
-        return frozenset()
-    return frozenset({Colour.SOURCE} if header.has_profile else {Colour.SOURCE, Colour.SRGB})
-
-
 def _decoder_bytes(header: ImageHeader, load: Load) -> float:
     return decoder_of(header.format).peak_bytes(header, load)
 
@@ -98,7 +88,8 @@ def _decoding(plan: RenditionPlan, bands: int) -> _Decoding:
         bases = pixels * header.bands * plan.frames
         return _Decoding(peak=codec + strips + bases, kept=kept, bases=bases)
     asked = set(plan.colours)
-    shared = asked & _in_own_colours(header)
+    # Those that need no conversion share one base.
+    shared = asked & header.own_colours
     bases = pixels * bands * (len(asked - shared) + bool(shared))
     first = bases
     peak: float = 0
