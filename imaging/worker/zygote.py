@@ -29,7 +29,7 @@ from imaging.worker.protocol import FORK, INTEGER
 
 __all__ = ["main", "preload"]
 
-_ELSEWHERE: Final = frozenset({"config", "local", "rendering", "warming", "worker"})
+_ELSEWHERE: Final = frozenset({"config", "in_memory", "local", "rendering", "warming", "worker"})
 """What the other side imports alone. Everything else of ``imaging`` may be a photo's."""
 
 _LIBRARIES: Final = ("imaging.worker.worker", "heapq")
