@@ -86,8 +86,10 @@ def test_every_format_is_decoded_and_encoded(
     invocation = function.invoke(s3_event(source, made, s3), timeout_s=1200)
 
     assert invocation.error_type is None, invocation
+    # The camera raw alone lies on its side.
+    heights = dict.fromkeys(made, 160) | {InputFormat.RAW: 360}
     assert stored(s3, destination) == {
-        f"{name}/a.{each.extension}": (240, 160) for name in made for each in OutputFormat
+        f"{name}/a.{each.extension}": (240, heights[name]) for name in made for each in OutputFormat
     }
 
 
