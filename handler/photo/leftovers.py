@@ -51,6 +51,11 @@ class Leftovers:
         for key in sorted(keys - {one.key for one in manifest.kept or ()}):
             self._remove(key, lambda found: rule.is_left_by_another(found, manifest))
 
+    def remove_every(self, settings: Settings) -> None:
+        """Remove whatever ``settings``, which are no longer in use, could have made of it."""
+        for key in sorted(candidate_keys(self._event, settings)):
+            self._remove(key, lambda found: found.version.is_of_bucket(self._event.bucket))
+
     def remove_of_version(self, version: SourceVersion) -> None:
         """Remove what an attempt at ``version`` left that was ended from outside.
 

@@ -81,7 +81,13 @@ def _make_of(attempt: Attempt, source: S3Source) -> Outcome:
     config = attempt.settings.config
     try:
         with watched(attempt, source):
-            stored = store_renditions(attempt, source, config.renditions, sidecar=config.sidecar)
+            stored = store_renditions(
+                attempt,
+                source,
+                config.renditions,
+                sidecar=config.sidecar,
+                announces=_announces(attempt),
+            )
     except RejectedPhotoError as error:
         # The renditions of the version before show another photo.
         _commit(attempt, source, _rejection(attempt, source, error))
@@ -94,6 +100,16 @@ def _make_of(attempt: Attempt, source: S3Source) -> Outcome:
     )
     _commit_stored(attempt, source, draft)
     return Outcome(Disposition.WRITTEN, stored.reports)
+
+
+def _announces(attempt: Attempt) -> bool:
+    """Tell whether the keys are named before anything is stored under them.
+
+    A job may not come again if this ends in between, or come when the photo is of another format:
+    then nothing would be stored over these keys.
+    """
+    specs = attempt.settings.config.renditions
+    return attempt.event.sequencer is None and any(None in spec.formats for spec in specs)
 
 
 def _judged(attempt: Attempt, named: SourceVersion, manifest: Manifest) -> Verdict:
@@ -135,7 +151,8 @@ def make_some(attempt: Attempt, specs: Sequence[RenditionSpec]) -> Outcome:
             raise KnownRejectionError(manifest.rejected or "", manifest.reason)
         try:
             with watched(attempt, source):
-                stored = store_renditions(attempt, source, specs, sidecar=False)
+                # Nobody asks again for what was asked for if this ends in between.
+                stored = store_renditions(attempt, source, specs, sidecar=False, announces=True)
         except RejectedPhotoError as error:
             if manifest is None or not is_same or not manifest.kept:
                 _commit(attempt, source, _rejection(attempt, source, error))
@@ -216,6 +233,8 @@ def superseded(attempt: Attempt, version: SourceVersion) -> NoReturn:
 def other_source(attempt: Attempt, manifest: Manifest) -> OtherSourceError:
     """Return the error that refuses the photo: its place is another's."""
     event = attempt.event
+    # What a former template gave it goes: its place under this one is taken.
+    attempt.manifests.remove_former()
     return OtherSourceError(
         f"Expected renditions of s3://{event.bucket}/{event.key} or none but those of the same key "
         f"in s3://{manifest.version.bucket} are there; give the key template a {{bucket}}"

@@ -165,11 +165,15 @@ class ManifestStore:
                 ManifestStore(self._requests, settings, self._event, self._leftovers).remove()
 
     def remove(self) -> None:
-        """Remove the manifest and what it names, unless it is of a photo in another bucket."""
+        """Remove the manifest and all that is there, unless it is of a photo in another bucket."""
         manifest = self.read()
-        if manifest is None or self._is_unreadable or manifest.is_of_another(self._event.bucket):
+        if manifest is not None and manifest.is_of_another(self._event.bucket):
             return
-        self._leftovers.remove_named(manifest.kept or (), manifest)
+        if manifest is not None:
+            self._leftovers.remove_named(manifest.kept or (), manifest)
+        self._leftovers.remove_every(self._settings)
+        if manifest is None or self._is_unreadable:
+            return
         condition = condition_over(self._etag) if self._settings.conditional_writes else {}
         with suppress(ConditionFailedError, ObjectMissingError):
             self._requests.of_destination("delete_object", **self._where, **condition)

@@ -83,7 +83,12 @@ class _Uploads:
 
 
 def store_renditions(
-    attempt: Attempt, source: S3Source, specs: Sequence[RenditionSpec], *, sidecar: bool
+    attempt: Attempt,
+    source: S3Source,
+    specs: Sequence[RenditionSpec],
+    *,
+    sidecar: bool,
+    announces: bool,
 ) -> Stored:
     """Make ``specs`` of the photo in ``source`` and store them.
 
@@ -92,6 +97,7 @@ def store_renditions(
         source: The photo; read, not closed.
         specs: What to make.
         sidecar: Describe the photo for an app too (docs/sidecar.md).
+        announces: Name the keys in the manifest before anything is stored under them.
 
     Raises:
         FolderError: It is no photo but a folder.
@@ -111,7 +117,7 @@ def store_renditions(
             specs=tuple(specs),
             sidecar=sidecar,
         )
-        plan, made = _render(attempt, source, asked, uploads)
+        plan, made = _render(attempt, source, asked, uploads, announces=announces)
         uploads.wait()
     except BaseException as error:
         uploads.abort()
@@ -128,7 +134,7 @@ def store_renditions(
 
 
 def _render(
-    attempt: Attempt, source: S3Source, asked: Asked, uploads: _Uploads
+    attempt: Attempt, source: S3Source, asked: Asked, uploads: _Uploads, *, announces: bool
 ) -> tuple[RenditionPlan, list[Rendition]]:
     """Return the plan and what was made by it; every rendition is on its way to S3."""
     journal = attempt.journal
@@ -142,9 +148,7 @@ def _render(
                 destination(attempt.event, source.version, rendition, attempt.settings)
                 for rendition in plan.renditions
             ]
-            if attempt.event.sequencer is None and any(None in one.formats for one in asked.specs):
-                # No event comes again if this attempt ends in between, and a photo of another
-                # format would not be stored over these keys.
+            if announces:
                 keys = (place.key for place in places)
                 attempt.manifests.announce(keys, source.check_current)
             made = list(photo.render(plan, uploads.open))

@@ -3,12 +3,20 @@
 import pytest
 
 from tests.simulation import simulate
+from tests.simulation.pieces import PIECES, switched_back
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_bad_day_ends_well(seed: int) -> None:
-    """Whatever came twice, late, broken or not at all: the destination is what the photos are."""
-    simulation, wrong = simulate(events=150, keys=12, seed=seed)
+    """Whoever asked, in whatever order, whatever failed: the destination is what the photos are."""
+    simulation, wrong = simulate(steps=600, keys=40, seed=seed)
     assert wrong == []
-    assert simulation.counts["written"]
-    assert simulation.counts["retry"] + simulation.counts["killed"]
+    assert simulation.came["written"]
+    assert simulation.came["killed"]
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_a_piece_of_the_rule_is_missed(piece: str) -> None:
+    """Switched back, one at a time, it is found within 2,000 steps."""
+    with switched_back(piece):
+        assert any(simulate(steps=2_000, keys=100, seed=seed)[1] for seed in (3, 4, 5))

@@ -305,7 +305,7 @@ class Attempt:
     ) -> Generator[Request, Any, tuple[Kept, ...]]:
         """Store the renditions, or take over what another attempt has stored."""
         keys = list(keys)
-        if version.sequencer is None and any(key in _OF_ANY_FORMAT for key in keys):
+        if isinstance(self._trigger, Http) or version.sequencer is None:
             yield from self._announce(keys, version)
         kept: list[Kept] = []
         before = (

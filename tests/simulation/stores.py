@@ -1,0 +1,71 @@
+"""The two stores that the simulation runs on: in memory, and over HTTP through the proxy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tests.servers.memory import MemoryS3, Versioning
+
+from .world import DESTINATION, OTHER, SOURCES, Photo
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tests.servers.memory import Version
+
+
+class MemoryStore:
+    """Everything in this process."""
+
+    def __init__(self) -> None:
+        self._s3 = MemoryS3()
+        for name, versioning in SOURCES.items():
+            self._s3.create_bucket(name, versioning)
+        for name in (OTHER, DESTINATION):
+            self._s3.create_bucket(name, Versioning.PLAIN)
+
+    @property
+    def now_s(self) -> float:
+        """S3's clock."""
+        return self._s3.now_s
+
+    def client(self) -> Any:  # noqa: ANN401 - as botocore's
+        return self._s3
+
+    def put(self, bucket: str, key: str, body: bytes, metadata: Mapping[str, str]) -> Photo:
+        self._s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata=metadata)
+        photo = self.current(bucket, key)
+        assert photo is not None
+        return photo
+
+    def delete(self, bucket: str, key: str, version_id: str | None = None) -> str | None:
+        which = {} if version_id is None else {"VersionId": version_id}
+        answer = self._s3.delete_object(Bucket=bucket, Key=key, **which)
+        marker: str | None = answer.get("VersionId")
+        return marker
+
+    def current(self, bucket: str, key: str) -> Photo | None:
+        version = self._s3.current(bucket, key)
+        return None if version is None else self._photo(bucket, version)
+
+    def _photo(self, bucket: str, version: Version) -> Photo:
+        is_plain = SOURCES.get(bucket, Versioning.PLAIN) is Versioning.PLAIN
+        return Photo(
+            etag=version.etag.strip('"'),
+            version_id=None if is_plain else version.version_id,
+            body=version.body or b"",
+            metadata=version.headers.get("Metadata", {}),
+        )
+
+    def version_ids(self, bucket: str, key: str) -> Sequence[str]:
+        if SOURCES.get(bucket) is not Versioning.VERSIONED:
+            return ()
+        versions = self._s3.versions(bucket, key)
+        return [one.version_id for one in versions if one.body is not None]
+
+    def objects(self, bucket: str) -> Mapping[str, Photo]:
+        photos = {key: self.current(bucket, key) for key in self._s3.keys(bucket)}
+        return {key: photo for key, photo in photos.items() if photo is not None}
+
+    def tick(self, seconds: float) -> None:
+        self._s3.now_s += seconds

@@ -1,0 +1,478 @@
+"""The day: what happens to photos, who asks for them, and what is expected in the end."""
+
+from __future__ import annotations
+
+import collections
+import json
+import random
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import quote
+
+import pyvips
+
+from handler.errors import Disposition
+from handler.events.batch_operations import open_envelope
+from handler.http.respond import respond
+from handler.keys import KeyTemplate
+from handler.objects import Change, ObjectEvent
+from handler.photo.process import process
+from handler.s3.requests import Requests
+from imaging.config import parse_config
+from imaging.rendering import open_photo
+from tests.servers.memory import Versioning
+
+from .client import StepClient
+from .schedule import AtOnce, KilledError, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from handler.report import JobReport
+    from handler.settings import Settings
+    from imaging.specs import RenditionSpec
+
+DESTINATION: Final = "renditions"
+SOURCES: Final = {kind.value: kind for kind in Versioning}
+"""The buckets of the photos, called by their kinds."""
+OTHER: Final = "other"
+"""A bucket with photos of the same keys, for which the template has no place."""
+OUTSIDE: Final = "private"
+"""A bucket that jobs name and nobody may read."""
+
+_SPECS: Final = {
+    "own": '[[renditions]]\nname = "own"\nwidth = 24\nformat = "source"\n',
+    "small": '[[renditions]]\nname = "small"\nwidth = 8\n',
+    "two": '[[renditions]]\nname = "two"\nwidth = 12\nformat = ["webp", "jpeg"]\n',
+}
+_SETS: Final = (("own", "small"), ("own", "small", "two"), ("small", "two"), ("own",))
+_TEMPLATES: Final = ("{key}/{name}.{ext}", "sets/{key}/{name}.{ext}", "{name}/{key}.{ext}")
+_MOST_AT_ONCE: Final = 4
+_MAGIC: Final = ((b"\xff\xd8", "jpg"), (b"\x89PNG", "png"), (b"RIFF", "webp"))
+_STEPS: Final[Mapping[str, float]] = {
+    "put": 30,
+    "put the bytes of before": 3,
+    "deleted": 8,
+    "version deleted for good": 4,
+    "put in the other bucket": 1,
+    "deleted in the other bucket": 0.7,
+    "job": 10,
+    "job of a version": 4,
+    "batch operation": 4,
+    "HTTP for one": 20,
+    "HTTP for all": 8,
+    "job outside": 2,
+    "foreign rendition": 2,
+    "foreign manifest": 2,
+    "another configuration": 0.15,
+    "another template": 0.1,
+}
+"""What a step may be, by weight."""
+_OF_TWO_BUCKETS: Final = frozenset({"put in the other bucket", "deleted in the other bucket"})
+
+
+class Store(Protocol):
+    """S3, as the world sees it: no fault befalls what is asked here."""
+
+    def client(self) -> Any:  # noqa: ANN401 - botocore's
+        """Return a client of the function's."""
+
+    def put(self, bucket: str, key: str, body: bytes, metadata: Mapping[str, str]) -> Photo:
+        """Store an object."""
+
+    def delete(self, bucket: str, key: str, version_id: str | None = None) -> str | None:
+        """Delete it, or a version for good; return the version ID of a marker."""
+
+    def current(self, bucket: str, key: str) -> Photo | None:
+        """Return the object."""
+
+    def version_ids(self, bucket: str, key: str) -> Sequence[str]:
+        """Return the IDs of all versions with bytes, oldest first; none where there are none."""
+
+    def objects(self, bucket: str) -> Mapping[str, Photo]:
+        """Return a bucket's objects by key."""
+
+    def tick(self, seconds: float) -> None:
+        """Let time pass."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Photo:
+    """An object: its ETag without quotes, version ID as S3 says it, body and user metadata."""
+
+    etag: str
+    version_id: str | None
+    body: bytes
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """Somebody asks the function for something.
+
+    Attributes:
+        kind: what is counted.
+        work: does it; returns whether it is to come again.
+        key: the photo's.
+    """
+
+    kind: str
+    work: Callable[[Any, Settings], bool]
+    key: str
+
+
+class Simulation:
+    """The world, and the attempts under way in it."""
+
+    def __init__(
+        self, store: Store, settings: Settings, *, keys: int, seed: int, has_faults: bool
+    ) -> None:
+        self._dice = random.Random(seed)
+        self._store = store
+        self._has_faults = has_faults
+        self._base = settings
+        self._set: tuple[str, ...] = _SETS[0]
+        self._templates = [_TEMPLATES[0]]
+        self._settings = self._configured()
+        self._keys = [f"{number:04} photo.jpg" for number in range(keys)]
+        self._number = 0
+        self._due: list[Trigger] = []
+        self._running: list[tuple[Run, Trigger]] = []
+        self._bodies: dict[tuple[str, str], list[bytes]] = collections.defaultdict(list)
+        self._foreign: dict[str, bytes] = {}
+        self._holders: dict[str, str] = {}
+        self._gone: set[tuple[str, str]] = set()
+        self.drawn: collections.Counter[str] = collections.Counter()
+        self.came: collections.Counter[str] = collections.Counter()
+
+    # Where a photo is
+
+    def _bucket(self, key: str) -> str:
+        return tuple(SOURCES)[int(key[:4]) % len(SOURCES)]
+
+    @staticmethod
+    def _is_contested(key: str) -> bool:
+        """Tell whether two buckets have photos of this key; of some only one has."""
+        return key[3] == "7"
+
+    def _configured(self) -> Settings:
+        config = parse_config("\n".join(_SPECS[name] for name in self._set), file="simulation")
+        current, *former = map(KeyTemplate, reversed(self._templates))
+        return replace(
+            self._base,
+            config=config,
+            key_template=current,
+            former_key_templates=tuple(former),
+            # Init would want a {bucket} in the template; without it two of them may meet.
+            source_buckets=(*SOURCES, OTHER),
+        )
+
+    def _sequencer(self) -> str:
+        self._number += 1
+        return f"{self._number:08X}"
+
+    # What happens
+
+    def step(self) -> None:
+        """Let one thing happen."""
+        self._store.tick(2)
+        happenings: Mapping[str, Callable[[str, str], None]] = {
+            "put": lambda bucket, key: self._put(bucket, key, self._body()),
+            "put the bytes of before": self._put_back,
+            "deleted": self._delete,
+            "version deleted for good": self._delete_version,
+            "put in the other bucket": lambda _, key: self._put(OTHER, key, self._body()),
+            "deleted in the other bucket": lambda _, key: self._delete(OTHER, key),
+            "job": lambda bucket, key: self._ask("job", bucket, key),
+            "job of a version": self._ask_for_version,
+            "batch operation": self._ask_in_batch,
+            "HTTP for one": lambda bucket, key: self._request(
+                "HTTP for one", bucket, key, self._dice.choice(self._set)
+            ),
+            "HTTP for all": self._request_all,
+            "job outside": lambda _, key: self._ask("job outside", OUTSIDE, key),
+            "foreign rendition": lambda _, key: self._put_foreign(key),
+            "foreign manifest": self._spoil,
+            "another configuration": lambda *_: self._reconfigure(sets=self._dice.choice(_SETS)),
+            "another template": lambda *_: self._reconfigure(
+                template=self._dice.choice(_TEMPLATES)
+            ),
+        }
+        (kind,) = self._dice.choices(tuple(_STEPS), tuple(_STEPS.values()))
+        key = self._dice.choice(self._keys)
+        contested = kind in _OF_TWO_BUCKETS
+        if contested or kind == "foreign manifest":
+            of_kind = [one for one in self._keys if self._is_contested(one) is contested]
+            key = self._dice.choice(of_kind or self._keys)
+        self.drawn[kind] += 1
+        happenings[kind](self._bucket(key), key)
+
+    def _put_back(self, bucket: str, key: str) -> None:
+        if bodies := self._bodies[bucket, key]:
+            self._put(bucket, key, self._dice.choice(bodies))
+
+    def _request_all(self, bucket: str, key: str) -> None:
+        for name in self._set:
+            self._request("HTTP for all", bucket, key, name)
+
+    def _ask_for_version(self, bucket: str, key: str) -> None:
+        if ids := self._store.version_ids(bucket, key):
+            self._ask("job of a version", bucket, key, self._dice.choice(ids))
+
+    def _body(self) -> bytes:
+        """Return a small photo unlike any other, or, now and then, something that is none."""
+        self._number += 1
+        number = self._number
+        kind = self._dice.choice((".jpg", ".jpg", ".png", ".webp", ""))
+        if not kind:
+            return f"photo {number}, which is none".encode()
+        colour = [float(number >> shift & 255) for shift in (0, 8, 16)]
+        image = pyvips.Image.black(32, 24, bands=3).linear([1.0, 1.0, 1.0], colour).cast("uchar")
+        options: dict[str, Any] = {"lossless": True} if kind == ".webp" else {}
+        image = image.copy(interpretation="srgb")
+        data: bytes = image.write_to_buffer(kind, **options)
+        return data + number.to_bytes(4, "big") if kind == ".jpg" else data
+
+    def _put(self, bucket: str, key: str, body: bytes) -> None:
+        self._bodies[bucket, key] = [*self._bodies[bucket, key][-2:], body]
+        photo = self._store.put(bucket, key, body, {})
+        self._tell(
+            "event: created",
+            ObjectEvent(
+                bucket=bucket,
+                key=key,
+                etag=photo.etag,
+                version_id=photo.version_id,
+                sequencer=self._sequencer(),
+                size=len(body),
+            ),
+        )
+
+    def _delete(self, bucket: str, key: str) -> None:
+        if self._store.current(bucket, key) is None:
+            return
+        marker = self._store.delete(bucket, key)
+        self._gone.add((bucket, key))
+        self._tell_deleted(bucket, key, marker)
+
+    def _delete_version(self, bucket: str, key: str) -> None:
+        if not (ids := self._store.version_ids(bucket, key)):
+            return
+        chosen = ids[-1] if self._dice.random() < 0.7 else self._dice.choice(ids)
+        self._store.delete(bucket, key, chosen)
+        self._gone.add((bucket, key))
+        self._tell_deleted(bucket, key, chosen)
+
+    def _tell_deleted(self, bucket: str, key: str, version_id: str | None) -> None:
+        event = ObjectEvent(
+            bucket=bucket,
+            key=key,
+            change=Change.DELETED,
+            version_id=version_id,
+            sequencer=self._sequencer(),
+        )
+        self._tell("event: deleted", event)
+
+    def _put_foreign(self, key: str) -> None:
+        """Somebody puts an object where a rendition could be, and none is."""
+        template = self._settings.key_template
+        place = template.destination(key, "own", self._dice.choice(("avif", "gif")), bucket="")
+        self._foreign[place] = b"somebody else's"
+        self._store.put(DESTINATION, place, self._foreign[place], {})
+
+    def _spoil(self, bucket: str, key: str) -> None:
+        """Somebody writes over the manifest, and asks for the photo then."""
+        place = self._settings.key_template.destination(key, "photo", "json", bucket=bucket)
+        body = self._dice.choice((b"", b"no JSON", b"[]", b"null", b'{"kept": 3}'))
+        self._store.put(DESTINATION, place, body, {})
+        self._ask("job", bucket, key)
+
+    def _reconfigure(
+        self, sets: tuple[str, ...] | None = None, template: str | None = None
+    ) -> None:
+        """Deploy when all is done; then a backfill goes through all photos."""
+        while self.backlog:
+            self.advance()
+        self._holders.clear()
+        self._set = sets or self._set
+        if template is not None:
+            self._templates = [one for one in self._templates if one != template] + [template]
+        self._settings = self._configured()
+        for key in self._keys:
+            for bucket in (self._bucket(key), OTHER):
+                if self._store.current(bucket, key) is not None:
+                    self._ask("job", bucket, key)
+
+    # Who asks
+
+    def _tell(self, kind: str, event: ObjectEvent) -> None:
+        trigger = Trigger(kind=kind, work=self._handling(event), key=event.key)
+        twice = self._dice.random() < 0.1
+        self.drawn["event twice"] += twice
+        self._due.extend([trigger] * (1 + twice))
+
+    def _ask(self, kind: str, bucket: str, key: str, version_id: str | None = None) -> None:
+        event = ObjectEvent(bucket=bucket, key=key, version_id=version_id)
+        self._due.append(Trigger(kind=kind, work=self._handling(event), key=key))
+
+    def _ask_in_batch(self, bucket: str, key: str) -> None:
+        task = {"s3Bucket": bucket, "s3Key": quote(key), "taskId": "t"}
+        task["s3VersionId"] = self._dice.choice(("null", ""))
+        envelope = open_envelope(
+            {"invocationSchemaVersion": "2.0", "invocationId": "i", "tasks": [task]}
+        )
+        (event,) = envelope.items[0].events
+        assert isinstance(event, ObjectEvent)
+        self._due.append(Trigger(kind="batch operation", work=self._handling(event), key=key))
+
+    def _handling(self, event: ObjectEvent) -> Callable[[Any, Settings], bool]:
+        def work(client: Any, settings: Settings) -> bool:  # noqa: ANN401 - botocore's
+            report = process(event, settings, Requests(client), AtOnce(), open_photo)
+            self.came[str(report.disposition)] += 1
+            if report.code == "internal":
+                raise AssertionError(report.message)
+            if event.bucket == OUTSIDE and report.code != "outside-source":
+                raise AssertionError(f"{OUTSIDE} was asked for: {report}")
+            return report.disposition is Disposition.RETRY
+
+        return work
+
+    def _request(self, kind: str, bucket: str, key: str, name: str) -> None:
+        event = {
+            "requestContext": {"http": {"method": "GET"}, "domainName": "x.lambda-url.y.on.aws"},
+            "rawPath": f"/{name}/{quote(key)}",
+            "version": "2.0",
+        }
+
+        def work(client: Any, settings: Settings) -> bool:  # noqa: ANN401 - botocore's
+            requests = Requests(client)
+
+            def make(of: ObjectEvent, specs: Sequence[RenditionSpec]) -> JobReport:
+                return process(of, settings, requests, AtOnce(), open_photo, specs)
+
+            served = replace(settings, source_buckets=(bucket,))
+            answer = respond(event, served, requests, make, lambda _: None)
+            self.came[f"HTTP {answer['statusCode']}"] += 1
+            # A browser that is told to try again does so, mostly.
+            return answer["statusCode"] == 503 and self._dice.random() < 0.5
+
+        self._due.append(Trigger(kind=kind, work=work, key=key))
+
+    # Attempts
+
+    def advance(self) -> None:
+        """Let one of the attempts under way go on by a request, or begin one."""
+        can_begin = self._due and len(self._running) < _MOST_AT_ONCE
+        if can_begin and (not self._running or self._dice.random() < 0.3):
+            self._begin()
+        elif self._running:
+            at = self._dice.randrange(len(self._running))
+            run, _ = self._running[at]
+            run.step()
+            if run.is_over:
+                del self._running[at]
+
+    def _begin(self) -> None:
+        at = self._dice.randrange(len(self._due))
+        if self._running and self._dice.random() < 0.5:
+            busy = {trigger.key for _, trigger in self._running}
+            same = [number for number, one in enumerate(self._due) if one.key in busy]
+            at = self._dice.choice(same) if same else at
+        trigger = self._due.pop(at)
+        dice, settings = random.Random(self._dice.random()), self._settings
+
+        def work(run: Run) -> None:
+            client = StepClient(
+                self._store.client(), run, dice, self.drawn, has_faults=self._has_faults
+            )
+            try:
+                comes_again = trigger.work(client, settings)
+            except KilledError:
+                # Nobody asks again for what an HTTP request asked for.
+                comes_again = not trigger.kind.startswith("HTTP")
+                self.came["killed"] += 1
+            if comes_again:
+                self._due.append(trigger)
+
+        self._running.append((Run(work), trigger))
+
+    @property
+    def backlog(self) -> int:
+        """How much is to be done."""
+        return len(self._due) + len(self._running)
+
+    # The end
+
+    def wrong(self) -> list[str]:
+        """Return what the destination holds and should not, and the other way round."""
+        found = dict(self._store.objects(DESTINATION))
+        wrong = []
+        for place, body in self._foreign.items():
+            if place not in found:
+                wrong.append(f"removed, and somebody else's: {place}")
+            elif found[place].body == body:
+                del found[place]
+        for key in self._keys:
+            wrong += self._wrong_of(key, found)
+        left = (place for place in found if not self._is_old_tombstone(place, found[place]))
+        return wrong + [f"left over: {place}" for place in left]
+
+    def _wrong_of(self, key: str, found: dict[str, Photo]) -> list[str]:
+        """Take what is of the photo out of `found`; return what is wrong with it."""
+        bucket = self._bucket(key)
+        template = self._settings.key_template
+        manifest = found.pop(template.destination(key, "photo", "json", bucket=bucket), None)
+        if manifest is not None and "state" not in manifest.metadata:
+            # Spoilt, and nobody has asked for a photo since that is there.
+            manifest = None
+        holder = bucket if manifest is None else manifest.metadata.get("source-bucket", bucket)
+        is_contested = self._is_contested(key)
+        photo = self._store.current(holder if is_contested else bucket, key)
+        before = self._holders.pop(key, holder)
+        wrong = []
+        if is_contested and holder != before and (before, key) not in self._gone:
+            wrong.append(f"taken from {before} for {holder}: {key}")
+        if manifest is not None and photo is not None:
+            self._holders[key] = holder
+        self._gone.discard((holder, key))
+        expected = self._expected(key, photo)
+        if is_contested and manifest is not None and manifest.metadata["state"] == "deleted":
+            # The one that was refused has no event any more that would make it.
+            expected = {}
+        for place, etag in expected.items():
+            if place not in found:
+                wrong.append(f"missing: {place}")
+                continue
+            stored = found.pop(place)
+            if stored.metadata.get("source-etag") != etag:
+                wrong.append(f"of another version: {place}")
+            # Torn or flipped bytes would not decode to their end.
+            pyvips.Image.new_from_buffer(stored.body, "", fail_on="warning").avg()
+        kept = json.loads(manifest.body)["kept"] if manifest is not None else {}
+        if expected.keys() - kept.keys():
+            wrong.append(f"not named: {sorted(expected.keys() - kept.keys())}")
+        return wrong
+
+    def _expected(self, key: str, photo: Photo | None) -> dict[str, str]:
+        """Return the renditions that a photo should have: the ETag of the photo by their keys."""
+        if photo is None:
+            return {}
+        own = next((name for magic, name in _MAGIC if photo.body.startswith(magic)), None)
+        if own is None:
+            return {}
+        formats: Mapping[str, tuple[str, ...]] = {
+            "own": (own,),
+            "small": ("jpg",),
+            "two": ("webp", "jpg"),
+        }
+        template = self._settings.key_template
+        return {
+            template.destination(key, name, extension, bucket=""): photo.etag
+            for name in self._set
+            for extension in formats[name]
+        }
+
+    def _is_old_tombstone(self, place: str, stored: Photo) -> bool:
+        """Tell whether it is of a photo that was gone, or spoilt, when the template changed."""
+        is_manifest = any(KeyTemplate(text).is_manifest(place) for text in self._templates)
+        return is_manifest and stored.metadata.get("state") in {"deleted", None}
