@@ -225,9 +225,9 @@ envelopes: $(READY) ## Hand 20,000 mutated events to the function (COUNT=, SEED=
 	  $(PY) -m tests.envelopes --count $(or $(COUNT),20000) --seed $(or $(SEED),1)
 
 .PHONY: simulate
-simulate: $(READY) ## A bad day at random: 10,000 steps of 200 photos (STEPS=, KEYS=, SEED=, HTTP=1).
+simulate: $(READY) ## A bad day at random: 10,000 steps of 200 photos (STEPS=, KEYS=, SEED=).
 	@$(PY) -m tests.simulation --steps $(or $(STEPS),10000) --keys $(or $(KEYS),200) \
-	  --seed $(or $(SEED),1) $(if $(HTTP),--http)
+	  --seed $(or $(SEED),1)
 
 .PHONY: model
 model: $(READY) ## Try every order of a few requests for one photo, with the rule of the manifest.

@@ -68,6 +68,11 @@ class Manifest:
     kept: tuple[Kept, ...] | None = ()
     about: Mapping[str, Any] | None = None
 
+    @property
+    def names_no_photo(self) -> bool:
+        """Whether it is in the place of one that was unreadable, or was never written."""
+        return not self.deleted and not self.version.is_of_photo
+
     def is_of_another(self, bucket: str) -> bool:
         """Tell whether the renditions are of a photo in another bucket than ``bucket``.
 

@@ -148,8 +148,10 @@ class ManifestStore:
             self._leftovers.remove_named(rule.left_behind(before, after), before)
         if not isinstance(draft, Addition):
             self.remove_former()
-        if self._is_unreadable or isinstance(draft, Removal) or after.rejected is not None:
-            # What no manifest names is looked for where nothing would be stored over it.
+        has_forgotten = before is not None and before.names_no_photo
+        if has_forgotten or isinstance(draft, Removal) or after.rejected is not None:
+            # What no manifest names is looked for where one was lost, and where nothing would be
+            # stored over it.
             self._leftovers.remove_unnamed(after)
         return self._swap(after)
 
