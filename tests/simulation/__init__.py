@@ -23,7 +23,6 @@ from unittest import mock
 import handler.http.respond
 import handler.photo.removal
 import handler.s3.requests
-import imaging.rendering
 from handler.settings import read_settings
 
 from .stores import MemoryStore
@@ -79,7 +78,6 @@ def _each_attempt_a_process(store: MemoryStore) -> Iterator[None]:
         mock.patch.object(tempfile, "tempdir", folder),
         mock.patch.object(handler.s3.requests, "_FIRST_PAUSE_S", 0.0),
         mock.patch.object(handler.http.respond, "taking_turns", alone),
-        mock.patch.object(imaging.rendering, "_pixels", contextlib.nullcontext()),
         mock.patch.object(handler.photo.removal, "time", mock.Mock(time=lambda: store.now_s)),
     ):
         yield
