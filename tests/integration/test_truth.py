@@ -5,7 +5,7 @@ tests/model tries every order of a few.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from imaging.config import parse_config
 from imaging.limits import Memory
 from tests.house import BOTH, CONFIG, KEY, MANIFEST, House, of, open_house
 from tests.photos import jpeg, png, text
-from tests.servers import CallBefore, Fault, S3Call
+from tests.servers import CallBefore, Fault
 
 _OLD: Final = jpeg(96, 64)
 _NEW: Final = jpeg(64, 96)
@@ -45,14 +45,18 @@ def versioned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House
         yield opened
 
 
-def _before(house: House, operation: str, key: str, call: object) -> None:
-    """Let ``call`` happen before the next request of that kind."""
-
-    def once(_: S3Call) -> None:
-        call()  # type: ignore[operator]  # what the tests give
-
+def _before(
+    house: House, operation: str, key: str, call: Callable[[], object], nth: int = 1
+) -> None:
+    """Let ``call`` happen before the ``nth`` request of that kind from now on."""
     house.proxy.add(
-        Fault(operation=operation, bucket="renditions", key=key, action=CallBefore(function=once))
+        Fault(
+            operation=operation,
+            bucket="renditions",
+            key=key,
+            nth=nth,
+            action=CallBefore(function=lambda _: call()),
+        )
     )
 
 
@@ -66,7 +70,8 @@ def _named(house: House) -> set[str]:
 def test_an_http_request_that_loses_to_the_event_takes_nothing_away(house: House) -> None:
     """The whole set is recorded while one of it is asked for: all of it stays."""
     event = house.put(_OLD)
-    _before(house, "PutObject", MANIFEST, lambda: house.handle(event))
+    # The first one names what will be stored.
+    _before(house, "PutObject", MANIFEST, lambda: house.handle(event), nth=2)
     assert house.ask_for("small").disposition is Disposition.WRITTEN
     assert house.stored() == of(event, *BOTH)
     assert _named(house) == set(BOTH)
@@ -76,7 +81,7 @@ def test_an_http_request_that_loses_to_the_event_takes_nothing_away(house: House
 def test_two_http_requests_at_once_are_both_named(house: House) -> None:
     """The second merges into what the first has written."""
     event = house.put(_OLD)
-    _before(house, "PutObject", MANIFEST, lambda: house.ask_for("large"))
+    _before(house, "PutObject", MANIFEST, lambda: house.ask_for("large"), nth=2)
     assert house.ask_for("small").disposition is Disposition.WRITTEN
     assert house.stored() == of(event, *BOTH)
     assert _named(house) == set(BOTH)
