@@ -69,9 +69,9 @@ class Manifest:
     about: Mapping[str, Any] | None = None
 
     @property
-    def names_no_photo(self) -> bool:
-        """Whether it is in the place of one that was unreadable, or was never written."""
-        return not self.deleted and not self.version.is_of_photo
+    def is_in_place_of_lost(self) -> bool:
+        """Whether it stands for one that was unreadable: it does not even name a bucket."""
+        return not self.deleted and self.version == SourceVersion()
 
     def is_of_another(self, bucket: str) -> bool:
         """Tell whether the renditions are of a photo in another bucket than ``bucket``.

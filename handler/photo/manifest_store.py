@@ -148,8 +148,8 @@ class ManifestStore:
             self._leftovers.remove_named(rule.left_behind(before, after), before)
         if not isinstance(draft, Addition):
             self.remove_former()
-        has_forgotten = before is not None and before.names_no_photo
-        if has_forgotten or isinstance(draft, Removal) or after.rejected is not None:
+        is_lost = before is not None and before.is_in_place_of_lost
+        if is_lost or isinstance(draft, Removal) or after.rejected is not None:
             # What no manifest names is looked for where one was lost, and where nothing would be
             # stored over it.
             self._leftovers.remove_unnamed(after)
