@@ -135,5 +135,5 @@ def test_what_is_made_is_what_another_resize_makes(
     # Untagged inks are those of a proof here, and complements in Pillow; dither rings.
     # A codec's chroma of a few pixels is far off, and at the edge a kernel is all there is.
     shortest = min(width, height, *result.size)
-    allowed = {"CMYK": 60, "P": 20}.get(mode, 6) + 240 / max(8, shortest)
+    allowed = {"CMYK": 60, "P": 20}.get(mode, 6) + 240 / max(4, shortest)
     assert difference <= allowed
