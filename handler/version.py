@@ -1,12 +1,23 @@
 """Which version of which photo something was made of, and which of two versions is newer; pure."""
 
+import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from handler.objects import ObjectEvent
 
-__all__ = ["SourceVersion", "version_from_answer", "version_from_event", "version_from_metadata"]
+__all__ = [
+    "SourceVersion",
+    "key_digest",
+    "version_from_answer",
+    "version_from_event",
+    "version_from_metadata",
+]
+
+# One of other letters, or of thousands, would come after every genuine one, for ever.
+_SEQUENCER: Final = re.compile("[0-9A-Fa-f]{1,64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +26,8 @@ class SourceVersion:
 
     Attributes:
         bucket: The object's; None where an earlier release wrote it down.
+        key_digest: :func:`key_digest` of the object's key; None where an earlier release wrote it
+            down.
         etag: Without quotes; None where the event does not say, and for a deletion.
         version_id: On a versioned bucket. S3's ``null`` is no identity: the next object under the
             key has it too.
@@ -25,6 +38,7 @@ class SourceVersion:
     """
 
     bucket: str | None = None
+    key_digest: str | None = None
     etag: str | None = None
     version_id: str | None = None
     sequencer: str | None = None
@@ -39,6 +53,17 @@ class SourceVersion:
         """Tell whether it is of an object in ``bucket``, as far as both are known."""
         return self.bucket is None or bucket is None or self.bucket == bucket
 
+    def is_of_key(self, key: str) -> bool:
+        """Tell whether it is of an object under ``key``, as far as that is known."""
+        return self.key_digest is None or self.key_digest == key_digest(key)
+
+    def _can_be_of(self, other: "SourceVersion") -> bool:
+        """Tell whether both can be of one object: only then do their sequencers compare."""
+        is_of_key = None in {self.key_digest, other.key_digest} or (
+            self.key_digest == other.key_digest
+        )
+        return is_of_key and self.is_of_bucket(other.bucket)
+
     def precedes(self, other: "SourceVersion") -> bool:
         """Tell whether this is certainly older than ``other``.
 
@@ -48,7 +73,7 @@ class SourceVersion:
 
         Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
         """
-        if not self.is_of_bucket(other.bucket):
+        if not self._can_be_of(other):
             return False
         if self.sequencer and other.sequencer:
             return _padded(self.sequencer, other.sequencer) < _padded(
@@ -60,13 +85,13 @@ class SourceVersion:
 
     def covers(self, event: "SourceVersion") -> bool:
         """Tell whether ``event``, or a later one, was seen already; only sequencers decide."""
-        if not self.is_of_bucket(event.bucket) or not self.sequencer or not event.sequencer:
+        if not self._can_be_of(event) or not self.sequencer or not event.sequencer:
             return False
         return _padded(event.sequencer, self.sequencer) <= _padded(self.sequencer, event.sequencer)
 
     def covering(self, before: "SourceVersion | None") -> "SourceVersion":
         """Return this version with the later sequencer of the two: what was seen stays seen."""
-        if before is None or not before.sequencer or not self.is_of_bucket(before.bucket):
+        if before is None or not before.sequencer or not self._can_be_of(before):
             return self
         if self.sequencer and not before.covers(self):
             return self
@@ -77,7 +102,7 @@ class SourceVersion:
 
         Without version IDs that is the ETag: the same bytes, put again, are the same.
         """
-        if not self.is_of_bucket(other.bucket):
+        if not self._can_be_of(other):
             return False
         if self.version_id and other.version_id:
             return self.version_id == other.version_id
@@ -87,12 +112,18 @@ class SourceVersion:
         """Return it as an object's user metadata; see :func:`version_from_metadata`."""
         values = {
             "source-bucket": self.bucket,
+            "source-key-digest": self.key_digest,
             "source-etag": self.etag,
             "source-version": self.version_id,
             "source-sequencer": self.sequencer,
             "source-modified": None if self.modified is None else str(self.modified),
         }
         return {name: value for name, value in values.items() if value is not None}
+
+
+def key_digest(key: str) -> str:
+    """Return 16 hexadecimal digits of ``key``: the key itself may not fit into metadata."""
+    return hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
 def _padded(sequencer: str, other: str) -> str:
@@ -107,11 +138,13 @@ def _identity(version_id: str | None) -> str | None:
 def version_from_metadata(metadata: Mapping[str, str]) -> SourceVersion:
     """Return what :meth:`SourceVersion.metadata` wrote; empty where another wrote the object."""
     modified = metadata.get("source-modified", "")
+    sequencer = metadata.get("source-sequencer", "")
     return SourceVersion(
         bucket=metadata.get("source-bucket"),
+        key_digest=metadata.get("source-key-digest"),
         etag=metadata.get("source-etag"),
         version_id=_identity(metadata.get("source-version")),
-        sequencer=metadata.get("source-sequencer"),
+        sequencer=sequencer if _SEQUENCER.fullmatch(sequencer) else None,
         modified=int(modified) if modified.isascii() and modified.isdecimal() else None,
     )
 
@@ -120,6 +153,7 @@ def version_from_event(event: ObjectEvent) -> SourceVersion:
     """Return what the event says of the version."""
     return SourceVersion(
         bucket=event.bucket,
+        key_digest=key_digest(event.key),
         etag=event.etag,
         version_id=_identity(event.version_id),
         sequencer=event.sequencer,
@@ -130,6 +164,7 @@ def version_from_answer(event: ObjectEvent, answer: Mapping[str, Any]) -> Source
     """Return what S3's answer says of the version, in the order that the event gives it."""
     return SourceVersion(
         bucket=event.bucket,
+        key_digest=key_digest(event.key),
         etag=answer["ETag"].strip('"'),
         version_id=_identity(answer.get("VersionId")),
         sequencer=event.sequencer,

@@ -16,6 +16,7 @@ from handler.objects import ObjectEvent
 from handler.report import JobReport
 from handler.s3.requests import Requests
 from handler.settings import Settings
+from handler.version import version_from_metadata
 from imaging.errors import RejectedPhotoError, RenditionsError
 from imaging.specs import RenditionSpec
 
@@ -120,7 +121,9 @@ def _find(
             answer = requests.of_destination(operation, Bucket=settings.destination_bucket, Key=key)
         except ObjectMissingError:
             continue
-        if answer.get("Metadata", {}).get("spec") == asked.spec.digest(output):
+        metadata = answer.get("Metadata", {})
+        is_ours = version_from_metadata(metadata).is_of_key(asked.key)
+        if is_ours and metadata.get("spec") == asked.spec.digest(output):
             return _Stored(key=key, answer=answer)
         if wants_body:
             answer["Body"].close()

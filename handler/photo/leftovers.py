@@ -19,8 +19,9 @@ __all__ = ["Leftovers"]
 class Leftovers:
     """The outdated renditions of the photo of ``event``.
 
-    What carries no version was not made here and stays. What another attempt replaced in between
-    stays too. *Cost*: a HeadObject for each key, and a DeleteObject for each that is removed.
+    What carries no version was not made here and stays; so does what names another photo's key, and
+    what another attempt replaced in between. *Cost*: a HeadObject for each key, and a DeleteObject
+    for each that is removed.
 
     Attributes:
         removed: The ETags of the photos of which something was removed.
@@ -96,7 +97,8 @@ class Leftovers:
             found = Found(
                 etag=answer["ETag"].strip('"'), version=version_from_metadata(answer["Metadata"])
             )
-            if found.version.is_of_photo and is_stale(found):
+            is_ours = found.version.is_of_photo and found.version.is_of_key(self._event.key)
+            if is_ours and is_stale(found):
                 condition = {"IfMatch": answer["ETag"]} if self._settings.conditional_writes else {}
                 self.removed.add(found.version.etag)
                 self._requests.of_destination("delete_object", **where, **condition)

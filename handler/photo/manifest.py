@@ -27,6 +27,9 @@ __all__ = [
     "set_digest",
 ]
 
+_MAX_KEY_BYTES: Final = 1024
+"""S3's."""
+
 _OWN_FIELDS: Final = frozenset({"key", "deleted", "release", "kept", "mark"})
 
 
@@ -148,11 +151,21 @@ def manifest_from_object(metadata: Mapping[str, str], body: bytes) -> Manifest:
     kept = document.get("kept") if isinstance(document, dict) else None
     if not isinstance(kept, dict) or not all(isinstance(one, str | None) for one in kept.values()):
         raise UnreadableManifestError("its body lists no renditions")
+    if not all(_is_key(key) for key in kept):
+        raise UnreadableManifestError("its body lists what is no key")
     return replace(
         head,
         kept=tuple(Kept(key=key, etag=etag) for key, etag in kept.items()),
         about={name: document[name] for name in document if name not in _OWN_FIELDS},
     )
+
+
+def _is_key(key: str) -> bool:
+    try:
+        return 0 < len(key.encode()) <= _MAX_KEY_BYTES
+    except UnicodeEncodeError:
+        # JSON can name half of a surrogate pair.
+        return False
 
 
 def set_digest(*digests: str) -> str:

@@ -83,7 +83,7 @@ class ManifestStore:
             return None
         self._etag = answer["ETag"]
         try:
-            self.manifest = manifest_from_answer(answer)
+            self.manifest = self._own(manifest_from_answer(answer))
         except UnreadableManifestError as error:
             # Whatever it is, it must not stop the photo for ever.
             _log.warning("%s is taken for an empty manifest: %s", self._key, error)
@@ -97,6 +97,12 @@ class ManifestStore:
         except (BotoCoreError, OSError) as error:
             raise StorageError(f"Expected to read {self._key} but received {error}") from error
         return manifest_from_object(answer["Metadata"], body)
+
+    def _own(self, manifest: Manifest) -> Manifest:
+        """Return ``manifest``, unless it is of another photo: copied, or of another template."""
+        if not manifest.version.is_of_key(self._event.key):
+            raise UnreadableManifestError("it is of a photo under another key")
+        return manifest
 
     def read_kept(self) -> None:
         """Read the list of renditions, where a look has left it out. *Cost*: one GetObject."""

@@ -333,3 +333,47 @@ def test_another_memory_makes_only_what_was_refused_for_memory_stale(house: Hous
     for code, is_stale in (("needs-more-memory", True), ("over-limit", False)):
         one, other = made_digest(house.settings, code), made_digest(elsewhere, code)
         assert (one != other) is is_stale
+
+
+# A manifest and renditions are of one key
+
+
+def test_a_manifest_of_another_photo_is_never_obeyed(house: House) -> None:
+    """Copied within the destination, it takes nothing away and keeps no photo from being made."""
+    event = house.put(_OLD)
+    house.handle(event)
+    etag = house.s3.put_object(Bucket="photos", Key="b.jpg", Body=_NEW)["ETag"].strip('"')
+    house.s3.copy_object(
+        Bucket="renditions",
+        Key="b.jpg/photo.json",
+        CopySource={"Bucket": "renditions", "Key": MANIFEST},
+    )
+    # Its sequencer is before that of the photo whose manifest was copied.
+    other = ObjectEvent(bucket="photos", key="b.jpg", etag=etag, sequencer="0000")
+    assert house.handle(other).disposition is Disposition.WRITTEN
+    made = of(other, *(f"b.jpg/{name}" for name in (*BOTH, "photo.json")))
+    assert house.stored() == of(event, *BOTH) | made
+
+
+def test_a_place_that_was_another_photos_under_a_former_template(house: House) -> None:
+    """Both photos are made in their new places, none is taken away, and it comes to rest."""
+    former, inner = house.settings.key_template, f"thumbs/{KEY}"
+    event = house.put(_OLD)
+    etag = house.s3.put_object(Bucket="photos", Key=inner, Body=_NEW)["ETag"].strip('"')
+    other = ObjectEvent(bucket="photos", key=inner, etag=etag, sequencer="FFFF")
+    house.handle(event)
+    house.handle(other)
+    settings = replace(
+        house.settings,
+        key_template=KeyTemplate("thumbs/{key}/{name}.{ext}"),
+        former_key_templates=(former,),
+    )
+    jobs = (_JOB, ObjectEvent(bucket="photos", key=inner))
+    for job in jobs:
+        assert house.handle(job, settings).disposition is Disposition.WRITTEN
+    names = (*BOTH, "photo.json")
+    expected = of(event, *(f"thumbs/{KEY}/{name}" for name in names))
+    assert house.stored() == expected | of(other, *(f"thumbs/{inner}/{name}" for name in names))
+    for job in jobs:
+        assert house.handle(job, settings).disposition is Disposition.UNCHANGED
+    assert house.stored() == expected | of(other, *(f"thumbs/{inner}/{name}" for name in names))
