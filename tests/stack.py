@@ -37,19 +37,18 @@ def template_with(parameters: Mapping[str, str]) -> dict[str, Any]:
     return expanded
 
 
-class Stack:
-    """The resources of the template under certain parameters, with every function resolved.
+class Resolved:
+    """The resources of a template under certain parameters, with every function resolved.
 
     What only a deployment would know, such as a queue's ARN, reads ``<Queue.Arn>``.
     """
 
-    def __init__(self, **parameters: str) -> None:
-        given = {"ImageUri": "registry/image:tag", **parameters}
-        self._template = template_with(given)
+    def __init__(self, template: dict[str, Any], parameters: Mapping[str, str]) -> None:
+        self._template = template
         self._parameters = {
             name: str(declared.get("Default", ""))
-            for name, declared in self._template["Parameters"].items()
-        } | given
+            for name, declared in self._template.get("Parameters", {}).items()
+        } | dict(parameters)
         self.resources: dict[str, dict[str, Any]] = {
             name: {**resource, "Properties": self._resolved(resource.get("Properties", {}))}
             for name, resource in self._template["Resources"].items()
@@ -71,7 +70,7 @@ class Stack:
         if name == "AWS::NoValue":
             return _NO_VALUE
         value = PSEUDO.get(name, self._parameters.get(name, f"<{name}>"))
-        declared = self._template["Parameters"].get(name, {})
+        declared = self._template.get("Parameters", {}).get(name, {})
         return value.split(",") if declared.get("Type") == "CommaDelimitedList" else value
 
     def _sub(self, of: str | list[Any]) -> str:
@@ -118,6 +117,14 @@ class Stack:
     def _find_in_map(self, of: list[Any]) -> Any:  # noqa: ANN401 - whatever the map holds
         name, first, second = map(self._resolved, of)
         return self._template["Mappings"][name][first][second]
+
+
+class Stack(Resolved):
+    """The resources of deploy/template.yaml."""
+
+    def __init__(self, **parameters: str) -> None:
+        given = {"ImageUri": "registry/image:tag", **parameters}
+        super().__init__(template_with(given), given)
 
 
 def _names_in(text: str) -> list[str]:

@@ -8,7 +8,7 @@ does not enforce, the difference that `s3:ListBucket` makes, is read from its an
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote_plus
@@ -23,6 +23,7 @@ import handler.s3.sink
 from handler.errors import InvocationError
 from tests.called import called_operations
 from tests.photos import jpeg, text
+from tests.roles import policy_from_role, role_of_the_page
 from tests.servers import ACCESS_DENIED, REGION, Fault, FaultProxy, Request, open_uploads
 from tests.stack import Stack
 
@@ -81,6 +82,14 @@ _ENFORCED: Final = [
     for action in statement["Action"]
     if action != "s3:ListBucket"
 ]
+
+
+_BY_HAND: Final = {
+    one["Sid"]: one
+    for one in policy_from_role(role_of_the_page(["`REJECTED_PREFIX`"]))
+    if any(action.startswith("s3:") for action in one["Action"])
+}
+"""What somebody allows who goes by docs/image.md."""
 
 
 def _document(*statements: dict[str, Any]) -> str:
@@ -162,11 +171,13 @@ class Account:
             "Credentials"
         ]
 
-    def allow(self, *, but: Grant | None = None) -> None:
-        """Give the role the template's policy, without one of its grants."""
+    def allow(
+        self, policy: Mapping[str, dict[str, Any]] = _STATEMENTS, *, but: Grant | None = None
+    ) -> None:
+        """Give the role a policy, the template's by default, without one of its grants."""
         statements = [
             one | {"Action": kept}
-            for sid, one in _STATEMENTS.items()
+            for sid, one in policy.items()
             if (kept := [name for name in one["Action"] if Grant(sid, name) != but])
         ]
         self._iam.put_role_policy(
@@ -264,8 +275,13 @@ def _tour(account: Account, store: FaultProxy) -> list[list[str]]:
     return done
 
 
-def test_everything_it_does_is_allowed(account: Account, store: FaultProxy) -> None:
+@pytest.mark.parametrize("policy", [_STATEMENTS, _BY_HAND], ids=["template", "page"])
+def test_everything_it_does_is_allowed(
+    account: Account, store: FaultProxy, policy: Mapping[str, dict[str, Any]]
+) -> None:
     """Nothing is refused but the part that this test refuses, and each photo comes to its end."""
+    account.allow(policy)
+
     assert _tour(account, store) == [
         ["written"],
         ["unchanged"],
