@@ -6,6 +6,7 @@ from typing import Final
 from imaging.files.cicp import Cicp
 from imaging.files.exif import ExifFields
 from imaging.files.icc import Gamma
+from imaging.files.rights import Rights
 from imaging.formats import InputFormat
 from imaging.geometry import is_sideways
 from imaging.specs import Colour
@@ -72,6 +73,7 @@ class ImageHeader:
         interlaced: Progressive JPEG or interlaced PNG: decoding holds the whole picture.
         size: Encoded bytes.
         exif: The EXIF fields that are known here.
+        rights: Whose it is and how it was made, as XMP and IPTC say; None where they do not.
         levels: Smaller copies in the file, largest first.
         chroma: JPEG, AVIF: how chroma is sampled, such as ``4:2:0``; empty where nothing says so.
         tile: TIFF: width and height of its tiles; None for strips.
@@ -108,6 +110,7 @@ class ImageHeader:
     has_gain_map: bool = False
     raw: RawSource | None = None
     gamma: Gamma | None = None
+    rights: Rights | None = None
 
     @property
     def hdr(self) -> bool:

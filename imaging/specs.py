@@ -104,7 +104,7 @@ class Metadata(StrEnum):
     NONE = "none"
     """Nothing."""
     COPYRIGHT = "copyright"
-    """EXIF Copyright and Artist."""
+    """EXIF Copyright and Artist; of XMP and IPTC whose the photo is, and how it was made."""
     SAFE = "safe"
     """Those, and camera, lens, exposure and time; no position and no serial number."""
     ALL = "all"

@@ -11,6 +11,7 @@ import pyvips
 from imaging.colour import background_in, to_rgb, untagged_grey
 from imaging.fields import blob_of, field_names, set_blob
 from imaging.files.exif import COPYRIGHT_FIELDS, SAFE_FIELDS, write_exif
+from imaging.files.rights import write_rights
 from imaging.files.xmp import upright_xmp
 from imaging.geometry import Box, Placement
 from imaging.header import ImageHeader
@@ -109,6 +110,8 @@ def keep_metadata(image: pyvips.Image, header: ImageHeader, metadata: Metadata) 
     fields = {name: value for name, value in header.exif.items() if name in names}
     if fields and not image.get_typeof("exif-data"):
         _attach_exif(image, write_exif(fields))
+    if header.rights and metadata is not Metadata.NONE and not image.get_typeof("xmp-data"):
+        set_blob(image, "xmp-data", write_rights(header.rights))
     return image
 
 

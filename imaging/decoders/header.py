@@ -4,6 +4,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from imaging.fields import blob_of, field_names, set_blob
 from imaging.files.exif import ExifFields, read_exif
+from imaging.files.iptc import read_iptc_values
+from imaging.files.rights import Rights, rights_from_values
+from imaging.files.xmp_values import read_xmp_values
 from imaging.header import ImageHeader
 
 if TYPE_CHECKING:
@@ -79,6 +82,14 @@ def _exif(image: "pyvips.Image") -> ExifFields:
     return read_exif(lambda at, length: block[at : at + length]) if block else {}
 
 
+def _rights(image: "pyvips.Image") -> Rights | None:
+    packet, block = blob_of(image, "xmp-data"), blob_of(image, "iptc-data")
+    if packet is None and block is None:
+        return None
+    # Where both say something, XMP is the younger.
+    return rights_from_values(read_xmp_values(packet or b""), read_iptc_values(block or b""))
+
+
 def _metadata_bytes(photo: "OpenPhoto", image: "pyvips.Image") -> int:
     """Return what the decoder holds beside pixels, unpacked, or as read if that is more."""
     blobs = sum(len(blob_of(image, field) or b"") for field in _BLOBS)
@@ -100,7 +111,11 @@ def common_header(
         image: libvips' lazy image of it.
         own: What its format alone has, as fields of :class:`ImageHeader`.
     """
-    fields: dict[str, Any] = {"exif": _exif(image), "n_pages": number_of(image, "n-pages", 1)}
+    fields: dict[str, Any] = {
+        "exif": _exif(image),
+        "n_pages": number_of(image, "n-pages", 1),
+        "rights": _rights(image),
+    }
     profile = read_profile(image)
     fits = profile is not None and _fits(image, profile)
     orientation = number_of(image, "orientation", 1)

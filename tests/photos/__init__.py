@@ -47,11 +47,19 @@ from tests.photos.files import (
 )
 from tests.photos.landscape import UPRIGHT, Colours, corner_colours, scene
 from tests.photos.metadata import exif, with_exif
-from tests.photos.private import COPYRIGHT, PHOTO_FORMATS, SAFE, PhotoFormat, private_photo
+from tests.photos.private import (
+    COPYRIGHT,
+    PHOTO_FORMATS,
+    RIGHTS,
+    SAFE,
+    PhotoFormat,
+    private_photo,
+)
 
 __all__ = [
     "COPYRIGHT",
     "PHOTO_FORMATS",
+    "RIGHTS",
     "SAFE",
     "UPRIGHT",
     "Colours",

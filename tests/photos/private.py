@@ -37,6 +37,16 @@ SAFE: Final = {
 }
 """What metadata = "safe" keeps besides the copyright; GIF cannot carry it."""
 
+RIGHTS: Final = {
+    "source-type": b"http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia",
+    "credit": b"Credit-Keeper",
+    "notice": b"Notice-Keeper",
+    "statement": b"https://example.com/statement-keeper",
+    "licensor": b"https://example.com/licensor-keeper",
+    "data-mining": b"http://ns.useplus.org/ldf/vocab/DMI-PROHIBITED",
+}
+"""What the XMP of every private photo says of whose it is; GIF's is not read."""
+
 _WIDTH: Final = 320
 _HEIGHT: Final = 240
 
@@ -93,6 +103,12 @@ _MARKERS: Final = {
             "xmp-body-serial",
             "xmp-lens-serial",
             "xmp-thumbnail",
+            "xmp-creator",
+            "xmp-licensor-name",
+            "xmp-licensor-email",
+            "xmp-ingredient-credit",
+            "xmp-ingredient-rights",
+            "xmp-usage-terms",
             "iptc-city",
             "iptc-sublocation",
             "iptc-state",
@@ -169,6 +185,11 @@ def _xmp() -> bytes:
   xmlns:Iptc4xmpCore="http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/"
   xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
   xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:xmpGImg="http://ns.adobe.com/xap/1.0/g/img/"
+  xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:plus="http://ns.useplus.org/ldf/xmp/1.0/"
+  xmlns:xmpRights="http://ns.adobe.com/xap/1.0/rights/"
+  xmlns:xmpMM="http://ns.adobe.com/xap/1.0/mm/"
+  Iptc4xmpExt:DigitalSourceType="{RIGHTS["source-type"].decode()}"
+  photoshop:Credit="{RIGHTS["credit"].decode()}"
   exif:GPSLatitude="{_LATITUDE}" exif:GPSLongitude="{_LONGITUDE}"
   photoshop:City="{text("city")}" photoshop:State="{text("state")}"
   photoshop:Country="{text("country")}" Iptc4xmpCore:Location="{text("sublocation")}"
@@ -179,6 +200,23 @@ def _xmp() -> bytes:
  <Iptc4xmpExt:LocationShown><rdf:Bag><rdf:li rdf:parseType="Resource">
   <Iptc4xmpExt:Sublocation>{text("shown-sublocation")}</Iptc4xmpExt:Sublocation>
  </rdf:li></rdf:Bag></Iptc4xmpExt:LocationShown>
+ <xmpMM:Ingredients><rdf:Bag><rdf:li rdf:parseType="Resource">
+  <photoshop:Credit>{text("ingredient-credit")}</photoshop:Credit>
+  <dc:rights><rdf:Alt><rdf:li xml:lang="x-default">{text("ingredient-rights")}</rdf:li></rdf:Alt>
+  </dc:rights>
+ </rdf:li></rdf:Bag></xmpMM:Ingredients>
+ <dc:creator><rdf:Seq><rdf:li>{text("creator")}</rdf:li></rdf:Seq></dc:creator>
+ <dc:rights><rdf:Alt><rdf:li xml:lang="x-default">{RIGHTS["notice"].decode()}</rdf:li></rdf:Alt>
+ </dc:rights>
+ <xmpRights:WebStatement>{RIGHTS["statement"].decode()}</xmpRights:WebStatement>
+ <xmpRights:UsageTerms><rdf:Alt>
+  <rdf:li xml:lang="x-default">{text("usage-terms")}</rdf:li></rdf:Alt></xmpRights:UsageTerms>
+ <plus:Licensor><rdf:Seq><rdf:li rdf:parseType="Resource">
+  <plus:LicensorName>{text("licensor-name")}</plus:LicensorName>
+  <plus:LicensorEmail>{text("licensor-email")}</plus:LicensorEmail>
+  <plus:LicensorURL>{RIGHTS["licensor"].decode()}</plus:LicensorURL>
+ </rdf:li></rdf:Seq></plus:Licensor>
+ <plus:DataMining rdf:resource="{RIGHTS["data-mining"].decode()}"/>
  <xmp:Thumbnails><rdf:Alt><rdf:li rdf:parseType="Resource">
   <xmpGImg:image>{text("thumbnail")}</xmpGImg:image>
  </rdf:li></rdf:Alt></xmp:Thumbnails>
