@@ -32,6 +32,7 @@ def _lines(folder: Path, paths: list[Path], work: Path) -> list[Line]:
             Line(
                 name=path.relative_to(folder).as_posix(),
                 kind=path.suffix.lower() or "none",
+                size=path.stat().st_size,
                 here=here[number],
                 other=other,
                 by=by,

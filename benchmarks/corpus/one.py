@@ -1,40 +1,72 @@
 """A process that renders file after file, here or by Pillow, and may die of any: see ``__main__``.
 
+Here means as ``renditions render`` does it: pixels are decoded in a worker, so that a file which
+ends its decoder is refused as ``crashed``, and this process goes on.
+
 Reads lines of a file and a place for its PNG, and answers each with one line of JSON.
 """
 
 import json
 import sys
 import traceback
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from imaging.errors import RenditionsError
 from imaging.formats import OutputFormat
-from imaging.libvips import configure_libvips
 from imaging.local import FileSink, FileSource
 from imaging.planning import Asked, make_plan
-from imaging.rendering import open_photo
 from imaging.specs import RenditionSpec
+from imaging.worker.client import Workers
+from imaging.worker.spawning import Launch
 
 SIDE: Final = 320
 _ASKED: Final = Asked(
     specs=(RenditionSpec(name="a", width=SIDE, height=SIDE, formats=(OutputFormat.PNG,)),)
 )
 
+_Render = Callable[[Path, Path], dict[str, Any]]
 
-def here(path: Path, out: Path) -> dict[str, Any]:
-    """Render as the function would; return the disposition, and the upright dimensions."""
+
+class _Counted:
+    """A file that counts the bytes which are read of it."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = FileSource(path)
+        self.size = self._file.size
+        self.seek = self._file.seek
+        self.close = self._file.close
+        self.read_bytes = 0
+
+    def readinto(self, buffer: memoryview) -> int:
+        count = self._file.readinto(buffer)
+        self.read_bytes += count
+        return count
+
+
+def here(path: Path, out: Path, workers: Workers) -> dict[str, Any]:
+    """Render as the function would; return the code, the upright dimensions, and what was read."""
     try:
-        with open_photo(FileSource(path), _ASKED) as photo:
+        source = _Counted(path)
+        with workers.open_photo(source, _ASKED) as photo:
             width, height = photo.header.upright
             plan = make_plan(photo.header, _ASKED)
             for _ in photo.render(plan, lambda _: FileSink(out)):
                 pass
     except RenditionsError as error:
         return {"code": error.code, "message": error.message, "detail": error.detail}
-    warnings = [warning.code for warning in plan.warnings]
-    return {"code": None, "width": width, "height": height, "warnings": warnings}
+    raw = photo.header.raw
+    return {
+        "code": None,
+        "width": width,
+        "height": height,
+        "warnings": [warning.code for warning in plan.warnings],
+        "read": source.read_bytes,
+        "raw": raw and f"{raw.kind}, {raw.width} x {raw.height}",
+    }
 
 
 def by_pillow(path: Path, out: Path) -> dict[str, Any]:
@@ -49,18 +81,20 @@ def by_pillow(path: Path, out: Path) -> dict[str, Any]:
     return {"code": None, "width": width, "height": height}
 
 
+def _answer(render: _Render, path: Path, out: Path) -> dict[str, Any]:
+    try:
+        return render(path, out)
+    except Exception as error:  # noqa: BLE001 - the very thing that is looked for
+        return {"code": "internal", "message": repr(error), "detail": traceback.format_exc()}
+
+
 def main(way: str) -> None:
     """Answer until the input ends."""
-    configure_libvips(concurrency=2)
-    render = {"here": here, "pillow": by_pillow}[way]
-    for line in sys.stdin:
-        path, out = json.loads(line)
-        try:
-            answer = render(Path(path), Path(out))
-        except Exception as error:  # noqa: BLE001 - the very thing that is looked for
-            answer = {"code": "internal", "message": repr(error)}
-            answer["detail"] = traceback.format_exc()
-        print(json.dumps(answer), flush=True)
+    with closing(Workers(Launch())) as workers:
+        ways: dict[str, _Render] = {"here": partial(here, workers=workers), "pillow": by_pillow}
+        for line in sys.stdin:
+            path, out = map(Path, json.loads(line))
+            print(json.dumps(_answer(ways[way], path, out)), flush=True)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ class Line:
     Attributes:
         name: Of the file, within the folder.
         kind: Its extension.
+        size: Its bytes.
         here: What this project answered.
         other: What sharp answered, or Pillow where sharp does not render it.
         by: Which of the two.
@@ -34,6 +35,7 @@ class Line:
 
     name: str
     kind: str
+    size: int
     here: dict[str, Any]
     other: dict[str, Any]
     by: str
@@ -74,7 +76,7 @@ def summary(lines: Sequence[Line]) -> str:
     codes = Counter(line.here["code"] or "written" for line in lines)
     text = [
         f"{len(lines)} files: {codes['written']} written, {codes['internal']} internal.",
-        f"{codes['crashed']} ended the process.",
+        f"{codes['crashed']} ended a process.",
         "",
         "| code | files |",
         "|---|---|",
@@ -101,6 +103,17 @@ def summary(lines: Sequence[Line]) -> str:
         f"| {line.name} | `{line.here['code']}` | {line.here.get('message', '')} |"
         for line in lines
         if line.is_missing
+    ]
+    text += [
+        "",
+        "| camera raw | says it is | preview | bytes read of the file's |",
+        "|---|---|---|---|",
+    ]
+    text += [
+        f"| {line.name} | {raw} | {line.here['width']} x {line.here['height']} "
+        f"| {line.here['read']:,} of {line.size:,} |"
+        for line in lines
+        if (raw := line.here.get("raw"))
     ]
     bad = [line for line in lines if line.here["code"] in {"internal", "crashed"}]
     text += ["", *(f"- **{line.name}**: {line.here.get('message')}" for line in bad)]

@@ -16,6 +16,7 @@ from imaging.files.icc import SRGB_PRIMARIES, Gamma, gamma_profile
 from imaging.formats import OutputFormat
 from imaging.specs import Colour, Fit, Metadata, RenditionSpec
 from tests.photos import gif, heic, jpeg, with_exif
+from tests.photos.pngs import chunk, png_of
 from tests.rendering import rendered
 
 PNG = RenditionSpec(name="a", width=256, formats=(OutputFormat.PNG,))
@@ -26,26 +27,6 @@ def from_light(light: float) -> float:
     """Return linear light in sRGB's curve (IEC 61966-2-1), of 255."""
     curved = light * 12.92 if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055
     return 255 * curved
-
-
-def chunk(kind: bytes, content: bytes) -> bytes:
-    """Return a PNG's chunk."""
-    crc = zlib.crc32(kind + content)
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", crc)
-
-
-def png_of(samples: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], *chunks: bytes) -> bytes:
-    """Return a PNG of 8 bits, grey, RGB or RGBA, with ``chunks`` before its pixels."""
-    height, width = samples.shape[:2]
-    kind = 0 if samples.ndim == 2 else {3: 2, 4: 6}[samples.shape[2]]
-    rows = b"".join(b"\0" + row.tobytes() for row in samples)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0))
-        + b"".join(chunks)
-        + chunk(b"IDAT", zlib.compress(rows))
-        + chunk(b"IEND", b"")
-    )
 
 
 def shown(data: bytes, spec: RenditionSpec = PNG) -> pyvips.Image:

@@ -1,15 +1,17 @@
 """Real workers: what comes through the wall is what is made without it, whatever happens."""
 
+import ast
 import ctypes
 import gc
 import logging
 import os
 import signal
+import struct
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -17,6 +19,7 @@ from typing import Final
 import pytest
 import pyvips
 
+import imaging
 from imaging.deadline import NEVER, Deadline
 from imaging.errors import (
     CorruptPhotoError,
@@ -37,6 +40,8 @@ from imaging.worker.client import Workers
 from imaging.worker.protocol import Frame, receive
 from imaging.worker.spawning import Launch
 from tests import photos
+from tests.fuzz import mutants
+from tests.photos.pngs import chunk, with_chunks
 from tests.rendering import rendered
 from tests.wall.taken_over import photo_that_runs
 
@@ -111,6 +116,35 @@ def assert_same(made: dict[str, bytes | None], expected: dict[str, bytes]) -> No
         theirs = pyvips.Image.new_from_buffer(expected[name], "")
         assert (ours.width, ours.height) == (theirs.width, theirs.height)
         assert (ours - theirs).abs().avg() < 0.5, name
+
+
+ODD: Final[dict[str, Callable[[], bytes]]] = {
+    **mutants.PHOTOS,
+    "png-gamma": lambda: with_chunks(photos.png(40, 30), chunk(b"gAMA", struct.pack(">I", 70_000))),
+    "png-cicp": lambda: with_chunks(photos.png(40, 30), chunk(b"cICP", bytes((9, 16, 0, 1)))),
+}
+"""Every kind of a format that is decoded in a way of its own."""
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_no_kind_of_photo_needs_a_file(workers: Workers, kind: str) -> None:
+    """What is loaded on first use was loaded before the filter: none ends in an error of ours."""
+    render(workers, ODD[kind](), Asked(specs=SPECS[:1]))
+
+
+def test_the_worker_names_no_codec_that_is_loaded_from_a_file() -> None:
+    """Python has these within it; any other is imported where it is first used."""
+    within = {"utf-8", "ascii", "latin-1", "utf-16", "utf-32"}
+    for path in (Path(imaging.__file__).parent).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr in {"encode", "decode"}
+                and node.args
+                and isinstance(node.args[0], ast.Constant)
+            ):
+                assert node.args[0].value in within, (path, node.lineno)
 
 
 @pytest.mark.parametrize("photo", PHOTOS.values(), ids=PHOTOS)
