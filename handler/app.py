@@ -16,7 +16,7 @@ from handler.report import JobReport
 from handler.runtime.ending import end_on_sigterm, invocation
 from handler.s3.client import make_client
 from handler.s3.requests import Requests
-from handler.settings import read_settings
+from handler.settings import StoredConfig, read_settings
 from handler.told.metrics import PhotoLog
 from handler.told.outcome import tell
 from imaging.specs import RenditionSpec
@@ -25,14 +25,22 @@ from imaging.worker.spawning import Launch
 
 __all__ = ["lambda_handler"]
 
+
+def _read_stored(place: str) -> StoredConfig:
+    # Imported for who has it in S3.
+    from handler.s3.configuration import read_stored_config
+
+    return read_stored_config(place)
+
+
 # At import, so that a wrong setting is an init error and never a lost photo.
-_settings = read_settings()
+_settings = read_settings(read_stored=_read_stored)
 logging.getLogger().setLevel(_settings.log_level)
 # At DEBUG they log each request as it is sent: with its signature and the session's token.
 for _library in ("botocore", "urllib3"):
     logging.getLogger(_library).setLevel(max(logging.INFO, logging.getLogger().level))
 _client: Any = make_client()
-_photo_log = PhotoLog(_settings.function)
+_photo_log = PhotoLog(_settings.function, config=_settings.config_version)
 end_on_sigterm()
 _workers = Workers(
     Launch(
@@ -57,15 +65,19 @@ def _drop_client() -> None:
     _client = None
 
 
-def _renew_client() -> None:
-    global _client  # noqa: PLW0603 - one execution environment has one client
+def _renew() -> None:
+    global _client, _settings, _photo_log  # noqa: PLW0603 - as above
     _client = make_client()
+    if _settings.config_version is not None:
+        # The snapshot may be older than the configuration. A worker has it with each photo.
+        _settings = read_settings(read_stored=_read_stored)
+        _photo_log = PhotoLog(_settings.function, config=_settings.config_version)
 
 
 if _settings.function.initialization == "snap-start":
     from handler.runtime.snapshot import register_hooks
 
-    register_hooks(_settings.config, _workers.open_photo, _drop_client, _renew_client)
+    register_hooks(_settings.config, _workers.open_photo, _drop_client, _renew)
 
 
 def lambda_handler(event: Mapping[str, Any], context: object) -> Any:  # noqa: ANN401 - what the source expects

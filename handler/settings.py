@@ -1,8 +1,9 @@
 """Every environment variable that this function reads, named and checked here, at init."""
 
+import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal, cast
@@ -10,14 +11,16 @@ from typing import Final, Literal, cast
 from handler.errors import SettingsError
 from handler.keys import KeyTemplate
 from handler.memory_limit import lambda_memory, memory_limit
-from imaging.config import DEFAULT_CONFIG, Config, load_config
+from imaging.config import DEFAULT_CONFIG, Config, load_config, parse_config
 from imaging.limits import Limits, Memory
 
 __all__ = [
     "CompletionTarget",
+    "ConfigReader",
     "Function",
     "JobAttributes",
     "Settings",
+    "StoredConfig",
     "read_settings",
 ]
 
@@ -106,7 +109,10 @@ class Settings:
         job_attributes: ``DYNAMODB_*_ATTRIBUTE``.
         conditional_writes: ``CONDITIONAL_WRITES``: the destination's store has If-Match and
             If-None-Match for PutObject, as S3 has.
-        config: What ``RENDITIONS_CONFIG`` names, with ``LIMIT_*`` variables applied.
+        config: What ``RENDITIONS_CONFIG`` names or ``RENDITIONS_TOML`` says, with ``LIMIT_*``
+            variables applied.
+        config_version: Which one that is, where it comes from outside the image: the object's
+            version ID or ETag, or a digest of the variable; None for a file.
         log_level: ``LOG_LEVEL``.
         concurrency: libvips threads: one per vCPU that ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE`` buys.
         function: What Lambda says of the function itself.
@@ -127,6 +133,7 @@ class Settings:
     job_attributes: JobAttributes
     conditional_writes: bool
     config: Config
+    config_version: str | None
     log_level: str
     concurrency: int
     worker_per_photo: bool
@@ -255,6 +262,38 @@ def _http_base_path(environ: Mapping[str, str]) -> str:
     return path
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredConfig:
+    """A configuration as an object of S3: its text, and its version ID, or its ETag for none."""
+
+    text: str
+    version: str
+
+
+ConfigReader = Callable[[str], StoredConfig]
+"""Reads what is at ``s3://bucket/key``; raises SettingsError if it cannot."""
+
+
+def _refuse_stored(place: str) -> StoredConfig:
+    raise SettingsError(f"RENDITIONS_CONFIG: expected a file but received {place!r}")
+
+
+def _config(environ: Mapping[str, str], read_stored: ConfigReader) -> tuple[Config, str | None]:
+    """Return the configuration, and which one it is where it is not the image's."""
+    text, place = environ.get("RENDITIONS_TOML", ""), environ.get("RENDITIONS_CONFIG", "")
+    if text and place:
+        raise SettingsError(
+            f"RENDITIONS_TOML: expected it or RENDITIONS_CONFIG but received both, one as {place!r}"
+        )
+    if text:
+        digest = hashlib.sha256(text.encode(errors="replace")).hexdigest()[:16]
+        return parse_config(text, file="RENDITIONS_TOML"), digest
+    if place.startswith("s3://"):
+        stored = read_stored(place)
+        return parse_config(stored.text, file=place), stored.version
+    return load_config(Path(place or DEFAULT_CONFIG)), None
+
+
 def _boolean(environ: Mapping[str, str], variable: str, *, default: bool) -> bool:
     text = environ.get(variable, str(default)).lower()
     if text not in {"true", "false"}:
@@ -262,13 +301,21 @@ def _boolean(environ: Mapping[str, str], variable: str, *, default: bool) -> boo
     return text == "true"
 
 
-def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
+def read_settings(
+    environ: Mapping[str, str] = os.environ, read_stored: ConfigReader = _refuse_stored
+) -> Settings:
     """Return the settings in ``environ``.
+
+    Args:
+        environ: The environment.
+        read_stored: Reads the configuration where ``RENDITIONS_CONFIG`` names an object of S3.
 
     Raises:
         SettingsError: A variable is missing or wrong; the message names it, what was expected and
             what was received.
-        ConfigError: The file that ``RENDITIONS_CONFIG`` names is wrong.
+        ConfigError: What ``RENDITIONS_CONFIG`` names, or ``RENDITIONS_TOML`` says, is wrong.
+
+    *Cost*: one GetObject where ``RENDITIONS_CONFIG`` names an object.
     """
     bucket = environ.get("DESTINATION_BUCKET", "")
     if not bucket:
@@ -292,7 +339,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         raise SettingsError(
             f"LOG_LEVEL: expected one of {', '.join(_LEVELS)} but received {named!r}"
         )
-    config = load_config(Path(environ.get("RENDITIONS_CONFIG") or DEFAULT_CONFIG))
+    config, config_version = _config(environ, read_stored)
     function = _function(environ)
     memory_mb = function.memory_mb
     vcpus = -(-memory_mb // _MB_PER_VCPU) if memory_mb is not None else os.cpu_count() or 1
@@ -310,6 +357,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         job_attributes=_job_attributes(environ),
         conditional_writes=_boolean(environ, "CONDITIONAL_WRITES", default=True),
         config=replace(config, limits=_limits(environ, config.limits)),
+        config_version=config_version,
         log_level=level,
         concurrency=max(1, vcpus),
         worker_per_photo=_boolean(environ, "WORKER_PER_PHOTO", default=False),

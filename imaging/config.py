@@ -1,7 +1,7 @@
 """Reads ``renditions.toml``: the specs and the limits, or one error that says what to fix."""
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, dataclass, fields
 from enum import StrEnum
 from pathlib import Path
@@ -163,36 +163,53 @@ _TOP_KEYS: Final = {"truncated": _choice_of(Truncated)}
 _TABLES: Final = ("renditions", "limits", "sidecar")
 
 
-def _read_keys(where: str, table: object, keys: Mapping[str, _Reader]) -> dict[str, Any]:
-    """Check every key of ``table`` by its reader in ``keys``; ``where`` begins each message."""
+class _Wrong(Exception):  # noqa: N818 - it never leaves this module
+    """Something is wrong at a place of the document.
+
+    Args:
+        path: Keys, and places in arrays, from the outermost on.
+        message: What was expected and received there.
+    """
+
+    def __init__(self, path: Sequence[str | int], message: str) -> None:
+        super().__init__(message)
+        self.path = path
+        self.message = message
+
+
+def _read_keys(
+    path: Sequence[str | int], where: str, table: object, keys: Mapping[str, _Reader]
+) -> dict[str, Any]:
+    """Check every key of ``table``, at ``path``, by its reader in ``keys``.
+
+    ``where`` begins each message.
+    """
     if not isinstance(table, dict):
-        msg = f"{where}: expected a table but received {table!r}"
-        raise ConfigError(msg)
+        raise _Wrong(path, f"{where}expected a table but received {table!r}")
     values = {}
     for key, value in table.items():
         if key not in keys:
-            msg = f"{where}: {key}: expected one of the keys {', '.join(keys)} but received {key!r}"
-            raise ConfigError(msg)
+            expected = f"expected one of the keys {', '.join(keys)}"
+            raise _Wrong((*path, key), f"{where}{key}: {expected} but received {key!r}")
         try:
             values[key] = keys[key](value)
         except _Unexpected as error:
-            msg = f"{where}: {key}: expected {error} but received {value!r}"
-            raise ConfigError(msg) from None
+            message = f"{where}{key}: expected {error} but received {value!r}"
+            raise _Wrong((*path, key), message) from None
     return values
 
 
-def _read_rendition(file: str, position: int, table: object) -> RenditionSpec:
+def _read_rendition(place: int, table: object) -> RenditionSpec:
     name = table.get("name") if isinstance(table, dict) else None
-    where = f"{file}: rendition " + (f'"{name}"' if isinstance(name, str) else str(position))
-    values = _read_keys(where, table, _RENDITION_KEYS)
+    where = "rendition " + (f'"{name}": ' if isinstance(name, str) else f"{place + 1}: ")
+    path = ("renditions", place)
+    values = _read_keys(path, where, table, _RENDITION_KEYS)
     if "name" not in values:
-        msg = f"{where}: name: expected text but received nothing"
-        raise ConfigError(msg)
+        raise _Wrong(path, f"{where}name: expected text but received nothing")
     try:
         return RenditionSpec(**{_FIELDS.get(key, key): value for key, value in values.items()})
     except ConfigError as error:
-        msg = f"{where}: {error.message}"
-        raise ConfigError(msg) from None
+        raise _Wrong((*path, error.key), f"{where}{error.message}") from None
 
 
 def parse_config(text: str, *, file: str) -> Config:
@@ -200,32 +217,42 @@ def parse_config(text: str, *, file: str) -> Config:
 
     Raises:
         ConfigError: It is not TOML, a key is unknown, a value is not what its key wants, two
-            renditions share a name, or there is none.
+            renditions share a name, or there is none. The message names file, line and key.
     """
     try:
-        document = tomllib.loads(text)
+        return _read_document(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        msg = f"{file}: expected TOML but received: {error}"
-        raise ConfigError(msg) from error
+        from imaging.lines import line_of_syntax_error
+
+        line = line_of_syntax_error(text, error)
+        raise ConfigError(f"{file}:{line}: expected TOML but received: {error}") from error
+    except _Wrong as error:
+        from imaging.lines import line_of
+
+        raise ConfigError(f"{file}:{line_of(text, error.path)}: {error.message}") from None
+
+
+def _read_document(document: dict[str, Any]) -> Config:
     for key in document:
         if key not in (known := (*_TOP_KEYS, *_TABLES)):
-            msg = f"{file}: {key}: expected one of the keys {', '.join(known)} but received {key!r}"
-            raise ConfigError(msg)
+            expected = f"expected one of the keys {', '.join(known)}"
+            raise _Wrong((key,), f"{key}: {expected} but received {key!r}")
     tables = document.pop("renditions", None)
-    limits = Limits(**_read_keys(f"{file}: limits", document.pop("limits", {}), _LIMIT_KEYS))
+    limits = Limits(**_read_keys(("limits",), "limits: ", document.pop("limits", {}), _LIMIT_KEYS))
     # The table has no keys yet: that it is there turns the sidecar on.
     sidecar = "sidecar" in document
-    _read_keys(f"{file}: sidecar", document.pop("sidecar", {}), {})
-    rest = _read_keys(file, document, _TOP_KEYS)
+    _read_keys(("sidecar",), "sidecar: ", document.pop("sidecar", {}), {})
+    rest = _read_keys((), "", document, _TOP_KEYS)
     if not isinstance(tables, list) or not tables:
-        msg = f"{file}: renditions: expected at least one [[renditions]] but received {tables!r}"
-        raise ConfigError(msg)
-    specs = tuple(_read_rendition(file, at, table) for at, table in enumerate(tables, start=1))
-    names = [spec.name for spec in specs]
-    for name in names:
-        if names.count(name) > 1:
-            msg = f'{file}: rendition "{name}": name: expected unique names but received it twice'
-            raise ConfigError(msg)
+        message = f"renditions: expected at least one [[renditions]] but received {tables!r}"
+        raise _Wrong(("renditions",), message)
+    specs = tuple(_read_rendition(place, table) for place, table in enumerate(tables))
+    names: set[str] = set()
+    for place, spec in enumerate(specs):
+        if spec.name in names:
+            message = f'rendition "{spec.name}": name: expected unique names but received it twice'
+            raise _Wrong(("renditions", place, "name"), message)
+        names.add(spec.name)
     return Config(renditions=specs, limits=limits, sidecar=sidecar, **rest)
 
 

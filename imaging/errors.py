@@ -39,9 +39,18 @@ class RenditionsError(Exception):
 
 
 class ConfigError(RenditionsError):
-    """The configuration is wrong; raised at init, never while a photo is processed."""
+    """The configuration is wrong; raised at init, never while a photo is processed.
+
+    Args:
+        message: As of any error.
+        key: Which key of its table is wrong; empty where none is.
+    """
 
     code = "bad-config"
+
+    def __init__(self, message: str, *, key: str = "") -> None:
+        super().__init__(message)
+        self.key = key
 
 
 class RejectedPhotoError(RenditionsError):

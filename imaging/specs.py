@@ -184,7 +184,8 @@ class RenditionSpec:
     def __post_init__(self) -> None:
         for key, is_valid, expected, received in self._rules():
             if not is_valid:
-                raise ConfigError(f"{key}: expected {expected} but received {received!r}")
+                message = f"{key}: expected {expected} but received {received!r}"
+                raise ConfigError(message, key=key.partition(".")[0])
 
     def _rules(self) -> Iterator[tuple[str, bool, str, object]]:
         """Yield for each rule its key, whether it is kept, what it wants, and what there is."""

@@ -50,16 +50,24 @@ class DeployError(Exception):
 
 
 def parse_parameters(arguments: Sequence[str]) -> dict[str, str]:
-    """Returns the parameters of `NAME=VALUE` arguments.
+    """Returns the parameters of `NAME=VALUE` arguments; `NAME=@FILE` takes the text of a file.
 
     Raises:
-        DeployError: One is not of that form.
+        DeployError: One is not of that form, or its file cannot be read.
     """
     wrong = [argument for argument in arguments if "=" not in argument]
     if wrong:
         message = f"Expected NAME=VALUE but received {wrong[0]!r}"
         raise DeployError(message)
-    return dict(argument.split("=", 1) for argument in arguments)
+    given = dict(argument.split("=", 1) for argument in arguments)
+    try:
+        return {
+            name: Path(value[1:]).read_text(encoding="utf-8") if value.startswith("@") else value
+            for name, value in given.items()
+        }
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"Expected a readable file after NAME=@: {error}"
+        raise DeployError(message) from error
 
 
 def find_stack(cloudformation: Any, stack: str) -> dict[str, Any] | None:  # noqa: ANN401 - boto3's

@@ -31,6 +31,7 @@ FEATURES: Final[Mapping[str, Mapping[str, str]]] = {
     "a failure queue": {},
     "events by SQS": {"Trigger": "sqs"},
     "`REJECTED_PREFIX`": {"RejectedPrefix": "refused/"},
+    "`RENDITIONS_CONFIG`, an object": {"ConfigS3Uri": "s3://settings/app/renditions.toml"},
     "`COMPLETION_TARGET`, a bus": {"CompletionBusArn": _BUS},
     "`COMPLETION_TARGET`, a topic": {"CompletionTopicArn": _TOPIC},
     "the topic is encrypted": {"CompletionTopicKmsKeyArn": f"{_KEY}/t"},
@@ -57,6 +58,7 @@ _ARNS: Final = {
 _NAMES: Final = {
     "SOURCE_PREFIX": PLACES["SourcePrefix"],
     "REJECTED_PREFIX": "refused/",
+    "CONFIG": "settings/app/renditions.toml",
     "DESTINATION": PLACES["DestinationBucket"],
     "SOURCE": PLACES["SourceBucket"],
     "PREFIX": PLACES["DestinationPrefix"],

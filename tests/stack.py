@@ -111,8 +111,14 @@ class Resolved:
             "Fn::Join": lambda of: of[0].join(self._resolved(of[1])),
             "Fn::Sub": self._sub,
             "Fn::Split": lambda of: self._resolved(of[1]).split(of[0]),
-            "Fn::Select": lambda of: f"<{of[0]} of {self._resolved(of[1])}>",
+            "Fn::Select": self._select,
         }
+
+    def _select(self, of: list[Any]) -> str:
+        values = self._resolved(of[1])
+        # Of a name that only a deployment would know, the parts are not there yet.
+        known = int(of[0]) < len(values) and not any("<" in value for value in values)
+        return str(values[int(of[0])]) if known else f"<{of[0]} of {values}>"
 
     def _find_in_map(self, of: list[Any]) -> Any:  # noqa: ANN401 - whatever the map holds
         name, first, second = map(self._resolved, of)

@@ -25,6 +25,7 @@ from handler.backfill.run import Stop, run
 from handler.backfill.sending import send_to_queue
 from handler.backfill.state import State
 from handler.backfill.ways import Way
+from handler.s3.configuration import read_stored_config
 from handler.s3.requests import Requests
 from handler.settings import Settings, read_settings
 from imaging.errors import ConfigError
@@ -59,7 +60,7 @@ def backfill(arguments: argparse.Namespace) -> int:
         session = boto3.Session()
         outputs = _outputs(session, arguments.stack) if arguments.stack else {}
         given = {_VARIABLES[name]: value for name, value in outputs.items() if name in _VARIABLES}
-        settings = read_settings({**os.environ, **given})
+        settings = read_settings({**os.environ, **given}, read_stored_config)
         command = _Command(arguments, settings, outputs, session)
         with Stop() as stop:
             return command.run(stop)

@@ -30,7 +30,7 @@ __all__ = [
 _MAX_KEY_BYTES: Final = 1024
 """S3's."""
 
-_OWN_FIELDS: Final = frozenset({"key", "deleted", "release", "kept", "mark"})
+_OWN_FIELDS: Final = frozenset({"key", "deleted", "release", "config", "kept", "mark"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,18 +93,20 @@ class Manifest:
             return metadata
         return with_text(metadata | {"rejected": self.rejected}, "reason", self.reason)
 
-    def body(self, key: str, mark: str) -> bytes:
+    def body(self, key: str, mark: str, config: str | None = None) -> bytes:
         """Return the part that a GetObject shows, as JSON.
 
         Args:
             key: The photo's.
             mark: Another in each write: the ETag, on which the next write depends, is of the body
                 alone, and must differ even where nothing but the metadata does.
+            config: Which configuration the writer has, where it is not the image's.
         """
         document = {
             "key": key,
             "deleted": self.deleted,
             "release": VERSION,
+            **({} if config is None else {"config": config}),
             **(self.about or {}),
             "kept": {one.key: one.etag for one in self.kept or ()},
             "mark": mark,

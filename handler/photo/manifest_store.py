@@ -248,7 +248,9 @@ class ManifestStore:
                 "put_object",
                 **self._where,
                 **condition,
-                Body=after.body(self._event.key, secrets.token_hex(8)),
+                Body=after.body(
+                    self._event.key, secrets.token_hex(8), self._settings.config_version
+                ),
                 ContentType="application/json",
                 # It changes with the photo, unlike the renditions of one version.
                 CacheControl="no-cache",

@@ -24,7 +24,7 @@ def register_hooks(
     config: Config,
     open_photo: PhotoOpener,
     drop_client: Callable[[], None],
-    renew_client: Callable[[], None],
+    renew: Callable[[], None],
 ) -> None:
     """Register what warms a process before its snapshot, and what renews a restored copy.
 
@@ -33,7 +33,8 @@ def register_hooks(
         open_photo: By which a worker, which is in the snapshot, has made them. It has no secret.
         drop_client: Ends connections and forgets credentials: neither may be in a snapshot, which
             is stored and outlives both.
-        renew_client: Makes a new client, with the credentials of the restored environment.
+        renew: Makes a new client, with the credentials of the restored environment, and reads the
+            configuration again where it is not the image's.
     """
 
     def before() -> None:
@@ -45,7 +46,7 @@ def register_hooks(
         # would continue the same random numbers.
         random.seed()
         ssl.RAND_add(os.urandom(_SEED_BYTES), _SEED_BYTES)
-        renew_client()
+        renew()
 
     register_before_snapshot(before)
     register_after_restore(after)

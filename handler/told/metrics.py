@@ -53,6 +53,7 @@ def photo_line(
     cold: bool,
     peak_bytes: int,
     now_s: float,
+    config: str | None = None,
 ) -> dict[str, Any]:
     """Return the line for one record.
 
@@ -63,6 +64,7 @@ def photo_line(
         cold: Whether this is the first record after a cold start.
         peak_bytes: The most memory that the execution environment has held so far.
         now_s: Seconds since 1970.
+        config: Which configuration the function has, where it is not the image's.
     """
     metrics = {
         "SourceBytes": report.size,
@@ -87,6 +89,7 @@ def photo_line(
         "requestId": request_id,
         "release": VERSION,
         "version": function.version,
+        "config": config,
         "initialization": function.initialization,
         "event": report.event,
         "eventTime": _iso(report.event_time_s),
@@ -151,8 +154,15 @@ class PhotoLog:
     *Thread*: any.
     """
 
-    def __init__(self, function: Function, write: Callable[[str], None] = _print) -> None:
+    def __init__(
+        self,
+        function: Function,
+        write: Callable[[str], None] = _print,
+        *,
+        config: str | None = None,
+    ) -> None:
         self._function = function
+        self._config = config
         self._write = write
         # With provisioned concurrency, init ends long before the first event.
         self._cold = function.initialization != "provisioned-concurrency"
@@ -170,6 +180,7 @@ class PhotoLog:
             cold=cold,
             peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             now_s=time.time(),
+            config=self._config,
         )
         # Half of a surrogate pair becomes the escape that JSON has for it.
         text = json.dumps(line, ensure_ascii=False, separators=(",", ":"))

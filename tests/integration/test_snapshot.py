@@ -59,7 +59,7 @@ def api() -> Iterator[RuntimeApi]:
         yield made
 
 
-def _start(api: RuntimeApi, endpoint: str, kind: str) -> subprocess.Popen[str]:
+def _start(api: RuntimeApi, endpoint: str, kind: str, **settings: str) -> subprocess.Popen[str]:
     environment = os.environ | {
         "AWS_ACCESS_KEY_ID": "initial",
         "AWS_DEFAULT_REGION": REGION,
@@ -68,6 +68,7 @@ def _start(api: RuntimeApi, endpoint: str, kind: str) -> subprocess.Popen[str]:
         "AWS_LAMBDA_RUNTIME_API": api.address,
         "AWS_SECRET_ACCESS_KEY": "test",
         "DESTINATION_BUCKET": "renditions",
+        **settings,
     }
     return subprocess.Popen(
         [sys.executable, "-c", _PROGRAM],
@@ -116,6 +117,40 @@ def test_a_restored_function_is_warm_and_has_what_is_its_own(
     assert answer.what == "response", printed
     # The five renditions and the photo's record.
     assert proxy.client().list_objects_v2(Bucket="renditions")["KeyCount"] == 6
+
+
+def test_a_restored_function_has_the_configuration_of_today(
+    api: RuntimeApi, proxy: FaultProxy
+) -> None:
+    """An object that changed after the snapshot is read at the restore, once."""
+    client = proxy.client()
+    proxy.create_buckets("settings")
+    client.put_object(Bucket="photos", Key="a.jpg", Body=jpeg(640, 480))
+
+    def configure(name: str) -> None:
+        text = f'[[renditions]]\nname = "{name}"\nwidth = 16\n'
+        client.put_object(Bucket="settings", Key="renditions.toml", Body=text.encode())
+
+    def reads() -> int:
+        return sum(one.bucket == "settings" for one in proxy.matching(operation="GetObject"))
+
+    configure("before")
+    place = "s3://settings/renditions.toml"
+    process = _start(api, proxy.endpoint_url, "snap-start", RENDITIONS_CONFIG=place)
+    try:
+        assert api.call().what == "restore/next"
+        assert reads() == 1
+        configure("after")
+        api.restore()
+        assert api.call().what == "invocation/next"
+        assert reads() == 2
+        api.invoke({"bucket": "photos", "key": "a.jpg"})
+        assert api.call().what == "response"
+    finally:
+        process.kill()
+        process.communicate()
+    listed = client.list_objects_v2(Bucket="renditions")["Contents"]
+    assert [one["Key"] for one in listed] == ["a.jpg/after.jpg", "a.jpg/photo.json"]
 
 
 def test_copies_of_one_snapshot_go_different_ways(proxy: FaultProxy) -> None:

@@ -1,12 +1,17 @@
 """renditions.toml is read whole, or refused with one error that says what to mend."""
 
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from imaging.config import load_config, parse_config
 from imaging.errors import ConfigError
 from imaging.formats import OutputFormat
+from imaging.lines import line_of
 from imaging.specs import RenditionSpec
 
 ROOT = Path(__file__).parent.parent.parent
@@ -96,10 +101,10 @@ def test_the_default_file_makes_five() -> None:
     ],
 )
 def test_what_is_wrong_is_named(text: str, message: str) -> None:
-    """The message names file, rendition, key, what was expected and what was received."""
+    """The message names file, line, rendition, key, what was expected and what was received."""
     with pytest.raises(ConfigError) as caught:
         parse_config(text, file="mine.toml")
-    assert caught.value.message.startswith("mine.toml: ")
+    assert re.match(r"mine\.toml:[1-9]\d*: ", caught.value.message)
     assert message in caught.value.message
 
 
@@ -143,3 +148,47 @@ def test_what_is_asked_of_some_formats_leaves_the_others_valid(asked: str) -> No
     outputs = list(OutputFormat) if None in spec.formats else [o for o in spec.formats if o]
     assert [spec.only(output).formats for output in outputs] == [(output,) for output in outputs]
     assert len({spec.digest(output) for output in outputs}) == len(outputs)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('\n\ntruncated = 3\n[[renditions]]\nname = "a"', 3),
+        ('[[renditions]]\nname = "a"\n\n[[renditions]]\n# here\nname = "b"\nwidth = 0\n', 7),
+        ('[[renditions]]\nname = "a"\n[[renditions]]\nwidth = 1\n', 3),
+        ('[[renditions]]\nname = "a"\n[[renditions]]\nwidth = 1\nname = "a"\n', 5),
+        ('[[renditions]]\nname = "a"\nbackground = [\n1,\n2,\n300,\n]\nwidth = 9', 3),
+        ('[[renditions]]\nname = "a"\n[limits]\nmax_pixels = 1\nother = """\na = 1\n"""', 5),
+        ('[[renditions]]\nname = "a"\nwidth = = 1', 3),
+        ('[[renditions]]\nname = "a"\nbackground = [', 3),
+        ("# nothing\n", 1),
+    ],
+)
+def test_the_line_is_the_one_to_change(text: str, line: int) -> None:
+    """That of the key, of its table where the key is missing, and of what is no TOML."""
+    with pytest.raises(ConfigError, match=rf"^mine\.toml:{line}: "):
+        parse_config(text, file="mine.toml")
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["", "# x = 1", "{} = 1", "{} = [\n1,\n\n2]", '{} = """\na\n[b]\n"""', "[{}]"]
+        ),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_every_key_of_a_file_is_found_in_its_line(kinds: list[str]) -> None:
+    """Whatever stands around it: comments, empty lines, values of several lines, tables."""
+    lines = [kind.format(f"key{at}") for at, kind in enumerate(kinds)]
+    text = "\n".join(lines)
+    table: tuple[str, ...] = ()
+    line = 1
+    for at, kind in enumerate(kinds):
+        if "{}" in kind:
+            path = (f"key{at}",) if kind == "[{}]" else (*table, f"key{at}")
+            table = path if kind == "[{}]" else table
+            assert line_of(text, path) == line
+        line += lines[at].count("\n") + 1
+    assert tomllib.loads(text) is not None

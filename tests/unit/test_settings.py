@@ -6,6 +6,7 @@ from handler.errors import SettingsError
 from handler.keys import KeyTemplate
 from handler.settings import CompletionTarget, JobAttributes, read_settings
 from handler.told.quarantine import quarantine_key
+from imaging.errors import ConfigError
 
 _REQUIRED = {"DESTINATION_BUCKET": "renditions", "AWS_REGION": "eu-central-1"}
 
@@ -107,3 +108,19 @@ def test_a_rejection_s_key_always_fits() -> None:
     one, other = (quarantine_key("rejected/", f"{'é' * 510}{end}", TEMPLATE) for end in "ab")
     assert one != other
     assert len(one.encode()) <= 1024
+
+
+_TOML = '[[renditions]]\nname = "a"\nwidth = {}\n'
+
+
+def test_a_configuration_may_be_the_text_of_a_variable() -> None:
+    """It has a version of its own, another for each text; a wrong one is named with its line."""
+    one, other = (read_settings(_REQUIRED | {"RENDITIONS_TOML": _TOML.format(n)}) for n in (1, 2))
+    assert one.config.renditions[0].width == 1
+    assert None is not one.config_version != other.config_version is not None
+    assert read_settings(_REQUIRED).config_version is None
+    with pytest.raises(ConfigError, match=r'^RENDITIONS_TOML:3: rendition "a": width: expected'):
+        read_settings(_REQUIRED | {"RENDITIONS_TOML": _TOML.format(0)})
+    both = {"RENDITIONS_TOML": _TOML.format(1), "RENDITIONS_CONFIG": "s3://a/b"}
+    with pytest.raises(SettingsError, match=r"^RENDITIONS_TOML: expected it or RENDITIONS_CONFIG"):
+        read_settings(_REQUIRED | both)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,6 +15,9 @@ from handler.told.metrics import PhotoLog
 from scripts.deploy import DeployError, parse_parameters
 from tests.emf import metrics_of
 from tests.stack import TEMPLATE, Stack, template_with
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CHOICES = {
     "Trigger": ("direct", "sqs"),
@@ -260,6 +263,33 @@ def test_buckets_that_are_one_are_refused() -> None:
     assert rule["Assertions"][0]["Assert"] == {
         "Fn::Not": [{"Fn::Equals": [{"Ref": "SourceBucket"}, {"Ref": "DestinationBucket"}]}]
     }
+
+
+def test_a_configuration_in_s3_may_be_read_by_the_function() -> None:
+    """That object alone, and only where it is named; the variable arrives."""
+    made = stack(ConfigS3Uri="s3://settings/app/renditions.toml").resources
+    role = made["Role"]["Properties"]["Policies"][0]["PolicyDocument"]
+    (allowed,) = (one for one in statements(role) if one["Sid"] == "ReadConfiguration")
+    assert allowed["Action"] == ["s3:GetObject"]
+    assert allowed["Resource"] == "arn:aws:s3:::settings/app/renditions.toml"
+    variables = made["Function"]["Properties"]["Environment"]["Variables"]
+    assert variables["RENDITIONS_CONFIG"] == "s3://settings/app/renditions.toml"
+    without = stack().resources
+    assert "ReadConfiguration" not in json.dumps(without)
+    assert not {"RENDITIONS_CONFIG", "RENDITIONS_TOML"} & set(
+        without["Function"]["Properties"]["Environment"]["Variables"]
+    )
+
+
+def test_a_configuration_may_be_a_parameter(tmp_path: Path) -> None:
+    """`make deploy PARAMS='RenditionsToml=@file'` takes the text, and the function reads it."""
+    file = tmp_path / "mine.toml"
+    file.write_text('[[renditions]]\nname = "mine"\n', "utf-8")
+    given = parse_parameters([f"RenditionsToml=@{file}"])
+    variables = stack(**given).resources["Function"]["Properties"]["Environment"]["Variables"]
+    assert [spec.name for spec in read_settings(variables).config.renditions] == ["mine"]
+    with pytest.raises(DeployError, match="Expected a readable file after NAME=@"):
+        parse_parameters([f"RenditionsToml=@{tmp_path}/none"])
 
 
 def test_parameters() -> None:

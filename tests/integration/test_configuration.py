@@ -1,0 +1,124 @@
+"""The configuration as an object of S3: read at each cold start, and seen in what is stale."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from handler.errors import SettingsError
+from handler.s3.configuration import MAX_BYTES, read_stored_config
+from handler.settings import read_settings
+from imaging.errors import ConfigError
+from tests.photos import jpeg
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.servers import FaultProxy
+
+_PLACE: Final = "s3://settings/renditions.toml"
+_TWO: Final = """
+[[renditions]]
+name = "large"
+width = 64
+
+[[renditions]]
+name = "small"
+width = 16
+"""
+
+
+def _put(store: FaultProxy, text: str | bytes) -> str:
+    store.create_buckets("settings")
+    body = text if isinstance(text, bytes) else text.encode()
+    answer = store.client().put_object(Bucket="settings", Key="renditions.toml", Body=body)
+    return str(answer.get("VersionId") or answer["ETag"].strip('"'))
+
+
+def _read(store: FaultProxy, monkeypatch: pytest.MonkeyPatch, place: str = _PLACE) -> None:
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": store.endpoint_url,
+    }.items():
+        monkeypatch.setenv(name, value)
+    environ = {"DESTINATION_BUCKET": "renditions", "RENDITIONS_CONFIG": place}
+    read_settings(environ, read_stored_config)
+
+
+def _job() -> dict[str, str]:
+    return {"bucket": "photos", "key": "a.jpg"}
+
+
+def test_a_changed_object_takes_effect_at_the_next_cold_start(
+    store: FaultProxy, start: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One GetObject at init; a warm environment keeps what it has; log and manifest say which."""
+    s3 = store.client()
+    s3.put_object(Bucket="photos", Key="a.jpg", Body=jpeg(640, 480))
+    versions = [_put(store, _TWO)]
+    told = []
+
+    def log() -> list[tuple[str, str]]:
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        return [(line["config"], line["Disposition"]) for line in lines]
+
+    handle = start(RENDITIONS_CONFIG=_PLACE)
+    assert [one.bucket for one in store.matching(operation="GetObject")] == ["settings"]
+    handle(_job(), None)
+    told += log()
+    versions.append(_put(store, _TWO.replace("16", "32")))
+    read = len(store.matching(operation="GetObject"))
+    handle(_job(), None)
+    assert not [
+        one for one in store.matching(operation="GetObject")[read:] if one.bucket == "settings"
+    ]
+    told += log()
+    start(RENDITIONS_CONFIG=_PLACE)(_job(), None)
+    told += log()
+    assert told == [
+        (versions[0], "written"),
+        (versions[0], "unchanged"),
+        (versions[1], "written"),
+    ]
+    manifest = json.loads(s3.get_object(Bucket="renditions", Key="a.jpg/photo.json")["Body"].read())
+    assert manifest["config"] == versions[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (_TWO.replace("16", "0"), rf"^{_PLACE}:8: rendition \"small\": width: expected .* 0$"),
+        (b"\xff", "RENDITIONS_CONFIG: expected a readable configuration at s3://"),
+        ("#" * (MAX_BYTES + 1), f"RENDITIONS_CONFIG: expected at most {MAX_BYTES} bytes at"),
+    ],
+)
+def test_a_wrong_object_is_an_init_error(
+    store: FaultProxy, monkeypatch: pytest.MonkeyPatch, text: str | bytes, message: str
+) -> None:
+    """The message says what to change, and where."""
+    _put(store, text)
+    with pytest.raises(ConfigError, match=message):
+        _read(store, monkeypatch)
+
+
+@pytest.mark.parametrize("place", ["s3://", "s3://settings", "s3://settings/", "s3:///key"])
+def test_a_wrong_place_is_an_init_error(
+    store: FaultProxy, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Nothing is asked for."""
+    with pytest.raises(SettingsError, match="RENDITIONS_CONFIG: expected s3://bucket/key"):
+        _read(store, monkeypatch, place)
+    assert not store.matching(operation="GetObject")
+
+
+def test_an_object_that_cannot_be_read_is_an_init_error(
+    store: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S3's own words say why."""
+    store.create_buckets("settings")
+    with pytest.raises(SettingsError, match=r"RENDITIONS_CONFIG: .*NoSuchKey"):
+        _read(store, monkeypatch)
