@@ -257,11 +257,12 @@ engine:
 ##@ Ship it
 
 .PHONY: image
-image: ## Build the Lambda image (PLATFORM=linux/amd64 or linux/arm64, IMAGE=name:tag, BASE=image, HEVC=0 without HEIC).
+image: ## Build the Lambda image (PLATFORM=linux/amd64 or linux/arm64, IMAGE=name:tag, BASE=image, HEVC=0 without HEIC, LIBDE265=stable).
 # Lambda takes a single-platform manifest: an attestation would turn the push into an index.
 	BUILDX_NO_DEFAULT_ATTESTATIONS=1 DOCKER_BUILDKIT=1 \
 	  $(DOCKER) build --platform $(PLATFORM) $(if $(BASE),--build-arg 'BASE=$(BASE)') $(LABELS) \
-	  $(if $(HEVC),--build-arg HEVC=$(HEVC)) --tag $(IMAGE) .
+	  $(if $(HEVC),--build-arg HEVC=$(HEVC)) \
+	  $(if $(LIBDE265),--build-arg LIBDE265=$(LIBDE265)) --tag $(IMAGE) .
 
 .PHONY: sbom
 sbom: $(READY) image ## Write the image's bill of materials to build/sbom.cdx.json.

@@ -27,11 +27,21 @@ _UNREACHED: Final = "requests.exceptions."
 
 
 _OSV: Final = "https://api.osv.dev/v1/query"
-_ECOSYSTEM: Final = "Debian:13"
+_STABLE: Final = "Debian:13"
+_NEXT: Final = "Debian:14"
+_STABLE_LIBDE265: Final = "1.0."
+"""Of the base; the image's own comes from the next Debian (Dockerfile), whose advisories count."""
+
 _DECODING: Final = frozenset({"dav1d", "libde265", "libheif"})
 """Debian's sources of what decodes a stranger's bytes; libvips and its own come in a wheel."""
 
 _TIMEOUT_S: Final = 20
+
+
+def ecosystem(source: str, version: str) -> str:
+    """Returns the release of Debian that a source package is of, as OSV names it."""
+    of_next = source == "libde265" and not version.startswith(_STABLE_LIBDE265)
+    return _NEXT if of_next else _STABLE
 
 
 def ask_osv(source: str, version: str) -> list[dict[str, Any]]:
@@ -40,7 +50,8 @@ def ask_osv(source: str, version: str) -> list[dict[str, Any]]:
     Raises:
         OSError: It cannot be reached.
     """
-    question = {"package": {"name": source, "ecosystem": _ECOSYSTEM}, "version": version}
+    package = {"name": source, "ecosystem": ecosystem(source, version)}
+    question = {"package": package, "version": version}
     request = urllib.request.Request(
         _OSV, json.dumps(question).encode(), {"Content-Type": "application/json"}
     )
@@ -49,13 +60,13 @@ def ask_osv(source: str, version: str) -> list[dict[str, Any]]:
     return vulns
 
 
-def _fixed_in(advisory: dict[str, Any], source: str) -> str | None:
+def _fixed_in(advisory: dict[str, Any], source: str, version: str) -> str | None:
     """Returns the version in which Debian fixed it; None while there is none."""
     events = (
         event
         for affected in advisory.get("affected", ())
-        if affected.get("package") == {"name": source, "ecosystem": _ECOSYSTEM}
-        or affected.get("package", {}).get("name") == source
+        if affected.get("package", {}).get("name") == source
+        and affected["package"].get("ecosystem") == ecosystem(source, version)
         for found in affected.get("ranges", ())
         for event in found.get("events", ())
     )
@@ -89,9 +100,9 @@ def libraries(
             except OSError:
                 asked[key] = None
         lines.append(f"{one['Package']} {one['Version']} (Debian)")
-    for (source, _), advisories in asked.items():
+    for (source, version), advisories in asked.items():
         for advisory in advisories or ():
-            fixed = _fixed_in(advisory, source)
+            fixed = _fixed_in(advisory, source, version)
             fixable += fixed is not None
             lines.append(f"{source}: {advisory['id']} (fixed in {fixed or 'no version yet'})")
     lines += [

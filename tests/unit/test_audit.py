@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scripts.audit import libraries, main, verdict
+from scripts.audit import ecosystem, libraries, main, verdict
 
 _CLEAN = {"name": "boto3", "version": "1.0", "vulns": []}
 _SKIPPED = {"name": "pyvips", "skip_reason": "not found"}
@@ -101,6 +101,19 @@ def test_libraries_are_named_with_their_versions_and_asked_about_once_each() -> 
     assert "libheif-plugin-dav1d 1.23.6-2 (Debian)" in lines
     assert "libvips 8.18.7 (pyvips_binary)" in lines
     assert lines[-1] == "NOT audited: libvips, 1 other packages of Debian"
+
+
+@pytest.mark.parametrize(
+    ("source", "version", "release"),
+    [
+        ("libde265", "1.1.3-1+b1", "Debian:14"),
+        ("libde265", "1.0.15-1+deb13u2", "Debian:13"),
+        ("libheif", "1.23.6-2~deb13u1", "Debian:13"),
+    ],
+)
+def test_a_library_is_asked_about_where_it_is_from(source: str, version: str, release: str) -> None:
+    """An advisory that is fixed in the base's older version says nothing of the next Debian's."""
+    assert ecosystem(source, version) == release
 
 
 @pytest.mark.parametrize(("fixed", "status"), [("1.23.7-1", 1), (None, 0)])
