@@ -55,6 +55,8 @@ class JobReport:
         width: Upright columns.
         height: Upright rows.
         size: Encoded bytes of the source.
+        credentials: ``present`` or ``elsewhere`` where the photo has content credentials, or None.
+        source_types: How it was made, as it says: IPTC's terms.
         plan: What was to happen, in a line, once it was decided.
         elapsed_ms: Milliseconds for the record.
         stages: What they were spent on, once S3 was asked.
@@ -77,6 +79,8 @@ class JobReport:
     width: int | None = None
     height: int | None = None
     size: int | None = None
+    credentials: str | None = None
+    source_types: tuple[str, ...] = ()
     plan: str | None = None
     elapsed_ms: float = 0.0
     stages: Stages | None = None

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from imaging.files.cicp import Cicp
+from imaging.files.credentials import Credentials
 from imaging.files.exif import ExifFields
 from imaging.files.icc import Gamma
-from imaging.files.rights import Rights
+from imaging.files.rights import Rights, source_type_term
 from imaging.formats import InputFormat
 from imaging.geometry import is_sideways
 from imaging.specs import Colour
@@ -74,6 +75,7 @@ class ImageHeader:
         size: Encoded bytes.
         exif: The EXIF fields that are known here.
         rights: Whose it is and how it was made, as XMP and IPTC say; None where they do not.
+        credentials: What its content credentials (C2PA) say, unverified; None where it has none.
         levels: Smaller copies in the file, largest first.
         chroma: JPEG, AVIF: how chroma is sampled, such as ``4:2:0``; empty where nothing says so.
         tile: TIFF: width and height of its tiles; None for strips.
@@ -111,6 +113,7 @@ class ImageHeader:
     raw: RawSource | None = None
     gamma: Gamma | None = None
     rights: Rights | None = None
+    credentials: Credentials | None = None
 
     @property
     def hdr(self) -> bool:
@@ -121,6 +124,14 @@ class ImageHeader:
     def is_tone_mapped(self) -> bool:
         """Whether its own pixels are brighter than SDR, in PQ or HLG: they are darkened to show."""
         return self.cicp is not None and self.cicp.transfer in _HDR_TRANSFERS
+
+    @property
+    def source_types(self) -> tuple[str, ...]:
+        """How it was made, as IPTC's terms, by its XMP and by its credentials; each once."""
+        said = list(self.credentials.source_types) if self.credentials is not None else []
+        if self.rights is not None and self.rights.digital_source_type:
+            said.insert(0, source_type_term(self.rights.digital_source_type))
+        return tuple(dict.fromkeys(said))
 
     @property
     def is_animated(self) -> bool:

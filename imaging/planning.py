@@ -355,6 +355,17 @@ def _photo_warnings(header: ImageHeader) -> tuple[PhotoWarning, ...]:
                 ),
             )
         )
+    if header.credentials is not None:
+        where = "elsewhere" if header.credentials.are_elsewhere else "in the photo"
+        warnings.append(
+            PhotoWarning(
+                code="credentials-removed",
+                message=(
+                    f"Expected no content credentials but received C2PA's, {where}: renditions "
+                    "have none"
+                ),
+            )
+        )
     if header.is_tone_mapped:
         warnings.append(
             PhotoWarning(

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from imaging.header import ImageHeader
 from imaging.plan import RenditionPlan
+from imaging.provenance import provenance
 from imaging.rendition import Rendition
 
 __all__ = ["sidecar"]
@@ -56,6 +57,7 @@ def sidecar(
             "thumbhash": appearance.thumbhash,
             "perceptual_hash": appearance.perceptual_hash,
         },
+        "provenance": provenance(header),
         # Each rendition repeats the warnings of the photo.
         "warnings": [asdict(warning) for warning in dict.fromkeys((*plan.warnings, *said))],
         "renditions": [_listed(made, key) for made, key in renditions],

@@ -68,8 +68,18 @@ class Journal:
         """Add what the photo's header says."""
         width, height = header.upright
         self._report = replace(
-            self._report, loader=header.loader, width=width, height=height, size=header.size
+            self._report,
+            loader=header.loader,
+            width=width,
+            height=height,
+            size=header.size,
+            source_types=header.source_types,
         )
+        if header.credentials is not None:
+            # Imported on first use: most photos have none.
+            from imaging.provenance import credentials_word
+
+            self._report = replace(self._report, credentials=credentials_word(header))
 
     def add_plan(self, plan: "RenditionPlan") -> None:
         """Add what will be made."""

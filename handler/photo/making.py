@@ -157,7 +157,7 @@ def make_some(attempt: Attempt, specs: Sequence[RenditionSpec]) -> Outcome:
             if manifest is None or not is_same or not manifest.kept:
                 _commit(attempt, source, _rejection(attempt, source, error))
             raise
-        draft = Addition(version=source.version, kept=stored.kept)
+        draft = Addition(version=source.version, kept=stored.kept, about=stored.about)
         _commit_stored(attempt, source, draft)
         return Outcome(Disposition.WRITTEN, stored.reports)
 

@@ -15,6 +15,7 @@ from handler.s3.source import S3Source
 from handler.stages import Stage
 from handler.version import SourceVersion
 from imaging.errors import RejectedPhotoError
+from imaging.header import ImageHeader
 from imaging.plan import PlannedRendition, RenditionPlan
 from imaging.planning import Asked, make_plan
 from imaging.rendition import Rendition
@@ -129,7 +130,9 @@ def store_renditions(
     return Stored(
         reports=tuple(_report(rendition, key) for rendition, key in pairs),
         kept=kept,
-        about=_about(attempt.event, source.version, plan, pairs) if sidecar else None,
+        about=_about(attempt.event, source.version, plan, pairs)
+        if sidecar
+        else _provenance(plan.header),
     )
 
 
@@ -170,6 +173,16 @@ def _report(rendition: Rendition, key: str) -> RenditionReport:
         gain_map_size=rendition.gain_map_size,
         elapsed_ms=round(rendition.elapsed_ms, 1),
     )
+
+
+def _provenance(header: ImageHeader) -> dict[str, Any] | None:
+    """Return where the photo comes from, if it says so: what a manifest says without a sidecar."""
+    if header.credentials is None and header.rights is None:
+        return None
+    # Imported on first use: most photos say nothing.
+    from imaging.provenance import provenance
+
+    return {"provenance": provenance(header)}
 
 
 def _about(

@@ -48,10 +48,12 @@ class Addition:
     Attributes:
         version: What they were made of.
         kept: Where they are.
+        about: What the manifest says of the photo to an app, where it says nothing yet, or None.
     """
 
     version: SourceVersion
     kept: tuple[Kept, ...]
+    about: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,12 +113,13 @@ def merged(before: Manifest | None, draft: Draft) -> Manifest:
             return Manifest(version=version, made=draft.made, kept=draft.kept, about=draft.about)
         case Addition():
             if before is None or before.deleted or not draft.version.is_same(before.version):
-                return Manifest(version=version, kept=draft.kept)
+                return Manifest(version=version, kept=draft.kept, about=draft.about)
             new = {one.key for one in draft.kept}
             kept = (*(one for one in before.kept or () if one.key not in new), *draft.kept)
             if before.rejected is not None:
-                return Manifest(version=version, kept=kept)
-            return replace(before, version=version, kept=kept)
+                return Manifest(version=version, kept=kept, about=draft.about)
+            about = before.about or draft.about
+            return replace(before, version=version, kept=kept, about=about)
         case Rejection():
             return Manifest(
                 version=version, made=draft.made, rejected=draft.code, reason=draft.reason

@@ -101,6 +101,9 @@ def photo_line(
         "loader": report.loader,
         "width": report.width,
         "height": report.height,
+        "credentials": report.credentials,
+        "sourceTypes": list(report.source_types) or None,
+        "warnings": [warning.code for warning in report.warnings] or None,
         "plan": report.plan,
         "renditions": [
             {

@@ -15,6 +15,8 @@ from imaging.errors import (
     SourceError,
     TruncatedPhotoError,
 )
+from imaging.files.credentials import MAX_STORE_BYTES
+from imaging.files.webp import ChunkAhead
 from imaging.formats import SNIFF_BYTES, InputFormat, Reading, sniff
 from imaging.streams import ByteSource
 
@@ -29,12 +31,22 @@ _MAX_HEADER_BYTES: Final = {True: 24 << 20, False: 5 << 20}
 """Of a file, that are kept until its header is read: alone, or with the whole file."""
 
 
+def _chunk_ahead(format_: InputFormat) -> ChunkAhead | None:
+    """Return what finds a WebP's content credentials, which stand behind its pixels."""
+    return ChunkAhead(b"C2PA", MAX_STORE_BYTES) if format_ is InputFormat.WEBP else None
+
+
 class OpenPhoto:
     """One photo being read: what its bytes are, and libvips images that draw on them.
 
     Use it as a context manager and evaluate every image within: the source must outlive them.
 
     *Thread*: made and closed by one; libvips reads from its own workers.
+
+    Attributes:
+        head: The first bytes.
+        format: What they are of.
+        passing: What finds the credentials of a WebP in the bytes that are read; None for others.
 
     Raises:
         RejectedPhotoError: The first bytes are not those of a photo that is accepted.
@@ -56,6 +68,7 @@ class OpenPhoto:
         self._is_read = False
         self._header = bytearray()
         self._records = self._row.keeps_header
+        self.passing = _chunk_ahead(self.format)
         # A RIFF says how long it is; the others show it only by ending too soon.
         self._ended = (
             self.head.startswith(b"RIFF")
@@ -137,6 +150,7 @@ class OpenPhoto:
         self._ended = False
         self._encoded = None
         self._is_read = False
+        self.passing = None
         self._header.clear()
         self._source = self._made_source()
 
@@ -189,6 +203,8 @@ class OpenPhoto:
                 count = self._fill(view)
             if self._records:
                 self._record(view[:count])
+            if self.passing is not None:
+                self.passing.feed(view[:count])
         except BaseException as error:  # noqa: BLE001 - libvips would turn it into end-of-file
             self._captured = error
             return -1

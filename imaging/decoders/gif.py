@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Final
 
 from imaging.decoders.header import common_header
-from imaging.files.gif import check_whole
+from imaging.files.credentials import credentials_of
+from imaging.files.gif import application, check_whole
 
 if TYPE_CHECKING:
     import pyvips
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["decode", "header", "peak_bytes"]
 
+_CREDENTIALS: Final = b"C2PA_GIF\x01\0\0"
+
 _TABLES_BYTES: Final = 1 << 20
 _TABLES_BYTES_PER_PIXEL: Final = 4
 _BYTES_PER_PIXEL: Final = 3.2
@@ -21,7 +24,8 @@ _BYTES_PER_PIXEL: Final = 3.2
 
 def header(photo: "OpenPhoto") -> "ImageHeader":
     check_whole(photo.encoded())
-    return common_header(photo, photo.load())
+    store = application(photo.encoded(), _CREDENTIALS)
+    return common_header(photo, photo.load(), credentials=credentials_of(store))
 
 
 def decode(photo: "OpenPhoto", header: "ImageHeader", load: "Load") -> "pyvips.Image":

@@ -3,10 +3,11 @@
 from typing import TYPE_CHECKING, Any, Final
 
 from imaging.fields import blob_of, field_names, set_blob
+from imaging.files.credentials import Credentials
 from imaging.files.exif import ExifFields, read_exif
 from imaging.files.iptc import read_iptc_values
 from imaging.files.rights import Rights, rights_from_values
-from imaging.files.xmp_values import read_xmp_values
+from imaging.files.xmp_values import CREDENTIALS, read_xmp_values
 from imaging.header import ImageHeader
 
 if TYPE_CHECKING:
@@ -82,12 +83,15 @@ def _exif(image: "pyvips.Image") -> ExifFields:
     return read_exif(lambda at, length: block[at : at + length]) if block else {}
 
 
-def _rights(image: "pyvips.Image") -> Rights | None:
+def _said_in_xmp_and_iptc(image: "pyvips.Image") -> tuple[Rights | None, Credentials | None]:
+    """Return whose it is, and whether its credentials are elsewhere."""
     packet, block = blob_of(image, "xmp-data"), blob_of(image, "iptc-data")
     if packet is None and block is None:
-        return None
+        return None, None
+    values = read_xmp_values(packet or b"")
     # Where both say something, XMP is the younger.
-    return rights_from_values(read_xmp_values(packet or b""), read_iptc_values(block or b""))
+    rights = rights_from_values(values, read_iptc_values(block or b""))
+    return rights, Credentials(are_elsewhere=True) if CREDENTIALS in values else None
 
 
 def _metadata_bytes(photo: "OpenPhoto", image: "pyvips.Image") -> int:
@@ -111,11 +115,13 @@ def common_header(
         image: libvips' lazy image of it.
         own: What its format alone has, as fields of :class:`ImageHeader`.
     """
+    rights, elsewhere = _said_in_xmp_and_iptc(image)
     fields: dict[str, Any] = {
         "exif": _exif(image),
         "n_pages": number_of(image, "n-pages", 1),
-        "rights": _rights(image),
+        "rights": rights,
     }
+    own["credentials"] = own.get("credentials") or elsewhere
     profile = read_profile(image)
     fits = profile is not None and _fits(image, profile)
     orientation = number_of(image, "orientation", 1)

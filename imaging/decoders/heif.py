@@ -40,6 +40,7 @@ def header(photo: "OpenPhoto") -> "ImageHeader":
     """
     # Imported on first use: they load a library.
     from imaging.decoders.heif_picture import agreed, check_codec, described
+    from imaging.files.credentials import credentials_of, heif_store
     from imaging.files.heif import read_container
     from imaging.files.heif_colour import read_chroma, read_cicp
     from imaging.files.heif_gain_map import find_gain_map
@@ -57,6 +58,7 @@ def header(photo: "OpenPhoto") -> "ImageHeader":
             image,
             cicp=None if read_profile(image) else read_cicp(container),
             chroma=read_chroma(container),
+            credentials=credentials_of(heif_store(photo.read_at, photo.size)),
         ),
         orientation=1,
     )

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from imaging.decoders.header import common_header, text_of
 from imaging.errors import CorruptPhotoError, UnsupportedFormatError
-from imaging.files.jpeg import declares_gain_map, deep_kind, hidden_kind
+from imaging.files.credentials import credentials_of
+from imaging.files.jpeg import declares_gain_map, deep_kind, hidden_kind, manifest_store
 
 if TYPE_CHECKING:
     import pyvips
@@ -31,6 +32,7 @@ def header(photo: "OpenPhoto") -> "ImageHeader":
         image,
         chroma=text_of(image, "jpeg-chroma-subsample"),
         has_gain_map=declares_gain_map(photo.header),
+        credentials=credentials_of(manifest_store(photo.header)),
     )
 
 

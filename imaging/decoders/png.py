@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 from imaging.decoders.header import common_header
 from imaging.errors import UnsupportedFormatError
 from imaging.fields import set_blob
+from imaging.files.credentials import credentials_of
 from imaging.files.icc import gamma_profile
 from imaging.files.png import chunks, is_crushed, read_cicp_of_png, read_gamma
 
@@ -27,8 +28,9 @@ def header(photo: "OpenPhoto") -> "ImageHeader":
         raise UnsupportedFormatError(
             "Expected a PNG but received one that Apple's tools made for iOS (CgBI)"
         )
-    read = common_header(photo, photo.load())
+    image = photo.load()
     found = dict(chunks(photo.header))
+    read = common_header(photo, image, credentials=credentials_of(found.get(b"caBX")))
     cicp = read_cicp_of_png(found)
     if cicp is not None:
         # It outranks a profile, which is there for readers that do not know it.

@@ -5,11 +5,18 @@ directory says what they mean; here they are converted to what libvips has a wor
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 
 from imaging.decoders.header import common_header
 from imaging.decoders.preview import preview_header
-from imaging.errors import TruncatedPhotoError
+from imaging.errors import CorruptPhotoError, TruncatedPhotoError
+from imaging.files.credentials import (
+    MAX_STORE_BYTES,
+    STORE_TAG,
+    Credentials,
+    credentials_of,
+)
 from imaging.files.exif import read_exif
 from imaging.files.raw import read_raw
 from imaging.files.tiff import open_tiff
@@ -54,7 +61,9 @@ def header(photo: "OpenPhoto") -> ImageHeader:
     """
     raw = read_raw(photo.read_at, photo.size)
     if raw is not None:
-        return preview_header(photo, raw)
+        credentials = _credentials(photo)
+        read = preview_header(photo, raw)
+        return replace(read, credentials=credentials or read.credentials)
     # A TIFF is an EXIF block itself.
     exif = read_exif(photo.read_at)
     found = _open(photo)
@@ -68,7 +77,21 @@ def header(photo: "OpenPhoto") -> ImageHeader:
         levels=tuple(levels),
         tile=picture.tile,
         strip_rows=picture.strip_rows,
+        credentials=_credentials(photo),
     )
+
+
+def _credentials(photo: "OpenPhoto") -> Credentials | None:
+    """Return those of the first directory, which is the photo's or, of a camera raw, its preview's.
+
+    *Cost*: the directory again, and what they take.
+    """
+    tiff = open_tiff(photo.read_at, photo.size)
+    try:
+        store = tiff.directory(tiff.first).data(STORE_TAG, MAX_STORE_BYTES) if tiff else None
+    except (CorruptPhotoError, TruncatedPhotoError):
+        return None
+    return credentials_of(store)
 
 
 def decode(photo: "OpenPhoto", header: ImageHeader, load: "Load") -> "pyvips.Image":

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from imaging.decoders.header import common_header
+from imaging.files.credentials import credentials_of
 from imaging.files.webp import is_lossless
 
 if TYPE_CHECKING:
@@ -22,7 +23,13 @@ _MORE_BYTES: Final = 24 << 20
 
 def header(photo: "OpenPhoto") -> "ImageHeader":
     image = photo.load()
-    return common_header(photo, image, lossless=is_lossless(photo.header))
+    store = None if photo.passing is None else photo.passing.found
+    return common_header(
+        photo,
+        image,
+        lossless=is_lossless(photo.header),
+        credentials=credentials_of(store),
+    )
 
 
 def decode(photo: "OpenPhoto", header: "ImageHeader", load: "Load") -> "pyvips.Image":

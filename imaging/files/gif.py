@@ -3,16 +3,18 @@
 Source: GIF89a, https://www.w3.org/Graphics/GIF/spec-gif89a.txt.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 from imaging.errors import TruncatedPhotoError
 
-__all__ = ["check_whole"]
+__all__ = ["application", "check_whole"]
 
 _SCREEN_BYTES: Final = 13
 _IMAGE: Final = 0x2C
 _EXTENSION: Final = 0x21
 _IMAGE_BYTES: Final = 10
+_APPLICATION: Final = b"\x21\xff\x0b"
 _HAS_TABLE: Final = 0x80
 
 
@@ -43,6 +45,29 @@ def check_whole(data: bytes) -> None:
         raise TruncatedPhotoError(
             f"Expected a whole gif photo but its {len(data):,} bytes end too soon"
         )
+
+
+def application(data: bytes, name: bytes) -> bytes | None:
+    """Return what stands before the first frame for the application ``name``; None without it.
+
+    Args:
+        data: The GIF.
+        name: Eight bytes, and three that authenticate them.
+    """
+    at = _SCREEN_BYTES + _table_bytes(data, 10)
+    while at < len(data) and data[at] == _EXTENSION:
+        end = _behind_sub_blocks(data, at + 2)
+        if data.startswith(_APPLICATION + name, at):
+            return b"".join(_sub_blocks(data[at + 3 + len(name) : end]))
+        at = end
+    return None
+
+
+def _sub_blocks(data: bytes) -> Iterator[bytes]:
+    at = 0
+    while at < len(data) and data[at]:
+        yield data[at + 1 : at + 1 + data[at]]
+        at += 1 + data[at]
 
 
 def _table_bytes(data: bytes, at: int) -> int:

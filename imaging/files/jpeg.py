@@ -1,8 +1,10 @@
-"""The segments of a JPEG's header, and what they say of a gain map."""
+"""The segments of a JPEG's header, and what they say of a gain map and of credentials."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
+
+from imaging.files.credentials import MAX_STORE_BYTES
 
 __all__ = [
     "ISO_GAIN_MAP",
@@ -11,6 +13,7 @@ __all__ = [
     "declares_gain_map",
     "deep_kind",
     "hidden_kind",
+    "manifest_store",
     "segments",
 ]
 
@@ -24,6 +27,8 @@ _HDRGM: Final = b"http://ns.adobe.com/hdr-gain-map/1.0/"
 
 _APP1: Final = 0xE1
 _APP2: Final = 0xE2
+_APP11: Final = 0xEB
+_JUMBF: Final = b"JP"
 _SOS: Final = 0xDA
 _JPEG_LS: Final = 0xF7
 _NO_FRAMES: Final = frozenset({0xC4, 0xC8, 0xCC})
@@ -104,3 +109,27 @@ def declares_gain_map(header: bytes) -> bool:
         elif segment.marker == _APP2 and segment.payload.startswith(ISO_GAIN_MAP):
             return True
     return False
+
+
+def manifest_store(header: bytes) -> bytes | None:
+    """Return the manifest store of C2PA in a JPEG's header; None where there is none.
+
+    *Cost*: a search for four bytes, without one.
+
+    Source: C2PA 2.2, A.3; ISO 19566-5, D.2.
+    """
+    if b"c2pa" not in header:
+        return None
+    store = b""
+    instance = None
+    for segment in segments(header):
+        # CI, the box's instance, the packet's number; length and type of the box in each packet.
+        payload = segment.payload
+        if segment.marker != _APP11 or not payload.startswith(_JUMBF):
+            continue
+        if instance is None and payload[12:16] == b"jumb" and payload[20:28] == b"jumdc2pa":
+            instance = payload[2:4]
+            store = payload[8:]
+        elif payload[2:4] == instance and len(store) < MAX_STORE_BYTES:
+            store += payload[16:]
+    return store or None

@@ -36,9 +36,9 @@ NAMESPACES: Final[Mapping[str, str]] = {
 # The longest stays far below a JPEG's segment of 64 KiB, even where each character is escaped.
 _MAX_NOTICE: Final = 4096
 _MAX_CREDIT: Final = 1024
-_URL: Final = re.compile(r"https?://[^\s\x00-\x20<>\"\x7f-\x9f]{1,1000}")
-_DATA_MINING: Final = re.compile(r"http://ns\.useplus\.org/ldf/vocab/DMI-[A-Z0-9-]{1,64}")
-_SOURCE_TYPE: Final = re.compile(SOURCE_TYPE)
+# Compiled on first use: most photos have none of them.
+_URL: Final = r"https?://[^\s\x00-\x20<>\"\x7f-\x9f]{1,1000}"
+_DATA_MINING: Final = r"http://ns\.useplus\.org/ldf/vocab/DMI-[A-Z0-9-]{1,64}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +75,13 @@ def _of_its_form(name: str, value: str) -> str:
     """Return the value of the field ``name``; empty where it is not of its form."""
     match name:
         case "digital_source_type":
-            return value if _SOURCE_TYPE.fullmatch(value) else ""
+            return value if re.fullmatch(SOURCE_TYPE, value) else ""
         case "data_mining":
-            return value if _DATA_MINING.fullmatch(value) else ""
+            return value if re.fullmatch(_DATA_MINING, value) else ""
         case "web_statement" | "licensor_url":
             # Whatever shows it may make a link of it.
-            return value if _URL.fullmatch(value) and len(value.encode()) <= _MAX_CREDIT else ""
+            is_short = len(value.encode()) <= _MAX_CREDIT
+            return value if is_short and re.fullmatch(_URL, value) else ""
         case _:
             most = _MAX_CREDIT if name == "credit" else _MAX_NOTICE
             line = " ".join("".join(c if c.isprintable() else " " for c in value).split())
