@@ -16,7 +16,7 @@ from handler.backfill.arguments import add_arguments
 from handler.keys import MANIFEST_EXTENSION, MANIFEST_NAME
 from handler.memory_limit import memory_limit
 from handler.release import VERSION
-from imaging.config import DEFAULT_CONFIG, load_config
+from imaging.config import DEFAULT_CONFIG, Config, load_config
 from imaging.errors import ConfigError, error_from_exception
 from imaging.limits import Memory
 from imaging.local import FileSink, FileSource
@@ -110,6 +110,8 @@ def _render_one(
     started = time.perf_counter()
     line: dict[str, Any] = {"input": str(path), "disposition": "written", "code": None}
     made: list[dict[str, Any]] = []
+    if not asked.specs:
+        return line | {"disposition": "ignored", "renditions": made}
     stage = "header"
     try:
         with FileSource(path) as source, open_photo(source, asked) as photo:
@@ -188,7 +190,7 @@ def _shown(lines: Iterator[dict[str, Any]], photos: int) -> Iterator[dict[str, A
     return lines
 
 
-def _render(arguments: argparse.Namespace, asked: Asked) -> int:
+def _render(arguments: argparse.Namespace, config: Config) -> int:
     photos = list(_photos(arguments.paths))
     jobs = max(1, min(arguments.jobs, len(photos)))
     # Several photos at once have a processor each; a single one has all of them.
@@ -201,7 +203,9 @@ def _render(arguments: argparse.Namespace, asked: Asked) -> int:
     ):
 
         def work(photo: tuple[Path, Path]) -> dict[str, Any]:
-            return _render_one(*photo, arguments.out, asked, workers.open_photo)
+            path, place = photo
+            asked = config.asked(place.as_posix(), focal_point=arguments.focal_point)
+            return _render_one(path, place, arguments.out, asked, workers.open_photo)
 
         lines = _shown(executor.map(work, photos), len(photos))
         for (path, _), line in zip(photos, lines, strict=True):
@@ -223,7 +227,8 @@ def _ending(executor: ThreadPoolExecutor) -> Iterator[ThreadPoolExecutor]:
         executor.shutdown(cancel_futures=True)
 
 
-def _plan(arguments: argparse.Namespace, asked: Asked) -> int:
+def _plan(arguments: argparse.Namespace, config: Config) -> int:
+    asked = config.asked(arguments.path.name, focal_point=arguments.focal_point)
     try:
         with (
             closing(Workers(Launch())) as workers,
@@ -250,11 +255,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             from handler.backfill.command import backfill
 
             return backfill(arguments)
-        asked = load_config(arguments.config).asked(focal_point=arguments.focal_point)
+        config = load_config(arguments.config)
     except ConfigError as error:
         print(f"{error.code}: {error}", file=sys.stderr)
         return 2
-    return _render(arguments, asked) if arguments.command == "render" else _plan(arguments, asked)
+    return _render(arguments, config) if arguments.command == "render" else _plan(arguments, config)
 
 
 if __name__ == "__main__":

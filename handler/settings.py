@@ -280,6 +280,7 @@ def _refuse_stored(place: str) -> StoredConfig:
 
 def _config(environ: Mapping[str, str], read_stored: ConfigReader) -> tuple[Config, str | None]:
     """Return the configuration, and which one it is where it is not the image's."""
+    prefix = environ.get("SOURCE_PREFIX", "")
     text, place = environ.get("RENDITIONS_TOML", ""), environ.get("RENDITIONS_CONFIG", "")
     if text and place:
         raise SettingsError(
@@ -287,11 +288,11 @@ def _config(environ: Mapping[str, str], read_stored: ConfigReader) -> tuple[Conf
         )
     if text:
         digest = hashlib.sha256(text.encode(errors="replace")).hexdigest()[:16]
-        return parse_config(text, file="RENDITIONS_TOML"), digest
+        return parse_config(text, file="RENDITIONS_TOML", prefix=prefix), digest
     if place.startswith("s3://"):
         stored = read_stored(place)
-        return parse_config(stored.text, file=place), stored.version
-    return load_config(Path(place or DEFAULT_CONFIG)), None
+        return parse_config(stored.text, file=place, prefix=prefix), stored.version
+    return load_config(Path(place or DEFAULT_CONFIG), prefix=prefix), None
 
 
 def _boolean(environ: Mapping[str, str], variable: str, *, default: bool) -> bool:

@@ -1,7 +1,7 @@
 """Reads ``renditions.toml``: the specs and the limits, or one error that says what to fix."""
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import Field, dataclass, fields
 from enum import StrEnum
 from pathlib import Path
@@ -25,7 +25,7 @@ class Config:
     """What one ``renditions.toml`` says.
 
     Attributes:
-        renditions: In the file's order; at least one; names are unique.
+        renditions: In the file's order; at least one. Those that share a name share no key.
         limits: What a photo may be at most.
         truncated: What becomes of a truncated JPEG.
         sidecar: Whether a JSON document goes with the renditions.
@@ -36,10 +36,29 @@ class Config:
     truncated: Truncated = Truncated.REFUSE
     sidecar: bool = False
 
-    def asked(self, *, memory: Memory | None = None, focal_point: str | None = None) -> Asked:
-        """Return what the file asks of one photo."""
+    def specs_of(self, key: str) -> tuple[RenditionSpec, ...]:
+        """Return the renditions of the photo at ``key``, each with a name of its own."""
+        if all(spec.is_for_all for spec in self.renditions):
+            return self.renditions
+        return tuple(spec for spec in self.renditions if spec.is_for(key))
+
+    def asked(
+        self,
+        key: str | None = None,
+        *,
+        memory: Memory | None = None,
+        focal_point: str | None = None,
+    ) -> Asked:
+        """Return what the file asks of the photo at ``key``; of one for every rendition for None.
+
+        Of several renditions of one name that is the first.
+        """
+        if key is None:
+            specs = tuple({spec.name: spec for spec in reversed(self.renditions)}.values())[::-1]
+        else:
+            specs = self.specs_of(key)
         return Asked(
-            specs=self.renditions,
+            specs=specs,
             limits=self.limits,
             memory=memory,
             focal_point=focal_point,
@@ -130,6 +149,13 @@ def _quality(value: object) -> int | dict[OutputFormat, int]:
         raise _Unexpected("an integer, or one for each format") from None
 
 
+def _patterns(value: object) -> tuple[str, ...]:
+    patterns = value if isinstance(value, list) else [value]
+    if not patterns or not all(isinstance(one, str) and one for one in patterns):
+        raise _Unexpected('a pattern such as "avatars/**", or a list of them')
+    return tuple(patterns)
+
+
 _FIELDS: Final = {"format": "formats"}
 """The keys that are not the names of their fields."""
 
@@ -140,6 +166,8 @@ _READERS: Final[Mapping[object, _Reader]] = {
     bool: _boolean,
 }
 _OWN_READERS: Final[Mapping[str, _Reader]] = {
+    "keys": _patterns,
+    "exclude": _patterns,
     "formats": _formats,
     "quality": _quality,
     "background": _colour,
@@ -153,6 +181,9 @@ def _reader_of(field: Field[Any]) -> _Reader:
     (kind,) = (kind for kind in get_args(field.type) or (field.type,) if kind is not NoneType)
     return _choice_of(kind) if isinstance(kind, type(StrEnum)) else _READERS[kind]
 
+
+_EVERY: Final = ("**",)
+"""What a rendition without patterns is for."""
 
 _KEYS: Final = {field: key for key, field in _FIELDS.items()}
 _RENDITION_KEYS: Final = {
@@ -212,15 +243,62 @@ def _read_rendition(place: int, table: object) -> RenditionSpec:
         raise _Wrong((*path, error.key), f"{where}{error.message}") from None
 
 
-def parse_config(text: str, *, file: str) -> Config:
-    """Read the text of a ``renditions.toml``; ``file`` names it in messages.
+def _check_sets(specs: Sequence[RenditionSpec], prefix: str) -> None:
+    """Raise _Wrong for a rendition that no photo has, or that another one would overwrite."""
+    for place, spec in enumerate(specs):
+        key = "keys" if spec.keys else "exclude" if spec.exclude else "name"
+        namesakes = [other for other in specs[:place] if other.name == spec.name]
+        if spec.is_for_all and any(other.is_for_all for other in namesakes):
+            fault: str | None = "expected unique names but received it twice"
+        elif spec.is_for_all and not namesakes:
+            continue
+        else:
+            fault = _fault_of_set(spec, namesakes, prefix)
+        if fault is not None:
+            message = f'rendition "{spec.name}": {key}: {fault}'
+            raise _Wrong(("renditions", place, key), message)
+
+
+def _fault_of_set(
+    spec: RenditionSpec, namesakes: Iterable[RenditionSpec], prefix: str
+) -> str | None:
+    # Imported for who has patterns.
+    from imaging.patterns import witness
+
+    own = spec.keys or _EVERY
+    try:
+        if witness([own], spec.exclude, prefix=prefix) is None:
+            below = f" that begins with {prefix!r}" if prefix else ""
+            without = f" without {list(spec.exclude)}" if spec.exclude else ""
+            return f"expected patterns of a key{below} but received {list(own)}{without}"
+        for other in namesakes:
+            excluded = (*spec.exclude, *other.exclude)
+            both = witness([own, other.keys or _EVERY], excluded, prefix=prefix)
+            if both is not None:
+                return (
+                    "expected keys that no other rendition of this name is for but received "
+                    f"{both!r}, which both are for"
+                )
+    except ConfigError as error:
+        return error.message
+    return None
+
+
+def parse_config(text: str, *, file: str, prefix: str = "") -> Config:
+    """Read the text of a ``renditions.toml``.
+
+    Args:
+        text: The text.
+        file: Names it in messages.
+        prefix: What the key of every photo begins with.
 
     Raises:
         ConfigError: It is not TOML, a key is unknown, a value is not what its key wants, two
-            renditions share a name, or there is none. The message names file, line and key.
+            renditions of one name are for the same key, one is for none, or there is none. The
+            message names file, line and key.
     """
     try:
-        return _read_document(tomllib.loads(text))
+        return _read_document(tomllib.loads(text), prefix)
     except tomllib.TOMLDecodeError as error:
         from imaging.lines import line_of_syntax_error
 
@@ -232,7 +310,7 @@ def parse_config(text: str, *, file: str) -> Config:
         raise ConfigError(f"{file}:{line_of(text, error.path)}: {error.message}") from None
 
 
-def _read_document(document: dict[str, Any]) -> Config:
+def _read_document(document: dict[str, Any], prefix: str) -> Config:
     for key in document:
         if key not in (known := (*_TOP_KEYS, *_TABLES)):
             expected = f"expected one of the keys {', '.join(known)}"
@@ -247,17 +325,12 @@ def _read_document(document: dict[str, Any]) -> Config:
         message = f"renditions: expected at least one [[renditions]] but received {tables!r}"
         raise _Wrong(("renditions",), message)
     specs = tuple(_read_rendition(place, table) for place, table in enumerate(tables))
-    names: set[str] = set()
-    for place, spec in enumerate(specs):
-        if spec.name in names:
-            message = f'rendition "{spec.name}": name: expected unique names but received it twice'
-            raise _Wrong(("renditions", place, "name"), message)
-        names.add(spec.name)
+    _check_sets(specs, prefix)
     return Config(renditions=specs, limits=limits, sidecar=sidecar, **rest)
 
 
-def load_config(path: Path) -> Config:
-    """Read ``renditions.toml`` at ``path``.
+def load_config(path: Path, *, prefix: str = "") -> Config:
+    """Read ``renditions.toml`` at ``path``; ``prefix`` is what every photo's key begins with.
 
     Raises:
         ConfigError: It cannot be read, or :func:`parse_config` refuses it.
@@ -269,4 +342,4 @@ def load_config(path: Path) -> Config:
         reason = error.strerror if isinstance(error, OSError) else error
         msg = f"{path}: expected a readable TOML file: {reason}"
         raise ConfigError(msg) from error
-    return parse_config(text, file=str(path))
+    return parse_config(text, file=str(path), prefix=prefix)

@@ -129,6 +129,8 @@ class RenditionSpec:
 
     Attributes:
         name: Names the rendition in destination keys and logs; matches :data:`NAME_PATTERN`.
+        keys: Patterns (:mod:`imaging.patterns`) of the photos' keys that it is for; none for all.
+        exclude: Patterns of the keys that it is not for.
         width: Columns at most; None leaves them free.
         height: Rows at most; None leaves them free. Neither: the photo's own size.
         fit: How the photo meets the box; ``contain`` and ``fill`` want both sides.
@@ -164,6 +166,8 @@ class RenditionSpec:
     """
 
     name: str
+    keys: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
     width: int | None = None
     height: int | None = None
     fit: Fit = Fit.INSIDE
@@ -243,6 +247,20 @@ class RenditionSpec:
         lowerable = self.max_bytes is None or not lossless
         yield "max_bytes", lowerable, "formats that have a quality", lossless
 
+    @property
+    def is_for_all(self) -> bool:
+        """Whether it is for every photo, whatever its key."""
+        return not self.keys and not self.exclude
+
+    def is_for(self, key: str) -> bool:
+        """Tell whether it is for the photo at ``key``."""
+        if self.is_for_all:
+            return True
+        # Imported for who has patterns.
+        from imaging.patterns import matches
+
+        return (not self.keys or matches(self.keys, key)) and not matches(self.exclude, key)
+
     def quality_of(self, output: OutputFormat) -> int | None:
         """Return ``Q`` for ``output``; None where the format has none."""
         default = output.row.default_quality
@@ -255,11 +273,13 @@ class RenditionSpec:
     def only(self, output: OutputFormat) -> "RenditionSpec":
         """Return the spec of ``output`` alone, which makes the same pixels.
 
-        Options for other formats are left out.
+        Options for other formats are left out, and which photos it is for.
         """
         row = output.row
         return replace(
             self,
+            keys=(),
+            exclude=(),
             formats=(output,),
             quality=self.quality_of(output),
             max_bytes=self.max_bytes if row.default_quality else None,

@@ -32,5 +32,5 @@ def warm_up(open_photo: PhotoOpener, config: Config) -> None:
     *Cost*: 50 to 100 ms of CPU; nothing is read, stored or kept.
     """
     # Without limits: those are for strangers' photos.
-    asked = Asked(specs=config.renditions, sidecar=config.sidecar)
+    asked = Asked(specs=config.asked().specs, sidecar=config.sidecar)
     render_in_memory(open_photo, MemorySource(SAMPLE_JPEG), asked)

@@ -46,7 +46,7 @@ def expected_renditions(
 ) -> dict[str, bytes]:
     """Returns what the code here makes of a photo, by the key that the function gives it."""
     keys = KeyTemplate(template)
-    made = render_in_memory(open_photo, MemorySource(photo), config.asked())
+    made = render_in_memory(open_photo, MemorySource(photo), config.asked(key))
     planned = (rendition.planned for rendition in made.renditions)
     places = (
         keys.destination(key, one.spec.name, one.format.extension, bucket=bucket) for one in planned

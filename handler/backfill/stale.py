@@ -43,8 +43,8 @@ def only_stale(
         leftovers = Leftovers(requests, settings, event)
         manifest = ManifestStore(requests, settings, event, leftovers).look()
         if manifest is None:
-            return True
-        made = made_digest(settings, manifest.rejected)
+            return bool(settings.config.specs_of(photo.key))
+        made = made_digest(settings, photo.key, manifest.rejected)
         verdict = judge(version_from_event(event), manifest, made)
         # The list has just said that the version is the current one.
         return verdict not in {Verdict.UNCHANGED, Verdict.UNCHANGED_IF_CURRENT}

@@ -44,7 +44,7 @@ class ExpiredError(RequestError):
 
 
 class UnknownRenditionError(RequestError):
-    """The config has no rendition of that name."""
+    """The config has no rendition of that name for the photo's key."""
 
     code = "unknown-rendition"
     status = 404
@@ -128,12 +128,14 @@ def choice_from_request(request: Request, settings: Settings, now_s: float) -> C
         raise RequestError(f"Expected a key without '.' and '..' but received {key!r}")
     # First: an unsigned request must not learn which renditions and prefixes exist.
     expires_at_s = _check_signature(request, settings, name, key, now_s)
-    specs = {spec.name: spec for spec in settings.config.renditions}
-    if name not in specs:
-        raise UnknownRenditionError(f"Expected one of {', '.join(specs)} but received {name!r}")
     bucket, key = _place(key, settings)
     if not settings.is_source(bucket, key):
         raise OutsidePrefixError(f"Expected a key that is served but received {key!r}")
+    specs = {spec.name: spec for spec in settings.config.specs_of(key)}
+    if name not in specs:
+        raise UnknownRenditionError(
+            f"Expected one of {', '.join(specs) or 'no renditions'} but received {name!r}"
+        )
     spec = specs[name]
     chosen = _choose(spec.formats, request.headers.get("accept") or "*/*")
     outcomes = _outcomes(chosen, key)

@@ -80,6 +80,8 @@ def candidate_keys(
 ) -> set[str]:
     """Return every key that a rendition of the photo could have, whatever its format.
 
+    Those that are not for it any more are among them.
+
     Args:
         event: The photo's.
         settings: Which renditions there are.
@@ -96,28 +98,29 @@ def candidate_keys(
     }
 
 
-def asked_digest(settings: Settings) -> str:
-    """Return a digest that changes whenever the configuration asks for other renditions."""
+def asked_digest(settings: Settings, key: str) -> str:
+    """Return a digest that changes whenever other renditions of the photo at ``key`` are asked."""
     return set_digest(
         settings.key_template.text,
         *(["sidecar"] if settings.config.sidecar else []),
         *(
             f"{wanted}:{spec.digest(output)}"
-            for spec in settings.config.renditions
+            for spec in settings.config.specs_of(key)
             for wanted in spec.formats
             for output in ([wanted] if wanted is not None else OutputFormat)
         ),
     )
 
 
-def made_digest(settings: Settings, rejected: str | None) -> str:
+def made_digest(settings: Settings, key: str, rejected: str | None) -> str:
     """Return what the manifest of a photo that is done says of it today.
 
     Args:
         settings: What is asked for, and what is accepted.
+        key: The photo's.
         rejected: The code of the rejection that it remembers; None for a set of renditions.
     """
-    asked = asked_digest(settings)
+    asked = asked_digest(settings, key)
     if rejected is None:
         return asked
     accepted: tuple[object, ...] = (settings.config.limits, settings.config.truncated)

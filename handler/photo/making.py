@@ -44,8 +44,16 @@ def make(attempt: Attempt) -> Outcome:
         RenditionsError: Any other; another attempt may succeed.
     """
     attempt.journal.enter(Stage.FETCH)
-    named, unless = version_from_event(attempt.event), None
+    named = version_from_event(attempt.event)
     manifest = _look_up(attempt, named)
+    if manifest is None and not _specs(attempt):
+        # No rendition is for it, and none was: it is not even asked for.
+        return Outcome(Disposition.IGNORED)
+    return _make_unless_made(attempt, named, manifest)
+
+
+def _make_unless_made(attempt: Attempt, named: SourceVersion, manifest: Manifest | None) -> Outcome:
+    unless = None
     if manifest is not None and named.etag not in attempt.leftovers.removed:
         match _judged(attempt, named, manifest):
             case Verdict.UNCHANGED:
@@ -78,14 +86,19 @@ def make(attempt: Attempt) -> Outcome:
 
 def _make_of(attempt: Attempt, source: S3Source) -> Outcome:
     """Make every rendition of the photo in ``source``, and write the manifest."""
-    config = attempt.settings.config
+    specs = _specs(attempt)
+    if not specs:
+        # None is for it any more: those that are there go.
+        made = made_digest(attempt.settings, attempt.event.key, None)
+        _commit(attempt, source, WholeSet(version=source.version, made=made, kept=()))
+        return Outcome(Disposition.REMOVED)
     try:
         with watched(attempt, source):
             stored = store_renditions(
                 attempt,
                 source,
-                config.renditions,
-                sidecar=config.sidecar,
+                specs,
+                sidecar=attempt.settings.config.sidecar,
                 announces=_announces(attempt),
             )
     except RejectedPhotoError as error:
@@ -94,12 +107,16 @@ def _make_of(attempt: Attempt, source: S3Source) -> Outcome:
         raise
     draft = WholeSet(
         version=source.version,
-        made=made_digest(attempt.settings, None),
+        made=made_digest(attempt.settings, attempt.event.key, None),
         kept=stored.kept,
         about=stored.about,
     )
     _commit_stored(attempt, source, draft)
     return Outcome(Disposition.WRITTEN, stored.reports)
+
+
+def _specs(attempt: Attempt) -> tuple[RenditionSpec, ...]:
+    return attempt.settings.config.specs_of(attempt.event.key)
 
 
 def _announces(attempt: Attempt) -> bool:
@@ -108,12 +125,13 @@ def _announces(attempt: Attempt) -> bool:
     A job may not come again if this ends in between, or come when the photo is of another format:
     then nothing would be stored over these keys.
     """
-    specs = attempt.settings.config.renditions
-    return attempt.event.sequencer is None and any(None in spec.formats for spec in specs)
+    return attempt.event.sequencer is None and any(None in spec.formats for spec in _specs(attempt))
 
 
 def _judged(attempt: Attempt, named: SourceVersion, manifest: Manifest) -> Verdict:
-    return judge(named, manifest, made_digest(attempt.settings, manifest.rejected))
+    return judge(
+        named, manifest, made_digest(attempt.settings, attempt.event.key, manifest.rejected)
+    )
 
 
 def _look_up(attempt: Attempt, named: SourceVersion) -> Manifest | None:
@@ -164,14 +182,14 @@ def make_some(attempt: Attempt, specs: Sequence[RenditionSpec]) -> Outcome:
 
 def _is_rejected(attempt: Attempt, manifest: Manifest) -> bool:
     """Tell whether the version was rejected under the very settings of today."""
-    made = made_digest(attempt.settings, manifest.rejected)
+    made = made_digest(attempt.settings, attempt.event.key, manifest.rejected)
     return manifest.rejected is not None and manifest.made == made
 
 
 def _rejection(attempt: Attempt, source: S3Source, error: RejectedPhotoError) -> Rejection:
     return Rejection(
         version=source.version,
-        made=made_digest(attempt.settings, error.code),
+        made=made_digest(attempt.settings, attempt.event.key, error.code),
         code=error.code,
         reason=error.message,
     )

@@ -122,3 +122,35 @@ def test_an_object_that_cannot_be_read_is_an_init_error(
     store.create_buckets("settings")
     with pytest.raises(SettingsError, match=r"RENDITIONS_CONFIG: .*NoSuchKey"):
         _read(store, monkeypatch)
+
+
+def test_a_rendition_goes_where_its_pattern_no_longer_matches(
+    store: FaultProxy, start: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A photo has what its key asks for; one that nothing is for any more loses what it had."""
+    s3 = store.client()
+    for key in ("a/1.jpg", "b/1.jpg", "c/1.jpg"):
+        s3.put_object(Bucket="photos", Key=key, Body=jpeg(64, 48))
+    before = '[[renditions]]\nname = "small"\nwidth = 16\nkeys = ["a/**", "b/**"]\n'
+    tiny = '[[renditions]]\nname = "tiny"\nwidth = 8\nkeys = "b/**"\n'
+
+    def dispositions(toml: str) -> list[str]:
+        handle = start(RENDITIONS_TOML=toml, RENDITIONS_CONFIG="")
+        capsys.readouterr()
+        for key in ("a/1.jpg", "b/1.jpg", "c/1.jpg"):
+            handle({"bucket": "photos", "key": key}, None)
+        lines = capsys.readouterr().out.splitlines()
+        return [json.loads(line)["Disposition"] for line in lines]
+
+    def stored() -> set[str]:
+        listed = s3.list_objects_v2(Bucket="renditions")["Contents"]
+        return {item["Key"] for item in listed}
+
+    assert dispositions(before) == ["written", "written", "ignored"]
+    manifests = {"a/1.jpg/photo.json", "b/1.jpg/photo.json"}
+    assert stored() == manifests | {"a/1.jpg/small.jpg", "b/1.jpg/small.jpg"}
+    assert not [one for one in store.requests if one.key == "c/1.jpg"][1:]
+    after = before.replace('"a/**", ', "") + tiny
+    assert dispositions(after) == ["removed", "written", "ignored"]
+    assert stored() == manifests | {"b/1.jpg/small.jpg", "b/1.jpg/tiny.jpg"}
+    assert dispositions(after) == ["unchanged", "unchanged", "ignored"]

@@ -331,7 +331,7 @@ def test_another_memory_makes_only_what_was_refused_for_memory_stale(house: Hous
     photo = Photo(key=KEY, etag=event.etag, size=event.size or 0)
     assert list(only_stale([photo], bucket="photos", settings=elsewhere, requests=requests)) == []
     for code, is_stale in (("needs-more-memory", True), ("over-limit", False)):
-        one, other = made_digest(house.settings, code), made_digest(elsewhere, code)
+        one, other = (made_digest(one, KEY, code) for one in (house.settings, elsewhere))
         assert (one != other) is is_stale
 
 

@@ -192,3 +192,54 @@ def test_every_key_of_a_file_is_found_in_its_line(kinds: list[str]) -> None:
             assert line_of(text, path) == line
         line += lines[at].count("\n") + 1
     assert tomllib.loads(text) is not None
+
+
+_AVATAR = '[[renditions]]\nname = "a"\nwidth = 64\nkeys = "avatars/**"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ('keys = "a/**"\nexclude = ["**"]', 3, "keys: expected patterns of a key but received"),
+        ('exclude = "**"', 3, "exclude: expected patterns of a key but received ['**'] without"),
+        ('keys = ["x/*.png"]\nexclude = ["x/**"]', 3, "keys: expected patterns of a key but"),
+        ("keys = []", 3, 'keys: expected a pattern such as "avatars/**", or a list of them'),
+        ('keys = ["a", 3]', 3, "keys: expected a pattern"),
+        ('keys = [""]', 3, "keys: expected a pattern"),
+        (
+            f'keys = "**/*.png"\n{_AVATAR}',
+            7,
+            "keys: expected keys that no other rendition of this name is for but received 'a",
+        ),
+        (f"{_AVATAR}", 6, "keys: expected keys that no other rendition of this name is for but"),
+        (f'keys = "{"*a" * 9}"\n{_AVATAR.replace("avatars/**", "a*" * 60)}', 7, "keys: expected"),
+    ],
+)
+def test_a_set_that_is_empty_or_collides_is_an_init_error(
+    text: str, line: int, message: str
+) -> None:
+    """The message has a key that two renditions of one name would both write."""
+    with pytest.raises(ConfigError) as caught:
+        parse_config(f'[[renditions]]\nname = "a"\n{text}', file="mine.toml")
+    assert f'mine.toml:{line}: rendition "a": {message}' in caught.value.message
+
+
+def test_a_set_that_the_source_s_prefix_leaves_empty_is_an_init_error() -> None:
+    """No photo of this function has such a key."""
+    assert parse_config(_AVATAR, file="mine.toml", prefix="avatars/new/").renditions
+    with pytest.raises(ConfigError, match=r"^mine.toml:4: .* a key that begins with 'photos/' but"):
+        parse_config(_AVATAR, file="mine.toml", prefix="photos/")
+
+
+def test_a_name_may_stand_for_other_pixels_under_other_keys() -> None:
+    """Each photo has one rendition of the name, or none; one without patterns is for all."""
+    other = _AVATAR.replace("avatars/**", "products/*.png").replace("64", "320")
+    config = parse_config(f'{_AVATAR}{other}[[renditions]]\nname = "b"\n', file="mine.toml")
+
+    def widths(key: str) -> dict[str, int | None]:
+        return {spec.name: spec.width for spec in config.specs_of(key)}
+
+    assert widths("avatars/1/me.jpg") == {"a": 64, "b": None}
+    assert widths("products/1.png") == {"a": 320, "b": None}
+    assert widths("products/1.jpg") == widths("products/x/1.png") == {"b": None}
+    assert {spec.name for spec in config.asked().specs} == {"a", "b"}

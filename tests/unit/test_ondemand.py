@@ -316,3 +316,17 @@ def test_a_weak_signing_key_is_an_init_error(config: str, keys: str) -> None:
 def test_the_settings_never_show_a_secret(config: str) -> None:
     """Their repr may end up in a log."""
     assert repr(_SECRETS[1]) not in repr(_signed(config))
+
+
+def test_a_rendition_of_other_keys_is_unknown(tmp_path: Path) -> None:
+    """Of two of one name the photo's key says which is meant; elsewhere there is none."""
+    file = tmp_path / "sets.toml"
+    file.write_text(
+        '[[renditions]]\nname = "a"\nwidth = 1\nkeys = "one/**"\n'
+        '[[renditions]]\nname = "a"\nwidth = 2\nkeys = "two/**"\n'
+    )
+    settings = _settings(str(file))
+    assert _ask(settings, "/a/one/x.jpg").spec.width == 1
+    assert _ask(settings, "/a/two/x.jpg").spec.width == 2
+    with pytest.raises(RequestError, match="Expected one of no renditions but received 'a'"):
+        _ask(settings, "/a/three/x.jpg")

@@ -56,8 +56,10 @@ def test_every_option_is_in_the_digest() -> None:
     spec = RenditionSpec(name="a")
     changed = {name: replace(spec, **other).digest(JPEG) for name, other in OTHER.items()}
     assert len({spec.digest(JPEG), *changed.values()}) == len(OTHER) + 1
-    # The formats are the argument, and JPEG is not animated.
-    assert set(OTHER) == {field.name for field in fields(spec)} - {"formats", "animated"}
+    # The formats are the argument, JPEG is not animated, and which photos it is for is no pixel.
+    left_out = {"formats", "animated", "keys", "exclude"}
+    assert set(OTHER) == {field.name for field in fields(spec)} - left_out
+    assert replace(spec, keys=("a/**",), exclude=("b",)).digest(JPEG) == spec.digest(JPEG)
     moving = RenditionSpec(name="a", formats=(GIF,), animated=True)
     assert moving.digest(GIF) != replace(moving, animated=False).digest(GIF)
 
