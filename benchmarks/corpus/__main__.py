@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.corpus.processes import by_python, by_sharp
-from benchmarks.corpus.report import Line, difference, page, summary
+from benchmarks.corpus.report import Line, difference, page, records, summary
 
 
 def _lines(folder: Path, paths: list[Path], work: Path) -> list[Line]:
@@ -55,6 +55,7 @@ def main() -> int:
         arguments.out.mkdir(parents=True, exist_ok=True)
         text = summary(lines)
         (arguments.out / "summary.md").write_text(text, encoding="utf-8")
+        (arguments.out / "lines.jsonl").write_text(records(lines), encoding="utf-8")
         (arguments.out / "index.html").write_text(page(lines), encoding="utf-8")
     print(text)
     return int(any(line.here["code"] in {"internal", "crashed"} for line in lines))

@@ -76,8 +76,10 @@ def by_pillow(path: Path, out: Path) -> dict[str, Any]:
     with Image.open(path) as opened:
         image = ImageOps.exif_transpose(opened)
         width, height = image.size
+        # Before the resize: indices and single bits are not averaged.
+        image = image.convert("RGBA")
         image.thumbnail((SIDE, SIDE))
-        image.convert("RGBA").save(out)
+        image.save(out)
     return {"code": None, "width": width, "height": height}
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import html
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any, Final
 
 import pyvips
 
-__all__ = ["DIFFERS", "Line", "difference", "page", "summary"]
+__all__ = ["DIFFERS", "Line", "difference", "page", "records", "summary"]
 
 DIFFERS: Final = 4.0
 """Of 255, on average, from which on a pair is one to look at."""
@@ -69,6 +70,22 @@ def difference(one: Path, other: Path) -> float:
     width, height = min(first.width, second.width), min(first.height, second.height)
     cut = [each.crop(0, 0, width, height).cast("short") for each in (first, second)]
     return float((cut[0] - cut[1]).abs().avg())
+
+
+def records(lines: Sequence[Line]) -> str:
+    """Return a line of JSON for each file, for who asks further."""
+    return "".join(
+        json.dumps(
+            {
+                "name": line.name,
+                "here": line.here,
+                line.by: line.other,
+                "difference": line.difference,
+            }
+        )
+        + "\n"
+        for line in lines
+    )
 
 
 def summary(lines: Sequence[Line]) -> str:

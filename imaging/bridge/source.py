@@ -4,7 +4,7 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
 import pyvips
 
@@ -23,7 +23,7 @@ from imaging.streams import ByteSource
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["OpenPhoto"]
+__all__ = ["OpenPhoto", "Watcher"]
 
 _CHUNK_BYTES: Final = 64 << 10
 
@@ -34,6 +34,22 @@ _MAX_HEADER_BYTES: Final = {True: 24 << 20, False: 5 << 20}
 def _chunk_ahead(format_: InputFormat) -> ChunkAhead | None:
     """Return what finds a WebP's content credentials, which stand behind its pixels."""
     return ChunkAhead(b"C2PA", MAX_STORE_BYTES) if format_ is InputFormat.WEBP else None
+
+
+class Watcher(Protocol):
+    """Looks at a photo's bytes as they go by."""
+
+    def feed(self, data: memoryview) -> None:
+        """Take the next bytes."""
+        ...
+
+    def check(self) -> None:
+        """Say what was found, once all of them went by.
+
+        Raises:
+            RejectedPhotoError: The photo is not to be rendered.
+        """
+        ...
 
 
 class OpenPhoto:
@@ -69,6 +85,7 @@ class OpenPhoto:
         self._header = bytearray()
         self._records = self._row.keeps_header
         self.passing = _chunk_ahead(self.format)
+        self._watcher: Watcher | None = None
         # A RIFF says how long it is; the others show it only by ending too soon.
         self._ended = (
             self.head.startswith(b"RIFF")
@@ -152,7 +169,16 @@ class OpenPhoto:
         self._is_read = False
         self.passing = None
         self._header.clear()
+        self._watcher = None
         self._source = self._made_source()
+
+    def watch(self, watcher: Watcher) -> None:
+        """Show ``watcher`` every byte of a file of which the header was read, until its end.
+
+        Only for formats that are read from start to end, and whose header is kept.
+        """
+        watcher.feed(memoryview(self._header))
+        self._watcher = watcher
 
     @property
     def size(self) -> int:
@@ -205,6 +231,8 @@ class OpenPhoto:
                 self._record(view[:count])
             if self.passing is not None:
                 self.passing.feed(view[:count])
+            if self._watcher is not None:
+                self._watcher.feed(view[:count])
         except BaseException as error:  # noqa: BLE001 - libvips would turn it into end-of-file
             self._captured = error
             return -1
@@ -361,6 +389,7 @@ class OpenPhoto:
 
         Raises:
             SourceError: The rest cannot be read.
+            RejectedPhotoError: A watcher found that the photo is not to be rendered.
         """
         self._is_read = True
         if self._seeks:
@@ -369,6 +398,8 @@ class OpenPhoto:
             scratch = memoryview(bytearray(_CHUNK_BYTES))
             while self._on_read(scratch) > 0:
                 pass
+        if self._watcher is not None:
+            self._watcher.check()
 
     def close(self) -> None:
         """Release libvips' source and the bytes."""

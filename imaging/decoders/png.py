@@ -8,7 +8,7 @@ from imaging.errors import UnsupportedFormatError
 from imaging.fields import set_blob
 from imaging.files.credentials import credentials_of
 from imaging.files.icc import gamma_profile
-from imaging.files.png import chunks, is_crushed, read_cicp_of_png, read_gamma
+from imaging.files.png import LateOrientation, chunks, is_crushed, read_cicp_of_png, read_gamma
 
 if TYPE_CHECKING:
     import pyvips
@@ -31,6 +31,8 @@ def header(photo: "OpenPhoto") -> "ImageHeader":
     image = photo.load()
     found = dict(chunks(photo.header))
     read = common_header(photo, image, credentials=credentials_of(found.get(b"caBX")))
+    if b"eXIf" not in found:
+        photo.watch(LateOrientation())
     cicp = read_cicp_of_png(found)
     if cicp is not None:
         # It outranks a profile, which is there for readers that do not know it.

@@ -1,4 +1,4 @@
-"""The chunks of a PNG before its pixels, and the colours that they tell by numbers; pure.
+"""The chunks of a PNG: the colours that they tell by numbers, and what follows the pixels; pure.
 
 Source: https://www.w3.org/TR/png-3/, 4.3 and 11.3.2.
 """
@@ -7,12 +7,20 @@ import struct
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from imaging.errors import CorruptPhotoError, UnsupportedFormatError
 from imaging.files.cicp import Cicp
 from imaging.files.icc import SRGB_PRIMARIES, Gamma, gamma_profile
+from imaging.files.tiff import open_tiff
 
-__all__ = ["chunks", "is_crushed", "read_cicp_of_png", "read_gamma"]
+__all__ = ["LateOrientation", "chunks", "is_crushed", "read_cicp_of_png", "read_gamma"]
 
 _BEGIN: Final = 8
+_HEAD_BYTES: Final = 8
+_CRC_BYTES: Final = 4
+_ORIENTATION: Final = 274
+_MAX_EXIF: Final = 1 << 20
+"""Bytes of a block that are looked at; cameras write up to 64 kB."""
+
 _GREY: Final = frozenset({0, 4})
 _SRGB_GAMMA: Final = 45455
 _GAMMA_TOLERANCE: Final = 1500
@@ -73,3 +81,63 @@ def read_gamma(found: Mapping[bytes, bytes]) -> Gamma | None:
     except ValueError:
         return None
     return found_gamma
+
+
+class LateOrientation:
+    """Looks, while a PNG's bytes go by, for an orientation behind the pixels.
+
+    ``eXIf`` may stand there. By then the plan is made, and the picture decoded, for another shape.
+    """
+
+    def __init__(self) -> None:
+        self._skip = _BEGIN
+        self._head = bytearray()
+        self._exif: bytearray | None = None
+        self._follows = False
+
+    def feed(self, data: memoryview) -> None:
+        """Take the next bytes of the file, from its first on. *Cost*: a step for each chunk."""
+        while data:
+            if self._skip:
+                part, data = data[: self._skip], data[self._skip :]
+                self._skip -= len(part)
+                if self._follows and self._exif is not None:
+                    self._exif += part
+                continue
+            needed = _HEAD_BYTES - len(self._head)
+            self._head += data[:needed]
+            data = data[needed:]
+            if len(self._head) == _HEAD_BYTES:
+                self._enter(*struct.unpack(">I4s", self._head))
+                self._head.clear()
+
+    def _enter(self, length: int, kind: bytes) -> None:
+        self._skip = length + _CRC_BYTES
+        self._follows = False
+        if kind == b"IDAT":
+            # A block before the pixels counts, and was read.
+            self._exif = bytearray() if self._exif is None else self._exif
+        elif kind == b"eXIf":
+            self._follows = self._exif is not None and not self._exif and length <= _MAX_EXIF
+
+    def check(self) -> None:
+        """Check that the photo is upright without what follows its pixels.
+
+        Raises:
+            UnsupportedFormatError: It is not.
+        """
+        orientation = _orientation(bytes(self._exif or b""))
+        if 2 <= orientation <= 8:
+            raise UnsupportedFormatError(
+                "Expected a PNG that says before its pixels how it is turned but received one with "
+                f"orientation {orientation} behind them (eXIf after IDAT): export it anew"
+            )
+
+
+def _orientation(block: bytes) -> int:
+    """Return the orientation in an EXIF block; 1 where there is none."""
+    tiff = open_tiff(lambda at, length: block[at : at + length], len(block))
+    try:
+        return 1 if tiff is None else tiff.directory(tiff.first).integer(_ORIENTATION, 1)
+    except CorruptPhotoError:
+        return 1

@@ -22,6 +22,7 @@ from tests.photos import (
     bomb_jpeg,
     bomb_png,
     empty,
+    exif,
     flipped,
     gif,
     gif_frames,
@@ -41,6 +42,7 @@ from tests.photos import (
     with_trailing_rubbish,
 )
 from tests.photos.heif import grid_heic
+from tests.photos.pngs import chunk, with_chunks
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "damage.md"
 
@@ -105,6 +107,15 @@ UPLOADS = {
         lambda: [
             flipped(data := tiff(320, 240, compression=compression), len(data) * 2 // 3)
             for compression in ("packbits", "none")
+        ]
+    ),
+    "PNG that says behind its pixels how it is turned": Upload(
+        lambda: [
+            with_chunks(
+                png(320, 240),
+                chunk(b"eXIf", exif(orientation=6).removeprefix(b"Exif\0\0")),
+                behind=True,
+            )
         ]
     ),
     "JPEG with trailing rubbish": Upload(lambda: [with_trailing_rubbish(jpeg(320, 240))]),
