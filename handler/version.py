@@ -45,6 +45,12 @@ class SourceVersion:
     modified: int | None = None
 
     @property
+    def name(self) -> str:
+        """16 hexadecimal digits that no other version of any photo has; for manifests and files."""
+        parts = (self.bucket, self.key_digest, self.version_id or self.etag)
+        return hashlib.sha256("\n".join(part or "" for part in parts).encode()).hexdigest()[:16]
+
+    @property
     def is_of_photo(self) -> bool:
         """Whether there are bytes of it: no deletion, and nothing that another wrote."""
         return self.etag is not None

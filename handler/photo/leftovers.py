@@ -7,7 +7,7 @@ from handler.errors import ConditionFailedError, ObjectMissingError
 from handler.objects import ObjectEvent
 from handler.photo import rule
 from handler.photo.destinations import candidate_keys
-from handler.photo.manifest import Kept, Manifest
+from handler.photo.manifest import Announced, Kept, Manifest
 from handler.photo.rule import Found
 from handler.s3.requests import Requests
 from handler.settings import Settings
@@ -33,7 +33,7 @@ class Leftovers:
         self._event = event
         self.removed: set[str | None] = set()
 
-    def remove_named(self, named: Iterable[Kept], before: Manifest) -> None:
+    def remove_named(self, named: Iterable[Kept | Announced], before: Manifest) -> None:
         """Remove what ``before`` names and the manifest that replaces it does not."""
         for one in named:
             self._remove(one.key, lambda found, one=one: rule.is_named(one, found, before))  # type: ignore[misc]  # mypy cannot infer a default
@@ -52,10 +52,18 @@ class Leftovers:
         for key in sorted(keys - {one.key for one in manifest.kept or ()}):
             self._remove(key, lambda found: rule.is_left_by_another(found, manifest))
 
-    def remove_every(self, settings: Settings) -> None:
-        """Remove whatever ``settings``, which are no longer in use, could have made of it."""
-        for key in sorted(candidate_keys(self._event, settings)):
-            self._remove(key, lambda found: found.version.is_of_bucket(self._event.bucket))
+    def remove_every(self, settings: Settings) -> bool:
+        """Remove whatever ``settings`` could have made of it; tell whether there was something.
+
+        For a photo that has no place there: the settings are no longer in use, or the place is
+        another bucket's, whose renditions stay.
+        """
+        bucket = self._event.bucket
+        gone = [
+            self._remove(key, lambda found: found.version.bucket == bucket)
+            for key in sorted(candidate_keys(self._event, settings))
+        ]
+        return any(gone)
 
     def remove_of_version(self, version: SourceVersion) -> None:
         """Remove what an attempt at ``version`` left that was ended from outside.
@@ -90,7 +98,7 @@ class Leftovers:
                     continue
             raise ConditionFailedError(f"Expected {one.key} to be there still; another took it")
 
-    def _remove(self, key: str, is_stale: Callable[[Found], bool]) -> None:
+    def _remove(self, key: str, is_stale: Callable[[Found], bool]) -> bool:
         where = {"Bucket": self._settings.destination_bucket, "Key": key}
         with suppress(ObjectMissingError, ConditionFailedError):
             answer = self._requests.of_destination("head_object", **where)
@@ -102,3 +110,5 @@ class Leftovers:
                 condition = {"IfMatch": answer["ETag"]} if self._settings.conditional_writes else {}
                 self.removed.add(found.version.etag)
                 self._requests.of_destination("delete_object", **where, **condition)
+                return True
+        return False

@@ -14,7 +14,6 @@ from handler.errors import (
     Disposition,
     KnownRejectionError,
     NotModifiedError,
-    OtherSourceError,
     SourceChangedError,
 )
 from handler.objects import Change, ObjectEvent
@@ -46,6 +45,7 @@ def make(attempt: Attempt) -> Outcome:
     attempt.journal.enter(Stage.FETCH)
     named = version_from_event(attempt.event)
     manifest = _look_up(attempt, named)
+    attempt.manifests.check_place()
     if manifest is None and not _specs(attempt):
         # No rendition is for it, and none was: it is not even asked for.
         return Outcome(Disposition.IGNORED)
@@ -60,8 +60,6 @@ def _make_unless_made(attempt: Attempt, named: SourceVersion, manifest: Manifest
                 return _unchanged(attempt, manifest)
             case Verdict.SUPERSEDED:
                 superseded(attempt, named)
-            case Verdict.OTHER_SOURCE:
-                raise other_source(attempt, manifest)
             case Verdict.UNCHANGED_IF_CURRENT:
                 unless = manifest.version.etag
             case Verdict.MAKE:
@@ -159,8 +157,7 @@ def make_some(attempt: Attempt, specs: Sequence[RenditionSpec]) -> Outcome:
     """
     attempt.journal.enter(Stage.FETCH)
     manifest = attempt.manifests.read()
-    if manifest is not None and manifest.is_of_another(attempt.event.bucket):
-        raise other_source(attempt, manifest)
+    attempt.manifests.check_place()
     with closing(S3Source(attempt.requests, attempt.event)) as source:
         attempt.manifests.asked()
         is_same = manifest is not None and source.version.is_same(manifest.version)
@@ -246,17 +243,6 @@ def superseded(attempt: Attempt, version: SourceVersion) -> NoReturn:
         attempt.leftovers.remove_unnamed(manifest)
         raise SourceChangedError(f"Expected {version} to be the newest but {manifest.version} is")
     raise SourceChangedError(f"Expected {version} to be the newest")
-
-
-def other_source(attempt: Attempt, manifest: Manifest) -> OtherSourceError:
-    """Return the error that refuses the photo: its place is another's."""
-    event = attempt.event
-    # What a former template gave it goes: its place under this one is taken.
-    attempt.manifests.remove_former()
-    return OtherSourceError(
-        f"Expected renditions of s3://{event.bucket}/{event.key} or none but those of the same key "
-        f"in s3://{manifest.version.bucket} are there; give the key template a {{bucket}}"
-    )
 
 
 def present_event(attempt: Attempt) -> ObjectEvent | None:

@@ -7,7 +7,7 @@ rule by which it changes is in handler/photo/rule.py and docs/failures.md.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
@@ -17,6 +17,7 @@ from handler.s3.metadata import text_from_metadata, with_text
 from handler.version import SourceVersion, version_from_metadata
 
 __all__ = [
+    "Announced",
     "Kept",
     "Manifest",
     "UnreadableManifestError",
@@ -30,7 +31,7 @@ __all__ = [
 _MAX_KEY_BYTES: Final = 1024
 """S3's."""
 
-_OWN_FIELDS: Final = frozenset({"key", "deleted", "release", "config", "kept", "mark"})
+_OWN_FIELDS: Final = frozenset({"key", "deleted", "release", "config", "kept", "announced", "mark"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +40,24 @@ class Kept:
 
     Attributes:
         key: Its key.
-        etag: Its ETag, without quotes; None for one that was announced and may not be there.
+        etag: Its ETag, without quotes.
     """
 
     key: str
-    etag: str | None
+    etag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announced:
+    """One rendition that an attempt was about to store, and perhaps did.
+
+    Attributes:
+        key: Its key.
+        version: The name of the photo's version that it is of.
+    """
+
+    key: str
+    version: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +73,8 @@ class Manifest:
         deleted: The photo is gone, and what is older than that must not bring it back.
         kept: The renditions; every key that was stored and not removed is among them. None where
             only a HeadObject was made, which does not show them.
+        announced: What attempts were about to store when it was written; of no version that is
+            newer than the one that its next writer sees. Empty where ``kept`` is None.
         about: What the body says besides.
     """
 
@@ -69,6 +85,7 @@ class Manifest:
     suspect: str | None = None
     deleted: bool = False
     kept: tuple[Kept, ...] | None = ()
+    announced: tuple[Announced, ...] = ()
     about: Mapping[str, Any] | None = None
 
     @property
@@ -102,7 +119,7 @@ class Manifest:
                 alone, and must differ even where nothing but the metadata does.
             config: Which configuration the writer has, where it is not the image's.
         """
-        document = {
+        document: dict[str, Any] = {
             "key": key,
             "deleted": self.deleted,
             "release": VERSION,
@@ -111,6 +128,8 @@ class Manifest:
             "kept": {one.key: one.etag for one in self.kept or ()},
             "mark": mark,
         }
+        if self.announced:
+            document["announced"] = [[one.key, one.version] for one in self.announced]
         return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -126,16 +145,14 @@ def manifest_from_head(metadata: Mapping[str, str]) -> Manifest:
     """
     if metadata.get("state") not in {"made", "deleted"}:
         raise UnreadableManifestError("its metadata are not those of a manifest")
-    deleted = metadata["state"] == "deleted"
     return Manifest(
         version=version_from_metadata(metadata),
         made=metadata.get("set", ""),
         rejected=metadata.get("rejected"),
         reason=text_from_metadata(metadata, "reason"),
         suspect=metadata.get("suspect"),
-        deleted=deleted,
-        # A deleted photo has none, which needs no body to tell.
-        kept=() if deleted else None,
+        deleted=metadata["state"] == "deleted",
+        kept=None,
     )
 
 
@@ -150,15 +167,29 @@ def manifest_from_object(metadata: Mapping[str, str], body: bytes) -> Manifest:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise UnreadableManifestError(f"its body is not JSON: {error}") from error
-    kept = document.get("kept") if isinstance(document, dict) else None
-    if not isinstance(kept, dict) or not all(isinstance(one, str | None) for one in kept.values()):
-        raise UnreadableManifestError("its body lists no renditions")
-    if not all(_is_key(key) for key in kept):
-        raise UnreadableManifestError("its body lists what is no key")
+    if not isinstance(document, dict):
+        raise UnreadableManifestError("its body is no object")
+    kept, announced = document.get("kept"), document.get("announced", [])
+    if not isinstance(kept, dict) or not _are_pairs(kept.items()):
+        raise UnreadableManifestError("its body lists no renditions by their keys")
+    if not isinstance(announced, list) or not _are_pairs(announced):
+        raise UnreadableManifestError("its body announces what is no key of a version")
     return replace(
         head,
         kept=tuple(Kept(key=key, etag=etag) for key, etag in kept.items()),
+        announced=tuple(Announced(key=key, version=version) for key, version in announced),
         about={name: document[name] for name in document if name not in _OWN_FIELDS},
+    )
+
+
+def _are_pairs(pairs: Iterable[Any]) -> bool:
+    """Tell whether each is a key and a text."""
+    return all(
+        isinstance(pair, list | tuple)
+        and len(pair) == 2
+        and all(isinstance(part, str) for part in pair)
+        and _is_key(pair[0])
+        for pair in pairs
     )
 
 
@@ -186,8 +217,6 @@ class Verdict(StrEnum):
     version in the manifest is the present one."""
     SUPERSEDED = "superseded"
     """What the event tells of, or something after it, was seen already."""
-    OTHER_SOURCE = "other-source"
-    """The renditions are of a photo in another bucket."""
 
 
 def judge(event: SourceVersion, manifest: Manifest, made: str) -> Verdict:
@@ -198,8 +227,6 @@ def judge(event: SourceVersion, manifest: Manifest, made: str) -> Verdict:
         manifest: The photo's.
         made: What the manifest would say today if there were nothing to do.
     """
-    if event.bucket is not None and manifest.is_of_another(event.bucket):
-        return Verdict.OTHER_SOURCE
     is_covered = manifest.version.covers(event)
     is_same = not manifest.deleted and event.is_same(manifest.version)
     # An ETag alone may be that of the same bytes, deleted and put again: then the manifest has to

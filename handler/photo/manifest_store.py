@@ -9,13 +9,18 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError
 
-from handler.errors import ConditionFailedError, ObjectMissingError, StorageError
+from handler.errors import (
+    ConditionFailedError,
+    ObjectMissingError,
+    OtherSourceError,
+    StorageError,
+)
 from handler.objects import ObjectEvent
 from handler.photo import rule
 from handler.photo.destinations import manifest_key
 from handler.photo.leftovers import Leftovers
 from handler.photo.manifest import (
-    Kept,
+    Announced,
     Manifest,
     UnreadableManifestError,
     manifest_from_head,
@@ -25,7 +30,7 @@ from handler.photo.rule import Addition, Draft, Removal
 from handler.s3.requests import Requests
 from handler.s3.sink import Condition, condition_over
 from handler.settings import Settings
-from handler.version import SourceVersion
+from handler.version import SourceVersion, key_digest
 from imaging.errors import RejectedPhotoError
 
 __all__ = ["ManifestStore"]
@@ -111,6 +116,20 @@ class ManifestStore:
             self.read()
             self._is_proven = is_proven and self._etag == looked_at
 
+    def check_place(self) -> None:
+        """Raise OtherSourceError if the manifest, as it was read last, is of another's photo.
+
+        Whoever is about to write it, or to remove it, calls this; so does whoever would only waste
+        requests on such a photo.
+        """
+        if self.manifest is not None and self.manifest.is_of_another(self._event.bucket):
+            event = self._event
+            raise OtherSourceError(
+                f"Expected renditions of s3://{event.bucket}/{event.key} or none but those of the "
+                f"same key in s3://{self.manifest.version.bucket} are there; give the key template "
+                "a {bucket}"
+            )
+
     def asked(self) -> None:
         """Say that S3 was asked for the photo since the manifest was read."""
         self._is_proven = True
@@ -120,7 +139,11 @@ class ManifestStore:
 
         Args:
             ask: Raises if the photo is no longer the one that this attempt is about.
+
+        Raises:
+            OtherSourceError: The place is another's.
         """
+        self.check_place()
         if not self._is_proven:
             ask()
             self._is_proven = True
@@ -142,8 +165,10 @@ class ManifestStore:
         *Cost*: one PutObject; a HeadObject and a DeleteObject for each rendition that goes.
 
         Raises:
+            OtherSourceError: The place is another's.
             StorageError: S3 did not take it, or others write all the time.
         """
+        self.check_place()
         assert self._is_proven, "S3 is asked for the photo between the read and the write"  # noqa: S101 - the rule
         before = self.manifest
         after = rule.merged(before, draft)
@@ -175,12 +200,10 @@ class ManifestStore:
     def remove(self) -> None:
         """Remove the manifest and all that is there, unless it is of a photo in another bucket."""
         manifest = self.read()
-        if manifest is not None and manifest.is_of_another(self._event.bucket):
-            return
-        if manifest is not None:
-            self._leftovers.remove_named(manifest.kept or (), manifest)
+        if manifest is not None and not manifest.is_of_another(self._event.bucket):
+            self._leftovers.remove_named((*(manifest.kept or ()), *manifest.announced), manifest)
         self._leftovers.remove_every(self._settings)
-        if manifest is None or self._is_unreadable:
+        if manifest is None or self._is_unreadable or manifest.is_of_another(self._event.bucket):
             return
         condition = condition_over(self._etag) if self._settings.conditional_writes else {}
         with suppress(ConditionFailedError, ObjectMissingError):
@@ -203,11 +226,14 @@ class ManifestStore:
             yield
         except Exception:
             # It says nothing of the photo, so nobody has to be asked for it.
-            self._change(lambda manifest: replace(manifest, suspect=None), lambda: None)
+            with suppress(OtherSourceError):
+                self._change(lambda manifest: replace(manifest, suspect=None), lambda: None)
             raise
 
-    def announce(self, keys: Iterable[str], ask: Callable[[], None]) -> None:
-        """Name ``keys`` before anything is stored under them.
+    def announce(
+        self, keys: Iterable[str], version: SourceVersion, ask: Callable[[], None]
+    ) -> None:
+        """Name ``keys`` before anything of ``version`` is stored under them.
 
         For who does not come again if it ends in between: whoever comes next finds them here.
 
@@ -215,23 +241,23 @@ class ManifestStore:
 
         Args:
             keys: The renditions'.
+            version: The photo's.
             ask: As for :meth:`prove`.
         """
-        names = list(keys)
+        ours = tuple(Announced(key=key, version=version.name) for key in keys)
 
         def announced(manifest: Manifest) -> Manifest:
-            kept = manifest.kept or ()
-            known = {one.key for one in kept}
-            new = (Kept(key=key, etag=None) for key in names if key not in known)
-            return replace(manifest, kept=(*kept, *new))
+            new = (one for one in ours if one not in manifest.announced)
+            return replace(manifest, announced=(*manifest.announced, *new))
 
         self._change(announced, ask)
 
     def _change(self, change: Callable[[Manifest], Manifest], ask: Callable[[], None]) -> None:
         """Write the manifest, changed; a photo without one gets one that names no version."""
+        nothing = SourceVersion(bucket=self._event.bucket, key_digest=key_digest(self._event.key))
         while True:
             self.prove(ask)
-            before = self.manifest or Manifest(version=SourceVersion(bucket=self._event.bucket))
+            before = self.manifest or Manifest(version=nothing)
             after = change(before)
             if after == before or self._swap(after):
                 return

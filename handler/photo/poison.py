@@ -12,7 +12,6 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.
 """
 
 import collections
-import hashlib
 import os
 import tempfile
 import threading
@@ -24,7 +23,6 @@ from typing import Final
 from handler.errors import PoisonPhotoError
 from handler.photo.attempt import Attempt
 from handler.s3.source import S3Source
-from handler.version import SourceVersion
 
 __all__ = ["watched"]
 
@@ -45,7 +43,7 @@ def watched(attempt: Attempt, source: S3Source) -> Iterator[None]:
         PoisonPhotoError: The process ended twice.
     """
     event = attempt.event
-    name = _name(event.bucket, event.key, source.version)
+    name = source.version.name
     manifest = attempt.manifests.manifest
     marked = manifest is not None and manifest.suspect == name
     if marked or _crashes(name) >= _MOST_CRASHES:
@@ -58,12 +56,6 @@ def watched(attempt: Attempt, source: S3Source) -> Iterator[None]:
             stack.enter_context(attempt.manifests.suspecting(name, source.check_current))
         stack.enter_context(_traced(name))
         yield
-
-
-def _name(bucket: str, key: str, version: SourceVersion) -> str:
-    """Return a name for the version, 16 hexadecimal digits."""
-    parts = (bucket, key, version.version_id or version.etag or "")
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def _file(name: str) -> Path:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import Final, assert_never
 
-from handler.errors import Disposition, SourceChangedError, StorageError
+from handler.errors import Disposition, OtherSourceError, SourceChangedError, StorageError
 from handler.objects import Change, ObjectEvent
 from handler.photo.attempt import Attempt, Outcome, check_not_folder
 from handler.photo.destinations import check_source
@@ -74,11 +74,16 @@ def _work_until_true(attempt: Attempt, specs: Sequence[RenditionSpec] | None) ->
     """Work on the event; again, if a photo of which something was removed has come back.
 
     The same bytes, put again, have the same ETags: what was removed as the older photo's may have
-    been named as the newer one's meanwhile.
+    been named as the newer one's meanwhile. So may what was removed since its place was another's.
     """
     for _ in range(_MAX_TURNS):
         try:
             return _work(attempt, specs)
+        except OtherSourceError:
+            # Whatever is left from an attempt that found the place free, or from before.
+            attempt.manifests.remove_former()
+            if not attempt.leftovers.remove_every(attempt.settings):
+                raise
         except SourceChangedError:
             if not attempt.leftovers.removed:
                 raise

@@ -4,7 +4,7 @@ import time
 
 from handler.errors import Disposition
 from handler.photo.attempt import Attempt, Outcome
-from handler.photo.making import make, other_source, present_event, superseded
+from handler.photo.making import make, present_event, superseded
 from handler.photo.rule import Removal
 from handler.stages import Stage
 from handler.version import SourceVersion, version_from_event
@@ -31,15 +31,17 @@ def remove(attempt: Attempt) -> Outcome:
         # A folder of a console's: nothing was made of it, and nothing is to be kept of its end.
         return Outcome(Disposition.IGNORED)
     while True:
-        if manifest is not None and manifest.is_of_another(event.bucket):
-            raise other_source(attempt, manifest)
+        manifests.check_place()
         if manifest is not None and gone.precedes(manifest.version):
             superseded(attempt, gone)
         if (present := present_event(attempt)) is not None:
             return make(attempt.about(present))
         manifests.asked()
         version = SourceVersion(
-            bucket=event.bucket, sequencer=event.sequencer, modified=int(time.time())
+            bucket=event.bucket,
+            key_digest=gone.key_digest,
+            sequencer=event.sequencer,
+            modified=int(time.time()),
         )
         if manifests.write(Removal(version=version)):
             return Outcome(Disposition.REMOVED)

@@ -153,7 +153,7 @@ def _render(
             ]
             if announces:
                 keys = (place.key for place in places)
-                attempt.manifests.announce(keys, source.check_current)
+                attempt.manifests.announce(keys, source.version, source.check_current)
             made = list(photo.render(plan, uploads.open))
     finally:
         journal.add_waiting(source.waited_s)

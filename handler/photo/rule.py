@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, assert_never
 
-from handler.photo.manifest import Kept, Manifest
+from handler.photo.manifest import Announced, Kept, Manifest
 from handler.version import SourceVersion
 
 __all__ = [
@@ -112,14 +112,7 @@ def merged(before: Manifest | None, draft: Draft) -> Manifest:
         case WholeSet():
             return Manifest(version=version, made=draft.made, kept=draft.kept, about=draft.about)
         case Addition():
-            if before is None or before.deleted or not draft.version.is_same(before.version):
-                return Manifest(version=version, kept=draft.kept, about=draft.about)
-            new = {one.key for one in draft.kept}
-            kept = (*(one for one in before.kept or () if one.key not in new), *draft.kept)
-            if before.rejected is not None:
-                return Manifest(version=version, kept=kept, about=draft.about)
-            about = before.about or draft.about
-            return replace(before, version=version, kept=kept, about=about)
+            return _with_addition(before, draft, version)
         case Rejection():
             return Manifest(
                 version=version, made=draft.made, rejected=draft.code, reason=draft.reason
@@ -130,7 +123,25 @@ def merged(before: Manifest | None, draft: Draft) -> Manifest:
             assert_never(draft)
 
 
-def left_behind(before: Manifest | None, after: Manifest) -> tuple[Kept, ...]:
+def _with_addition(before: Manifest | None, draft: Addition, version: SourceVersion) -> Manifest:
+    if before is None:
+        return Manifest(version=version, kept=draft.kept, about=draft.about)
+    new = {one.key for one in draft.kept}
+    # Others may be about to store these, of the same version.
+    announced = tuple(
+        one for one in before.announced if one.version == draft.version.name and one.key not in new
+    )
+    alone = Manifest(version=version, kept=draft.kept, announced=announced, about=draft.about)
+    if before.deleted or not draft.version.is_same(before.version):
+        return alone
+    kept = (*(one for one in before.kept or () if one.key not in new), *draft.kept)
+    if before.rejected is not None:
+        return replace(alone, kept=kept)
+    about = before.about or draft.about
+    return replace(before, version=version, kept=kept, announced=announced, about=about)
+
+
+def left_behind(before: Manifest | None, after: Manifest) -> tuple[Kept | Announced, ...]:
     """Return what ``before`` names and ``after`` does not; removed before ``after`` is written.
 
     Afterwards nothing would name it any more. An attempt that ends in between leaves
@@ -139,20 +150,20 @@ def left_behind(before: Manifest | None, after: Manifest) -> tuple[Kept, ...]:
     if before is None:
         return ()
     names = {one.key for one in after.kept or ()}
-    return tuple(one for one in before.kept or () if one.key not in names)
+    announced = (one for one in before.announced if one not in after.announced)
+    named: tuple[Kept | Announced, ...] = (*(before.kept or ()), *announced)
+    return tuple(one for one in named if one.key not in names)
 
 
-def is_named(named: Kept, found: Found, before: Manifest) -> bool:
+def is_named(named: Kept | Announced, found: Found, before: Manifest) -> bool:
     """Tell whether ``found`` is the object that ``before`` names as ``named``.
 
     Any other object under the key was stored by another attempt, which is responsible for it.
     """
-    if not found.version.is_of_photo or not found.version.is_of_bucket(before.version.bucket):
-        return False
-    if named.etag is not None:
-        return found.etag == named.etag
-    # Announced, and perhaps stored: only the version tells.
-    return found.version.is_same(before.version)
+    if isinstance(named, Announced):
+        return found.version.is_of_photo and found.version.name == named.version
+    is_of_place = found.version.is_of_photo and found.version.is_of_bucket(before.version.bucket)
+    return is_of_place and found.etag == named.etag
 
 
 def is_left_by_another(found: Found, manifest: Manifest) -> bool:

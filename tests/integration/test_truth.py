@@ -24,7 +24,7 @@ from imaging.config import parse_config
 from imaging.limits import Memory
 from tests.house import BOTH, CONFIG, KEY, MANIFEST, House, of, open_house
 from tests.photos import jpeg, png, text
-from tests.servers import CallBefore, Fault
+from tests.servers import Answer, CallBefore, Fault
 
 _OLD: Final = jpeg(96, 64)
 _NEW: Final = jpeg(64, 96)
@@ -102,6 +102,44 @@ def test_eight_http_requests_and_the_event_at_once(house: House) -> None:
     every = [f"{name}.jpg" for name in names]
     assert house.stored() == of(event, *every)
     assert _named(house) == set(every)
+
+
+def _ask_and_end(house: House, name: str) -> None:
+    """Ask for a rendition; the attempt stores it, and ends before its manifest is written."""
+    refused = Answer(status=403, code="AccessDenied", message="no")
+    # The first one names what will be stored.
+    house.proxy.add(
+        Fault(operation="PutObject", bucket="renditions", key=MANIFEST, nth=2, action=refused)
+    )
+    assert house.ask_for(name).disposition is Disposition.RETRY
+    house.proxy.clear()
+
+
+@pytest.mark.parametrize("before", ["nothing", "a tombstone", "an older photo"])
+def test_what_an_ended_request_stored_goes_with_its_version(house: House, before: str) -> None:
+    """The manifest says what was about to be stored, and of which version."""
+    if before != "nothing":
+        house.handle(house.put(_NEW))
+    if before == "a tombstone":
+        house.handle(house.delete())
+    house.put(png(96, 64))
+    _ask_and_end(house, "large")
+    assert "large.png" in house.stored()
+    event = house.put(_OLD)
+    assert house.handle(event).disposition is Disposition.WRITTEN
+    assert house.stored() == of(event, *BOTH)
+    assert _named(house) == set(BOTH)
+    assert "announced" not in house.manifest()
+
+
+def test_what_an_ended_request_stored_over_an_older_one_goes(house: House) -> None:
+    """Its key is known with the ETag of the rendition before, and announced all the same."""
+    house.handle(house.put(png(64, 96)))
+    house.put(png(96, 64))
+    _ask_and_end(house, "large")
+    event = house.put(_OLD)
+    assert house.handle(event).disposition is Disposition.WRITTEN
+    assert house.stored() == of(event, *BOTH)
 
 
 # 2. Jobs that name no version
@@ -200,6 +238,33 @@ def test_a_photo_of_another_bucket_overwrites_and_removes_nothing(house: House) 
     house.handle(house.delete())
     assert house.handle(theirs).disposition is Disposition.WRITTEN
     assert house.stored() == of(theirs, *BOTH)
+
+
+@pytest.mark.parametrize("who", ["event", "job", "http"])
+def test_a_place_that_was_taken_in_between_is_left_alone(house: House, who: str) -> None:
+    """The attempt that lost its write finds another bucket's manifest, and leaves it."""
+    house.s3.create_bucket(Bucket="other")
+    etag = house.s3.put_object(Bucket="other", Key=KEY, Body=text())["ETag"].strip('"')
+    house.handle(ObjectEvent(bucket="other", key=KEY, etag=etag, sequencer="FFFF"))
+    theirs = house.s3.get_object(Bucket="renditions", Key=MANIFEST)
+    body, metadata = theirs["Body"].read(), theirs["Metadata"]
+    house.s3.delete_object(Bucket="renditions", Key=MANIFEST)
+
+    def take() -> None:
+        house.s3.put_object(Bucket="renditions", Key=MANIFEST, Body=body, Metadata=metadata)
+
+    event = house.put(_OLD)
+    _before(house, "PutObject", MANIFEST, take)
+    match who:
+        case "event":
+            report = house.handle(event)
+        case "job":
+            report = house.handle(_JOB)
+        case _:
+            report = house.ask_for("small")
+    assert (report.disposition, report.code) == (Disposition.REJECTED, "other-source")
+    assert house.stored() == {}
+    assert house.s3.get_object(Bucket="renditions", Key=MANIFEST)["Body"].read() == body
 
 
 # 5. Whatever stands under photo.json

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from handler.photo import manifest as manifests
 from handler.photo import rule
-from handler.photo.manifest import Kept, Manifest, Verdict
+from handler.photo.manifest import Announced, Kept, Manifest, Verdict
 from handler.photo.rule import Addition, Draft, Found, Rejection, Removal, WholeSet
 from handler.version import SourceVersion
 
@@ -72,12 +72,17 @@ Steps: TypeAlias = "Generator[Request, Any, None]"
 Attempted: TypeAlias = "Generator[Request, Any, bool]"
 
 ASKS_AGAIN: Final = "a writer that lost asks for the photo again"
+CHECKS_PLACE: Final = "a writer checks whose place it is"
 READS_LIST: Final = "the list is read before it is replaced"
 ASKS_AT_DELETION: Final = "a deletion asks for the photo"
 
 
 class _EndedError(Exception):
     """The attempt is over: superseded, or refused."""
+
+
+class _OtherSourceError(Exception):
+    """The place is another bucket's."""
 
 
 class _AgainError(Exception):
@@ -115,12 +120,15 @@ class Attempt:
                 yield from self._work(trigger)
             except _EndedError:
                 pass
+            except _OtherSourceError:
+                if not (yield from self._remove_every(_bucket_of(trigger))):
+                    return
+                continue
             else:
                 return
             if not self._removed:
                 return
-            bucket = trigger.version.bucket if isinstance(trigger, Event) else trigger.bucket
-            assert bucket is not None
+            bucket = _bucket_of(trigger)
             photo = yield AskPhoto(bucket)
             if photo is None or photo.name not in self._removed:
                 return
@@ -154,6 +162,13 @@ class Attempt:
         self._etag, self._manifest = answer or (None, None)
         self._proven = False
 
+    def _check_place(self) -> None:
+        bucket = _bucket_of(self._trigger)
+        if CHECKS_PLACE in self._without or self._manifest is None:
+            return
+        if self._manifest.is_of_another(bucket):
+            raise _OtherSourceError
+
     def _read_list(self) -> Steps:
         if self._manifest is None or self._manifest.kept is not None:
             return
@@ -173,6 +188,7 @@ class Attempt:
             raise _EndedError
 
     def _prove(self, version: SourceVersion, kept: Iterable[Kept] = ()) -> Steps:
+        self._check_place()
         if self._proven:
             return
         yield from self._check_current(version)
@@ -183,6 +199,7 @@ class Attempt:
         self._proven = True
 
     def _write(self, draft: Draft) -> Generator[Request, Any, bool]:
+        self._check_place()
         before = self._manifest
         after = rule.merged(before, draft)
         if before is not None:
@@ -210,6 +227,16 @@ class Attempt:
                 self._removed.add(found.version.etag)
                 yield DeleteFile(key, found.etag)
 
+    def _remove_every(self, bucket: str) -> Generator[Request, Any, bool]:
+        is_gone = False
+        for key in _CANDIDATES:
+            found = yield LookAtFile(key)
+            if found is not None and found.version.bucket == bucket:
+                self._removed.add(found.version.etag)
+                yield DeleteFile(key, found.etag)
+                is_gone = True
+        return is_gone
+
     def _commit(self, draft: Draft) -> Steps:
         kept = draft.kept if isinstance(draft, WholeSet | Addition) else ()
         try:
@@ -233,9 +260,10 @@ class Attempt:
         assert named.bucket is not None
         yield from self._look()
         unless: SourceVersion | None = None
+        self._check_place()
         if self._manifest is not None and named.etag not in self._removed:
             match (yield from self._judge(named)):
-                case Verdict.UNCHANGED | Verdict.OTHER_SOURCE:
+                case Verdict.UNCHANGED:
                     return
                 case Verdict.SUPERSEDED:
                     yield from self._superseded()
@@ -263,6 +291,7 @@ class Attempt:
         verdict = self._judged(named)
         if verdict is Verdict.MAKE and self._manifest is not None and not self._manifest.deleted:
             yield from self._read()
+            self._check_place()
             verdict = self._judged(named)
         return verdict
 
@@ -284,8 +313,7 @@ class Attempt:
     def _make_some(self, bucket: str, stems: tuple[str, ...]) -> Steps:
         yield from self._read()
         manifest = self._manifest
-        if manifest is not None and manifest.is_of_another(bucket):
-            return
+        self._check_place()
         photo = yield AskPhoto(bucket)
         if photo is None:
             return
@@ -335,11 +363,11 @@ class Attempt:
         while True:
             yield from self._prove(version)
             before = self._manifest or Manifest(version=SourceVersion(bucket=version.bucket))
-            known = {one.key for one in before.kept or ()}
-            new = tuple(Kept(key=key, etag=None) for key in keys if key not in known)
+            ours = (Announced(key=key, version=version.name) for key in keys)
+            new = tuple(one for one in ours if one not in before.announced)
             if not new:
                 return
-            after = replace(before, kept=(*(before.kept or ()), *new))
+            after = replace(before, announced=(*before.announced, *new))
             written = yield Write(after, self._etag)
             if written is not None:
                 self._etag, self._manifest = written, after
@@ -358,8 +386,7 @@ class Attempt:
         yield from self._read()
         while True:
             manifest = self._manifest
-            if manifest is not None and manifest.is_of_another(gone.bucket):
-                return
+            self._check_place()
             if manifest is not None and gone.precedes(manifest.version):
                 yield from self._superseded()
             if ASKS_AT_DELETION not in self._without:
@@ -371,6 +398,12 @@ class Attempt:
             self._proven = True
             if (yield from self._write(Removal(version=replace(gone, etag=None, version_id=None)))):
                 return
+
+
+def _bucket_of(trigger: Trigger) -> str:
+    bucket = trigger.version.bucket if isinstance(trigger, Event) else trigger.bucket
+    assert bucket is not None
+    return bucket
 
 
 def _names_another(named: SourceVersion, version: SourceVersion) -> bool:

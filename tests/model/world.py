@@ -196,8 +196,7 @@ class World:
                 if self.manifest is None:
                     return None, self
                 etag, manifest = self.manifest
-                kept = () if manifest.deleted else None
-                return (etag, replace(manifest, kept=kept)), self
+                return (etag, replace(manifest, kept=None, announced=())), self
             case Read():
                 return self.manifest, self
             case Write(manifest, over):

@@ -4,6 +4,7 @@ import pytest
 
 from handler.objects import ObjectEvent
 from handler.photo.manifest import (
+    Announced,
     Kept,
     Manifest,
     UnreadableManifestError,
@@ -57,7 +58,8 @@ def test_a_record_survives_as_an_object() -> None:
     manifest = Manifest(
         version=Version(bucket="b", etag="e", version_id="v", sequencer="0A", modified=7),
         made=ASKED,
-        kept=(Kept(key="ä/large.jpg", etag="1"), Kept(key="announced", etag=None)),
+        kept=(Kept(key="ä/large.jpg", etag="1"),),
+        announced=(Announced(key="ä/small.jpg", version="0123456789abcdef"),),
         about={"width": 3},
     )
     body = manifest.body("a.jpg", "1")
@@ -99,7 +101,6 @@ GONE = Manifest(version=Version(sequencer="05"), deleted=True)
         pytest.param(Version(etag="e", sequencer="04"), GONE, Verdict.SUPERSEDED, id="late-create"),
         pytest.param(Version(etag="e", sequencer="06"), GONE, Verdict.MAKE, id="created-anew"),
         pytest.param(Version(), GONE, Verdict.MAKE, id="job-asks-the-source"),
-        pytest.param(Version(bucket="b"), OF_A, Verdict.OTHER_SOURCE, id="another-bucket"),
         pytest.param(
             Version(bucket="b", etag="e", sequencer="01"),
             Manifest(version=Version(bucket="a", sequencer="05"), deleted=True),
