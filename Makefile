@@ -27,6 +27,7 @@ PYTEST := $(PY) -m pytest $(SPREAD)
 SAM := .cache/sam/bin/sam
 MINISTACK := .cache/ministack/bin/ministack
 PIP_AUDIT := .cache/audit/bin/pip-audit
+CDK := .cache/cdk/bin/python
 
 # What `make lock-base` has pinned, if it has; Dockerfile names the tag.
 BASE_LOCK := requirements/base.lock
@@ -42,7 +43,7 @@ LABELS = $(call LABEL,version,$(shell sed -n 's/^VERSION: Final = "\(.*\)"/\1/p'
   $(call LABEL,base.name,$(firstword $(subst @, ,$(or $(BASE),$(BASE_TAG))))) \
   $(call LABEL,base.digest,$(word 2,$(subst @, ,$(BASE))))
 
-export DOCKER IMAGE RIE MINISTACK CONFIRM
+export DOCKER IMAGE RIE MINISTACK CDK CONFIRM
 export RENDITIONS_IMAGE := $(IMAGE)
 
 ##@ Set-up
@@ -88,6 +89,7 @@ lock: $(READY) ## Renew the locks from pyproject.toml.
 	$(LOCK) --python-version 3.11 requirements/deploy.in --output-file requirements/deploy.lock
 	$(LOCK) --python-version 3.11 requirements/stack.in --output-file requirements/stack.lock
 	$(LOCK) --python-version 3.11 requirements/audit.in --output-file requirements/audit.lock
+	$(LOCK) --python-version 3.11 requirements/cdk.in --output-file requirements/cdk.lock
 
 .PHONY: lock-base
 lock-base: ## Pin the image's base by the digest that BASE_TAG has today, in requirements/base.lock.
@@ -170,7 +172,7 @@ $(BENCH): requirements/bench.lock
 ##@ Check it
 
 .PHONY: test
-test: lint lint-deploy types engine ## Everything: lint, types, and all tests, those in containers included.
+test: lint lint-deploy types engine cdk ## Everything: lint, types, and all tests, those in containers included.
 	@$(PYTEST)
 
 .PHONY: lint
@@ -185,6 +187,17 @@ lint-deploy: $(READY) $(SAM) ## Check deploy/template.yaml with AWS's own tools.
 	@$(VENV)/bin/cfn-lint deploy/template.yaml
 # Named in full: sam takes AWS's region from it, and would else look for a profile.
 	@SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=eu-west-1 $(SAM) validate --lint --template deploy/template.yaml
+
+# Like the engine: without Node its tests are skipped, and say so, except in CI.
+.PHONY: cdk
+cdk: $(READY) ## Prepare what deploy/cdk is synthesised with; wants Node.
+	@if command -v node >/dev/null; then \
+	  $(MAKE) $(CDK); \
+	elif [[ $${CI:-} == true ]]; then \
+	  echo "there is no node, and in CI deploy/cdk must be synthesised" >&2; exit 1; \
+	else \
+	  echo "there is no node: deploy/cdk will not be synthesised"; \
+	fi
 
 .PHONY: audit
 audit: $(READY) $(PIP_AUDIT) ## Ask for known vulnerabilities of what the image holds.
@@ -283,13 +296,15 @@ image-arm64-check: $(READY) .cache/aws-lambda-rie-arm64 ## Build the image for a
 	@RENDITIONS_IMAGE=renditions:arm64 RIE=.cache/aws-lambda-rie-arm64 \
 	  $(PY) -m pytest tests/container/test_function.py -k 'five_renditions or every_format'
 
+PROCESSORS ?= amd64 arm64
+
 .PHONY: release
-release: $(READY) ## Check release VERSION=, build it for both processors into build/release, and tag it.
+release: $(READY) ## Check release VERSION=, build it for both processors (PROCESSORS=) into build/release, tag it.
 	@$(PY) -m scripts.release check '$(or $(VERSION),$(error name the release: make release VERSION=1.0.0))'
 	@rm -rf build/release
 	@$(PY) -m pip --disable-pip-version-check wheel --quiet --no-deps --no-build-isolation \
 	  --wheel-dir build/release .
-	@$(MAKE) release-image-amd64 release-image-arm64
+	@$(MAKE) $(PROCESSORS:%=release-image-%)
 	@$(PY) -m scripts.release describe '$(VERSION)' build/release/*
 	@git tag --annotate 'v$(VERSION)' --message 'renditions $(VERSION)'
 	@cat build/release/SHA256SUMS
@@ -331,7 +346,8 @@ destroy: $(READY) ## Delete STACK=name; its buckets stay.
 $(SAM): requirements/deploy.lock
 $(MINISTACK): requirements/stack.lock
 $(PIP_AUDIT): requirements/audit.lock
-$(SAM) $(MINISTACK) $(PIP_AUDIT): | $(READY)
+$(CDK): requirements/cdk.lock
+$(SAM) $(MINISTACK) $(PIP_AUDIT) $(CDK): | $(READY)
 	@echo "preparing $@ from $<"
 	@rm -rf $(patsubst %/bin,%,$(@D))
 	@$(PYTHON) -m venv $(patsubst %/bin,%,$(@D))
