@@ -76,6 +76,15 @@ def _parser() -> argparse.ArgumentParser:
         "reads the function's environment variables, DESTINATION_BUCKET above all.",
     )
     add_arguments(filling)
+    looking = commands.add_parser(
+        "history",
+        help="what became of one photo: its versions, its manifest, its renditions, its log lines",
+        description="Print what S3 has of one photo and of its renditions, and the query for its "
+        "log lines. Changes nothing. Without --stack it reads the function's environment "
+        "variables, DESTINATION_BUCKET above all.",
+    )
+    looking.add_argument("photo", metavar="s3://BUCKET/KEY")
+    looking.add_argument("--stack", metavar="NAME", help="a deployed stack")
     for command in (rendering, planning):
         command.add_argument(
             "--config",
@@ -255,6 +264,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from handler.backfill.command import backfill
 
             return backfill(arguments)
+        if arguments.command == "history":
+            from handler.history import history
+
+            return history(arguments)
         config = load_config(arguments.config)
     except ConfigError as error:
         print(f"{error.code}: {error}", file=sys.stderr)

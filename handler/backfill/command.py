@@ -25,6 +25,7 @@ from handler.backfill.run import Stop, run
 from handler.backfill.sending import send_to_queue
 from handler.backfill.state import State
 from handler.backfill.ways import Way
+from handler.deployed import settings_from, stack_outputs
 from handler.s3.configuration import read_stored_config
 from handler.s3.requests import Requests
 from handler.settings import Settings, read_settings
@@ -40,13 +41,6 @@ Work = Callable[[Stop], int]
 _INTERRUPTED: Final = 130
 """What a shell gives for a command that Ctrl-C ended."""
 
-_VARIABLES: Final = {
-    "DestinationBucket": "DESTINATION_BUCKET",
-    "KeyTemplate": "DESTINATION_KEY_TEMPLATE",
-    "SourcePrefix": "SOURCE_PREFIX",
-}
-"""Outputs of the stack that are settings of the function."""
-
 
 def backfill(arguments: argparse.Namespace) -> int:
     """Run the command: 0 when all went well, 1 when something did not, 130 when interrupted.
@@ -58,9 +52,9 @@ def backfill(arguments: argparse.Namespace) -> int:
 
     try:
         session = boto3.Session()
-        outputs = _outputs(session, arguments.stack) if arguments.stack else {}
-        given = {_VARIABLES[name]: value for name, value in outputs.items() if name in _VARIABLES}
-        settings = read_settings({**os.environ, **given}, read_stored_config)
+        outputs = stack_outputs(session, arguments.stack)
+        environ = {**os.environ, **settings_from(outputs)}
+        settings = read_settings(environ, read_stored_config)
         command = _Command(arguments, settings, outputs, session)
         with Stop() as stop:
             return command.run(stop)
@@ -72,11 +66,6 @@ def backfill(arguments: argparse.Namespace) -> int:
         of = f"s3://{arguments.bucket}" + (f", stack {arguments.stack}" if arguments.stack else "")
         print(f"backfill of {of}: {error}", file=sys.stderr)
         return 1
-
-
-def _outputs(session: Any, stack: str) -> dict[str, str]:  # noqa: ANN401 - boto3's
-    described = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
-    return {one["OutputKey"]: one["OutputValue"] for one in described.get("Outputs", [])}
 
 
 class _Command:

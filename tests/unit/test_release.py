@@ -5,8 +5,8 @@ import json
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from handler.release import PRODUCT, VERSION
 from handler.s3.client import make_client
 from handler.version import SourceVersion
 from scripts.release import PROVENANCE, SUMS, describe, problems
+from tests.photos import jpeg
 
 _ROOT = Path(__file__).parents[2]
 _CHANGELOG = f"# Changelog\n\n## [{VERSION}] - 2026-11-27\n\n### Added\n"
@@ -100,34 +101,55 @@ def test_files_are_described_by_their_digests(tmp_path: Path) -> None:
     subprocess.run(["sha256sum", "--check", "--quiet", SUMS], cwd=tmp_path, check=True)
 
 
-def test_the_wheel_has_the_default_renditions(tmp_path: Path) -> None:
-    """What is installed finds renditions.toml where a checkout has it: beside the packages."""
-    build = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet"]
-    subprocess.run(
-        [*build, "--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", tmp_path, "."],
-        cwd=_checkout(tmp_path / "checkout"),
-        check=True,
-    )
+@pytest.fixture(scope="module")
+def command(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The `renditions` command of the wheel, installed in an environment of its own.
 
-    (wheel,) = tmp_path.glob("*.whl")
-    assert wheel.name == f"renditions-{VERSION}-py3-none-any.whl"
-    installed = tmp_path / "installed"
-    zipfile.ZipFile(wheel).extractall(installed)
-    assert (installed / "renditions.toml").read_bytes() == (_ROOT / "renditions.toml").read_bytes()
-    # Isolated, so that it does not find the checkout's packages.
-    command = f"""
-import sys
-sys.path.insert(0, {str(installed)!r})
-from imaging.config import DEFAULT_CONFIG
-print(DEFAULT_CONFIG.is_file(), DEFAULT_CONFIG)
-"""
-    found = subprocess.run(
-        [sys.executable, "-I", "-c", command],
-        check=True,
-        capture_output=True,
-        text=True,
+    Its dependencies are those of this process; the checkout's packages are not among them.
+    """
+    folder = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    built = ["wheel", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
+    subprocess.run(
+        [*pip, *built, "--wheel-dir", folder, "."], cwd=_checkout(folder / "checkout"), check=True
     )
-    assert found.stdout == f"True {installed / 'renditions.toml'}\n"
+    (wheel,) = folder.glob("*.whl")
+    assert wheel.name == f"renditions-{VERSION}-py3-none-any.whl"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
+    python = folder / "venv" / "bin" / "python"
+    (packages,) = (folder / "venv").glob("lib/python3*/site-packages")
+    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    installed = ["install", "--quiet", "--no-deps", "--no-index", str(wheel)]
+    subprocess.run([*pip, "--python", str(python), *installed], check=True)
+    return python.parent / "renditions"
+
+
+def _printed(*arguments: str | Path, cwd: Path) -> str:
+    done = subprocess.run(arguments, check=True, capture_output=True, text=True, cwd=cwd)
+    return done.stdout
+
+
+def test_what_is_installed_is_the_wheel(command: Path, tmp_path: Path) -> None:
+    """It finds renditions.toml where a checkout has it: beside the packages."""
+    find = "from imaging.config import DEFAULT_CONFIG; print(DEFAULT_CONFIG)"
+
+    (config,) = _printed(command.parent / "python", "-I", "-c", find, cwd=tmp_path).splitlines()
+
+    assert Path(config).is_relative_to(command.parents[1])
+    assert Path(config).read_bytes() == (_ROOT / "renditions.toml").read_bytes()
+
+
+def test_the_installed_command_renders(command: Path, tmp_path: Path) -> None:
+    """As after `pipx install`: it says its release, and makes the default renditions."""
+    (tmp_path / "a.jpg").write_bytes(jpeg(320, 240))
+
+    assert _printed(command, "--version", cwd=tmp_path) == f"renditions {VERSION}\n"
+    _printed(command, "render", "a.jpg", "--out", "out", cwd=tmp_path)
+
+    names = {
+        one["name"] for one in tomllib.loads((_ROOT / "renditions.toml").read_text())["renditions"]
+    }
+    assert {one.stem for one in (tmp_path / "out" / "a.jpg").iterdir()} == names
 
 
 def _checkout(folder: Path) -> Path:

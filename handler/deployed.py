@@ -1,0 +1,25 @@
+"""What a deployed stack says of itself, for the commands that work beside it."""
+
+from typing import Any, Final
+
+__all__ = ["settings_from", "stack_outputs"]
+
+_VARIABLES: Final = {
+    "DestinationBucket": "DESTINATION_BUCKET",
+    "KeyTemplate": "DESTINATION_KEY_TEMPLATE",
+    "SourcePrefix": "SOURCE_PREFIX",
+}
+"""Outputs of the stack that are settings of the function."""
+
+
+def stack_outputs(session: Any, stack: str | None) -> dict[str, str]:  # noqa: ANN401 - boto3's
+    """Return the outputs of ``stack``; none where none is named."""
+    if not stack:
+        return {}
+    described = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    return {one["OutputKey"]: one["OutputValue"] for one in described.get("Outputs", [])}
+
+
+def settings_from(outputs: dict[str, str]) -> dict[str, str]:
+    """Return those of the outputs that are settings, as environment variables."""
+    return {_VARIABLES[name]: value for name, value in outputs.items() if name in _VARIABLES}
