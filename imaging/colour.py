@@ -15,7 +15,14 @@ from imaging.files.cicp import Cicp
 from imaging.header import ImageHeader
 from imaging.specs import Colour
 
-__all__ = ["background_in", "convert", "keeps_values", "to_rgb", "untagged_grey"]
+__all__ = [
+    "background_in",
+    "convert",
+    "keeps_values",
+    "needs_depth",
+    "to_rgb",
+    "untagged_grey",
+]
 
 _PROFILE: Final = "icc-profile-data"
 
@@ -77,6 +84,17 @@ def convert(image: pyvips.Image, header: ImageHeader, colour: Colour) -> pyvips.
             raise
         # littlecms cannot use the profile: viewers ignore it, and so do we.
         return conversion(_untagged(image))
+
+
+def needs_depth(image: pyvips.Image, header: ImageHeader) -> bool:
+    """Tell whether :func:`convert` makes more of 16 bits of ``image`` than of their upper 8.
+
+    It does where it converts light, or by a curve that is near it, or to other primaries by itself.
+    """
+    if header.has_profile:
+        return _is_coarse(image)
+    cicp = header.cicp
+    return cicp is not None and (cicp.transfer in {_PQ, _HLG, _LINEAR} or cicp.primaries == _BT2020)
 
 
 def untagged_grey(image: pyvips.Image) -> pyvips.Image:

@@ -77,10 +77,10 @@ def header(photo: "OpenPhoto") -> "ImageHeader":
 
 
 def decode(photo: "OpenPhoto", header: "ImageHeader", load: "Load") -> "pyvips.Image":
-    del header, load
+    del load
     from imaging.decoders.heif_picture import picture_of
 
-    return picture_of(photo)
+    return picture_of(photo, header)
 
 
 def peak_bytes(header: "ImageHeader", load: "Load") -> float:

@@ -3,10 +3,12 @@
 Imported when the first HEIC or AVIF arrives.
 """
 
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import pyvips
 
+from imaging.colour import needs_depth
 from imaging.decoders.header import read_exif_block
 from imaging.decoders.libheif import AV1, HEVC, Picture, can_decode
 from imaging.decoders.tiles import TILE_MULTIPLE, Ahead, Grid, ReadTile, image_of
@@ -22,19 +24,20 @@ from imaging.geometry import is_sideways
 
 if TYPE_CHECKING:
     from imaging.bridge.source import OpenPhoto
+    from imaging.header import ImageHeader
 
 __all__ = ["agreed", "check_codec", "described", "gain_map_of", "picture_of"]
 
 _FORMATS: Final = {1: "uchar", 2: "ushort"}
 _INTERPRETATIONS: Final = {
-    (1, 1): "b-w",
-    (1, 2): "grey16",
-    (3, 1): "srgb",
-    (3, 2): "rgb16",
-    (4, 1): "srgb",
-    (4, 2): "rgb16",
+    (1, "uchar"): "b-w",
+    (1, "ushort"): "grey16",
+    (3, "uchar"): "srgb",
+    (3, "ushort"): "rgb16",
+    (4, "uchar"): "srgb",
+    (4, "ushort"): "rgb16",
 }
-"""By bands and bytes of a sample."""
+"""By bands and format of a sample."""
 
 _DEEP_BITS: Final = 16
 _WITH_ALPHA: Final = frozenset({2, 4})
@@ -71,10 +74,11 @@ def agreed(layout: Layout | None, image: pyvips.Image) -> Layout | None:
     return layout if shown == (image.width, image.height) else None
 
 
-def picture_of(photo: "OpenPhoto") -> pyvips.Image:
+def picture_of(photo: "OpenPhoto", header: "ImageHeader") -> pyvips.Image:
     """Return the primary picture; thumbnails, depth and gain maps are not looked at.
 
-    *Shape*: as stored; uchar, or ushort for more than 8 bits, scaled to its full range.
+    *Shape*: as stored, in full range; uchar, or ushort for more than 8 bits whose colours are
+    converted with more than 8.
 
     *Cost*: the file; of a grid two rows of tiles, and four tiles for each thread; of another
     picture the codec's planes and the samples that are made of them, whole.
@@ -110,9 +114,26 @@ def picture_of(photo: "OpenPhoto") -> pyvips.Image:
 
         read_tile = Ahead(reader, grid.count, threads).read_tile if threads > 1 else reader()
         image = image_of(grid, read_tile, photo.capture)
-    image = _finished(image, picture, layout, read_limited(container, read))
+    limited = read_limited(container, read)
+    if picture.sample_bytes > 1 and not (
+        picture.is_premultiplied or limited.grey or limited.alpha or needs_depth(told, header)
+    ):
+        image = image.maplut(_rounding(picture.bits))
+    image = _finished(image, picture, layout, limited)
     copy_metadata(told, image)
     return image
+
+
+@cache
+def _rounding(bits: int) -> pyvips.Image:
+    """Return the table that rounds so many bits to 8.
+
+    The resize that follows works on bytes with SIMD, and on anything else without: of 12 megapixels
+    of 10 bits, made half as large, it takes 26 ms instead of 200, and the table takes 26.
+    """
+    values = 1 << bits
+    table = bytes((value * 510 + values - 1) // (2 * (values - 1)) for value in range(values))
+    return pyvips.Image.new_from_memory(table, values, 1, 1, "uchar")
 
 
 def gain_map_of(photo: "OpenPhoto") -> tuple[GainMapItem, pyvips.Image] | None:
@@ -195,14 +216,14 @@ def _finished(
     image: pyvips.Image, picture: Picture, layout: Layout | None, limited: Limited
 ) -> pyvips.Image:
     """Return decoded samples as the picture that they are of: full range, straight, cropped."""
-    band_format = _FORMATS[picture.sample_bytes]
-    if picture.sample_bytes > 1:
+    band_format = image.format
+    if band_format == _FORMATS[2]:
         # libheif leaves them at the low end.
         image = (image << (_DEEP_BITS - picture.bits)).cast(band_format)
     if layout is not None and layout.is_cropped:
         image = image.crop(layout.left, layout.top, layout.shown_width, layout.shown_height)
     image = _stretched(image, picture, limited)
-    image = image.copy(interpretation=_INTERPRETATIONS[picture.bands, picture.sample_bytes])
+    image = image.copy(interpretation=_INTERPRETATIONS[picture.bands, str(band_format)])
     if picture.is_premultiplied:
         image = image.unpremultiply().cast(band_format)
     if layout is not None:

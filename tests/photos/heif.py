@@ -99,7 +99,7 @@ def _hevc(pixels: bytes, width: int, height: int, mode: str, chroma: str) -> byt
 def coded(
     image: pyvips.Image,
     *,
-    bits: Literal[8, 10] = 8,
+    bits: Literal[8, 10, 12] = 8,
     mode: Mode = "RGB",
     chroma: str = "420",
     codec: Codec = "hvc1",
@@ -108,7 +108,7 @@ def coded(
 
     Args:
         image: Three bands for ``RGB``, one for ``L``; uchar.
-        bits: Of each sample.
+        bits: Of each sample; HEVC has 8 or 10.
         mode: Colour or grey; AV1 is always in colour.
         chroma: 420, 422 or 444; AV1 has 420 or 444.
         codec: HEVC or AV1.

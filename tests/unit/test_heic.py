@@ -7,13 +7,14 @@ import struct
 import subprocess
 import sys
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import pyvips
 
 from imaging.bridge.source import OpenPhoto
 from imaging.decoders import heif_picture as decoder
+from imaging.decoders import read_header
 from imaging.decoders.libheif import HEVC, Picture
 from imaging.errors import CorruptPhotoError, UnsupportedFormatError
 from imaging.files.heif import from_memory, read_container
@@ -121,7 +122,7 @@ def test_the_source_format_becomes_one_that_browsers_show() -> None:
 def heif_picture_of(data: bytes) -> pyvips.Image:
     """Return the lazy picture of a photo, and let go of everything else."""
     with OpenPhoto(MemorySource(data)) as photo:
-        return decoder.picture_of(photo)
+        return decoder.picture_of(photo, read_header(photo))
 
 
 @pytest.mark.parametrize("tile", [None, 64])
@@ -222,11 +223,42 @@ def test_a_grid_is_the_picture_that_libheif_gives_whole(kind: str, threads: int)
         pyvips.vips_lib.vips_concurrency_set(before)
     header = header_of(data)
     assert header.upright == (image.width, image.height) == (whole.width, whole.height)
-    assert (image.bands, image.format) == (whole.bands, whole.format)
-    if image.format == "ushort":
-        # They fill the range.
-        whole = whole << 6
+    assert (image.bands, image.format) == (whole.bands, "uchar")
+    if whole.format == "ushort":
+        # They are rounded to 8 bits.
+        whole = (whole * (255 / 1023)).rint()
     assert (image - whole).abs().max() == 0
+
+
+@pytest.mark.parametrize("bits", [10, 12])
+@pytest.mark.parametrize(
+    ("colour", "kept"),
+    [
+        ((), False),
+        ((nclx(1, 13, 6),), False),
+        ((nclx(12, 13, 6),), False),
+        ((nclx(9, 14, 9),), True),
+        ((nclx(9, 16, 9),), True),
+        ((nclx(9, 18, 9),), True),
+        ((nclx(1, 8, 6),), True),
+        ((box(b"colr", b"prof", icc_profile("display-p3")),), False),
+    ],
+    ids=["untagged", "srgb", "p3", "bt2020", "pq", "hlg", "light", "profile-of-p3"],
+)
+def test_more_than_8_bits_are_kept_where_colours_need_them(
+    colour: tuple[bytes, ...],
+    kept: bool,  # noqa: FBT001
+    bits: Literal[10, 12],
+) -> None:
+    """Else they are rounded to 8, to the nearest, before the resize; the range is full."""
+    one = coded(scene(96, 64), bits=bits, codec="av01")
+    data = assembled([replace(one, properties=one.properties + colour)], brand=b"avif")
+    image, whole = heif_picture_of(data).copy_memory(), by_libheif(data)
+    assert whole.format == "ushort"
+    assert float(whole.max()) > 255  # type: ignore[arg-type]
+    assert image.format == ("ushort" if kept else "uchar")
+    expected = whole << (16 - bits) if kept else (whole * (255 / ((1 << bits) - 1))).rint()
+    assert (image - expected).abs().max() == 0
 
 
 @pytest.mark.parametrize("transforms", range(60), ids=lambda seed: f"seed-{seed}")
