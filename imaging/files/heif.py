@@ -267,10 +267,15 @@ def read_container(read: Read, size: int) -> Container:
 
     Raises:
         TruncatedPhotoError: The file ends within the directory, or before it.
-        UnsupportedFormatError: It is a sequence, which has no picture of its own.
+        UnsupportedFormatError: It is a sequence, or a collection, without a picture of its own.
         CorruptPhotoError: There is none that makes sense.
     """
     held = dict(reversed(list(_boxes(_meta(read, size)[4:]))))
+    if b"pitm" not in held and b"iinf" in held:
+        # Readers disagree on what to show of it, and the decoder opens no such file.
+        raise UnsupportedFormatError(
+            "Expected a HEIF that names the picture to show (pitm) but received one that names none"
+        )
     for needed in (b"pitm", b"iinf", b"iloc", b"iprp"):
         if needed not in held:
             raise CorruptPhotoError(f"Expected a box {needed.decode()} but received none")
