@@ -199,6 +199,11 @@ cdk: $(READY) ## Prepare what deploy/cdk is synthesised with; wants Node.
 	  echo "there is no node: deploy/cdk will not be synthesised"; \
 	fi
 
+.PHONY: config-check
+config-check: $(READY) ## Check CONFIG=file before it is deployed: what changes, what becomes stale (STACK=, BUCKET=).
+	@$(PY) -m handler.cli check '$(or $(CONFIG),$(error name the file: make config-check CONFIG=renditions.toml))' \
+	  $(if $(STACK),--stack '$(STACK)') $(if $(BUCKET),--bucket '$(BUCKET)')
+
 .PHONY: audit
 audit: $(READY) $(PIP_AUDIT) ## Ask for known vulnerabilities of what the image holds.
 	@$(PY) -m scripts.audit $(PIP_AUDIT) requirements/image.lock '$(IMAGE)'

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handler.backfill.arguments import add_arguments
+from handler.check import add_check_arguments, check
 from handler.keys import MANIFEST_EXTENSION, MANIFEST_NAME
 from handler.memory_limit import memory_limit
 from handler.release import VERSION
@@ -85,6 +86,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     looking.add_argument("photo", metavar="s3://BUCKET/KEY")
     looking.add_argument("--stack", metavar="NAME", help="a deployed stack")
+    checking = commands.add_parser(
+        "check",
+        help="check a configuration, and say what it would change",
+        description="Check a renditions.toml as the function would at init, print what it changes "
+        "against the one in use, which photos become stale, and what renewing those costs.",
+    )
+    add_check_arguments(checking)
     for command in (rendering, planning):
         command.add_argument(
             "--config",
@@ -268,6 +276,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             from handler.history import history
 
             return history(arguments)
+        if arguments.command == "check":
+            return check(arguments)
         config = load_config(arguments.config)
     except ConfigError as error:
         print(f"{error.code}: {error}", file=sys.stderr)

@@ -175,7 +175,7 @@ class _Command:
                 self._s3,
                 arguments.bucket,
                 found.drawn,
-                self._settings.config,
+                self._settings.config.asked,
                 workers.open_photo,
             )
         print(

@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from handler.backfill.listing import Photo
 from handler.backfill.prices import Prices, Work, price_of
-from imaging.config import Config
 from imaging.errors import InternalError, error_from_exception
 from imaging.in_memory import render_in_memory
 from imaging.local import MemorySource
 from imaging.photo import PhotoOpener
+from imaging.planning import Asked
 
 __all__ = ["Estimate", "Sample", "Survey", "measure", "survey"]
 
@@ -75,10 +75,10 @@ def measure(
     client: Any,  # noqa: ANN401 - botocore's
     bucket: str,
     drawn: Sequence[Photo],
-    config: Config,
+    asked_of: Callable[[str], Asked],
     open_photo: PhotoOpener,
 ) -> Sample:
-    """Render each of ``drawn`` into memory; nothing is stored.
+    """Render each of ``drawn`` into memory, as ``asked_of`` its key; nothing is stored.
 
     *Cost*: a GetObject for each, and its bytes in memory.
     """
@@ -87,7 +87,7 @@ def measure(
     refused = 0
     for photo in drawn:
         started = time.perf_counter()
-        asked = config.asked(photo.key)
+        asked = asked_of(photo.key)
         if not asked.specs:
             taken.append(0.0)
             continue

@@ -18,6 +18,7 @@ from handler.errors import (
 )
 from handler.objects import Change, ObjectEvent
 from handler.photo.attempt import Attempt, Outcome
+from handler.photo.current import find_current
 from handler.photo.destinations import made_digest
 from handler.photo.manifest import Manifest, Verdict, judge
 from handler.photo.poison import watched
@@ -85,17 +86,18 @@ def _make_unless_made(attempt: Attempt, named: SourceVersion, manifest: Manifest
 def _make_of(attempt: Attempt, source: S3Source) -> Outcome:
     """Make every rendition of the photo in ``source``, and write the manifest."""
     specs = _specs(attempt)
-    if not specs:
-        # None is for it any more: those that are there go.
-        made = made_digest(attempt.settings, attempt.event.key, None)
-        _commit(attempt, source, WholeSet(version=source.version, made=made, kept=()))
-        return Outcome(Disposition.REMOVED)
+    made = made_digest(attempt.settings, attempt.event.key, None)
+    missing, there = find_current(attempt, source.version, specs)
+    if not missing:
+        # What no rendition is for any more goes.
+        _commit(attempt, source, WholeSet(version=source.version, made=made, kept=there))
+        return Outcome(Disposition.WRITTEN if specs else Disposition.REMOVED)
     try:
         with watched(attempt, source):
             stored = store_renditions(
                 attempt,
                 source,
-                specs,
+                missing,
                 sidecar=attempt.settings.config.sidecar,
                 announces=_announces(attempt),
             )
@@ -105,8 +107,8 @@ def _make_of(attempt: Attempt, source: S3Source) -> Outcome:
         raise
     draft = WholeSet(
         version=source.version,
-        made=made_digest(attempt.settings, attempt.event.key, None),
-        kept=stored.kept,
+        made=made,
+        kept=(*there, *stored.kept),
         about=stored.about,
     )
     _commit_stored(attempt, source, draft)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from handler import cli
 from handler.errors import SettingsError
 from handler.s3.configuration import MAX_BYTES, read_stored_config
 from handler.settings import read_settings
@@ -15,6 +16,7 @@ from tests.photos import jpeg
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.servers import FaultProxy
 
@@ -154,3 +156,75 @@ def test_a_rendition_goes_where_its_pattern_no_longer_matches(
     assert dispositions(after) == ["removed", "written", "ignored"]
     assert stored() == manifests | {"b/1.jpg/small.jpg", "b/1.jpg/tiny.jpg"}
     assert dispositions(after) == ["unchanged", "unchanged", "ignored"]
+
+
+def test_a_backfill_renews_only_what_changed(
+    store: FaultProxy,
+    start: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The check counts the stale photos; of each only the changed rendition is stored again."""
+    s3 = store.client()
+    keys = ["a/1.jpg", "a/2.jpg", "b/1.jpg"]
+    for key in keys:
+        s3.put_object(Bucket="photos", Key=key, Body=jpeg(128, 96))
+    _put(store, _TWO)
+    handle = start(RENDITIONS_CONFIG=_PLACE)
+    for key in keys:
+        handle({"bucket": "photos", "key": key}, None)
+    changed = tmp_path / "changed.toml"
+    changed.write_text(
+        f'{_TWO}exclude = "a/*"\n{_TWO[_TWO.index("[[", 5) :]}keys = "a/*"\nquality = 50\n'
+    )
+    capsys.readouterr()
+    monkeypatch.setenv("RENDITIONS_CONFIG", _PLACE)
+    assert cli.main(["check", str(changed), "--bucket", "photos"]) == 0
+    said = capsys.readouterr().out
+    assert f"Against {_PLACE}:\n" in said
+    assert "Stale in photos: 2 photos of" in said
+    assert "To renew 1.0 renditions of each" in said
+
+    _put(store, changed.read_text())
+    monkeypatch.chdir(tmp_path)
+    before = len(store.requests)
+    backfill = ["backfill", "photos", "--only-stale", "--yes", "--processes", "1", "--sample", "1"]
+    assert cli.main(backfill) == 0, capsys.readouterr()
+    written = [one.key for one in store.requests[before:] if one.operation == "PutObject"]
+    assert sorted(set(written)) == [
+        f"a/{number}.jpg/{name}" for number in "12" for name in ("photo.json", "small.jpg")
+    ]
+    body = s3.get_object(Bucket="renditions", Key="a/1.jpg/photo.json")["Body"].read()
+    assert set(json.loads(body)["kept"]) == {"a/1.jpg/large.jpg", "a/1.jpg/small.jpg"}
+    capsys.readouterr()
+    assert cli.main([*backfill, "--restart"]) == 0
+    assert "0 stale photos" in capsys.readouterr().out
+
+
+def test_what_is_gone_is_made_again_with_what_changed(
+    store: FaultProxy, start: Callable[..., Any]
+) -> None:
+    """A rendition that somebody deleted, or overwrote, is not taken for granted."""
+    s3 = store.client()
+    s3.put_object(Bucket="photos", Key="a.jpg", Body=jpeg(128, 96))
+    three = _TWO + '[[renditions]]\nname = "tiny"\nwidth = 8\n'
+    start(RENDITIONS_TOML=three, RENDITIONS_CONFIG="")(_job(), None)
+    s3.delete_object(Bucket="renditions", Key="a.jpg/large.jpg")
+    s3.put_object(Bucket="renditions", Key="a.jpg/tiny.jpg", Body=b"another's")
+    before = len(store.requests)
+    start(RENDITIONS_TOML=three.replace("16", "17"), RENDITIONS_CONFIG="")(_job(), None)
+    written = {one.key for one in store.requests[before:] if one.operation == "PutObject"}
+    assert written >= {"a.jpg/large.jpg", "a.jpg/small.jpg", "a.jpg/tiny.jpg"}
+    before = len(store.requests)
+    start(RENDITIONS_TOML=_TWO.replace("16", "17"), RENDITIONS_CONFIG="")(_job(), None)
+    # A rendition less: nothing is made, and the photo's bytes are not decoded.
+    assert {one.key for one in store.requests[before:] if one.operation == "PutObject"} == {
+        "a.jpg/photo.json"
+    }
+    listed = s3.list_objects_v2(Bucket="renditions")["Contents"]
+    assert {item["Key"] for item in listed} == {
+        "a.jpg/large.jpg",
+        "a.jpg/small.jpg",
+        "a.jpg/photo.json",
+    }

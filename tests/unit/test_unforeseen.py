@@ -142,7 +142,9 @@ def test_an_estimate_is_made_of_the_other_photos(
         exceptions=SimpleNamespace(ClientError=ZeroDivisionError),
     )
     drawn = [Photo(key=key, etag="e", size=1) for key in _KEYS]
-    sample = measure(client, "photos", drawn, load_config(_config(tmp_path)), WORKERS.open_photo)
+    sample = measure(
+        client, "photos", drawn, load_config(_config(tmp_path)).asked, WORKERS.open_photo
+    )
     assert (sample.photos, sample.refused) == (2, 1)
     assert "bad.jpg: internal: " in caplog.text
 

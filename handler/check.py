@@ -1,0 +1,166 @@
+"""``renditions check``: what a configuration would do before anybody has it."""
+
+import argparse
+import os
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from handler.changes import changes, is_stale, renewed
+from imaging.config import DEFAULT_CONFIG, Config, load_config, parse_config
+from imaging.errors import ConfigError
+from imaging.planning import Asked
+
+__all__ = ["add_check_arguments", "check"]
+
+
+def add_check_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("config", metavar="CONFIG", help="a file, or s3://bucket/key")
+    deployed = parser.add_mutually_exclusive_group()
+    deployed.add_argument("--stack", metavar="NAME", help="compare with what this stack has")
+    deployed.add_argument(
+        "--against",
+        metavar="CONFIG",
+        help="compare with this one; default: RENDITIONS_CONFIG or RENDITIONS_TOML of the "
+        "environment, or the file beside the code",
+    )
+    parser.add_argument(
+        "--bucket", help="count the photos there that it makes stale; default: the stack's"
+    )
+    parser.add_argument(
+        "--sample", type=int, default=20, metavar="N", help="photos that are rendered here"
+    )
+    parser.add_argument("--memory", type=int, default=1769, metavar="MB", help="the function's")
+    parser.add_argument("--arm", action="store_true", help="the price of arm64")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Deployed:
+    """What is in use: its name, its text unless that names it, the photos' bucket and prefix."""
+
+    name: str
+    text: str | None
+    bucket: str | None
+    prefix: str
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """Run the command: 0 for a configuration that is right.
+
+    Raises:
+        ConfigError: It is not, or what is deployed cannot be read.
+    """
+    deployed = _deployed(arguments)
+    after = _load(arguments.config, deployed.prefix)
+    print(f"{arguments.config}: well-formed, {len(after.renditions)} renditions")
+    if deployed.text is not None:
+        before = parse_config(deployed.text, file=deployed.name, prefix=deployed.prefix)
+    else:
+        before = _load(deployed.name, deployed.prefix)
+    lines = changes(before, after)
+    print(f"Against {deployed.name}:" if lines else f"Nothing changes against {deployed.name}.")
+    for line in lines:
+        print(f"  {line}")
+    if lines and before.limits != after.limits:
+        print("Photos that were rejected are tried again.")
+    if lines and deployed.bucket:
+        _count(arguments, deployed.bucket, deployed.prefix, before, after)
+    return 0
+
+
+def _load(place: str, prefix: str) -> Config:
+    if not place.startswith("s3://"):
+        return load_config(Path(place), prefix=prefix)
+    from handler.s3.configuration import read_stored_config
+
+    return parse_config(read_stored_config(place).text, file=place, prefix=prefix)
+
+
+def _deployed(arguments: argparse.Namespace) -> _Deployed:
+    given: Mapping[str, str] = os.environ
+    if arguments.stack:
+        given = _variables_of(arguments.stack)
+    place = arguments.against or given.get("RENDITIONS_CONFIG") or ""
+    text = None if arguments.against else given.get("RENDITIONS_TOML") or None
+    return _Deployed(
+        name="RENDITIONS_TOML" if text else place or str(DEFAULT_CONFIG),
+        text=text,
+        bucket=arguments.bucket or (given.get("SOURCE_BUCKET") if arguments.stack else None),
+        prefix=given.get("SOURCE_PREFIX", ""),
+    )
+
+
+def _variables_of(stack: str) -> dict[str, str]:
+    """Return the settings of a stack's function, as far as they are parameters of the stack."""
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    names = {
+        "ConfigS3Uri": "RENDITIONS_CONFIG",
+        "RenditionsToml": "RENDITIONS_TOML",
+        "SourceBucket": "SOURCE_BUCKET",
+        "SourcePrefix": "SOURCE_PREFIX",
+    }
+    try:
+        client = boto3.Session().client("cloudformation")
+        (found,) = client.describe_stacks(StackName=stack)["Stacks"]
+    except (ClientError, BotoCoreError) as error:
+        raise ConfigError(f"--stack: expected a stack {stack!r} but received {error}") from error
+    return {
+        names[one["ParameterKey"]]: one["ParameterValue"]
+        for one in found.get("Parameters", [])
+        if one["ParameterKey"] in names
+    }
+
+
+def _count(
+    arguments: argparse.Namespace, bucket: str, prefix: str, before: Config, after: Config
+) -> None:
+    """Say how many photos of ``bucket`` become stale, and what renewing them takes."""
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from handler.backfill.estimate import estimate, measure, survey
+    from handler.backfill.listing import list_photos
+    from handler.backfill.meter import Meter, in_words
+    from handler.backfill.prices import ARM, X86
+    from imaging.worker.client import Workers
+    from imaging.worker.spawning import Launch
+
+    client: Any = boto3.Session().client("s3")
+    meter = Meter()
+    try:
+        photos = list_photos(client, bucket, prefix)
+        stale = (photo for photo in photos if is_stale(before, after, photo.key))
+        found = survey(stale, arguments.sample, meter.counted)
+        meter.end()
+        print(f"Stale in {bucket}: {found.photos:,} photos of {found.size / 1e9:,.2f} GB")
+        if not found.drawn:
+            return
+        with closing(Workers(Launch(concurrency=1))) as workers:
+            asked_of = partial(_asked_again, before, after)
+            sample = measure(client, bucket, found.drawn, asked_of, workers.open_photo)
+    except (ClientError, BotoCoreError) as error:
+        raise ConfigError(
+            f"--bucket: expected photos in {bucket!r} but received {error}"
+        ) from error
+    guess = estimate(
+        found.photos,
+        sample,
+        at_once=100,
+        memory_mb=arguments.memory,
+        prices=ARM if arguments.arm else X86,
+    )
+    print(
+        f"To renew {sample.renditions:.1f} renditions of each, by the {len(found.drawn)} that were "
+        f"drawn: {in_words(guess.seconds)} with 100 at once and ${guess.dollars or 0:,.2f} at "
+        f"{arguments.memory} MB, were Lambda as fast as this machine."
+    )
+
+
+def _asked_again(before: Config, after: Config, key: str) -> Asked:
+    return replace(after.asked(key), specs=renewed(before, after, key))
