@@ -145,8 +145,14 @@ bench-function: $(READY) $(RIE) image ## Measure bucket to bucket, in the contai
 	@$(PY) -m scripts.cost --write
 	@$(PY) -m benchmarks.readme
 
+.PHONY: bench-beside
+bench-beside: $(READY) ## Measure this checkout's function beside another's, warm and first photo (BESIDE=folder, RUNS=20).
+	@$(PY) -m compileall -q handler imaging '$(BESIDE)/handler' '$(BESIDE)/imaging'
+	@$(PY) -m benchmarks.beside '$(or $(BESIDE),$(error name the other checkout: make bench-beside BESIDE=folder))' \
+	  $(if $(RUNS),--runs $(RUNS))
+
 .PHONY: soak
-soak: $(READY) ## Invoke the function 2,000 times in one process, and see that it stays lean.
+soak: $(READY) ## Invoke the function 2,000 times, and see that it stays lean; wants root (TIMES=2000).
 	@$(PY) -m benchmarks.soak $(if $(TIMES),--times $(TIMES))
 
 .PHONY: calibrate

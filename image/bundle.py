@@ -102,8 +102,8 @@ import start
 with open(sys.argv[1], "rb") as file:
     sys.meta_path.insert(0, start.Bundle(*marshal.load(file), last="handler.app"))
 import awslambdaric.__main__, awslambdaric.bootstrap, handler.app
-from imaging.worker.zygote import preload
-preload(())
+from imaging.worker.zygote import preload_common
+preload_common(())
 from handler.settings import read_settings
 from imaging.rendering import open_photo
 from imaging.warming import warm_up
@@ -121,7 +121,7 @@ except OSError as error:
 marshal.dump(touched, sys.stdout.buffer)
 """
 _FUNCTION = "import awslambdaric.__main__, awslambdaric.bootstrap, handler.app"
-_ZYGOTE = "from imaging.worker.zygote import preload; preload(())"
+_ZYGOTE = "from imaging.worker.zygote import preload, preload_common; preload_common(()); preload()"
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _NEAR = 32
 """Pages between two touched ones that are fetched with them: one request, not two."""

@@ -173,6 +173,7 @@ class Input:
             or the codec's brand of an ISO base media file (https://mp4ra.org/registered-types/brands).
         loader: libvips' name of it.
         reading: How its decoder reads the file.
+        is_common: Whether most photos are of it: a worker has its decoder imported from the start.
         header_alone: Whether the header is read without the whole file.
         in_rows: Whether its decoder gives the picture row by row.
         stops_early: Whether its decoder stops at the last byte that it needs. If such a decoder
@@ -192,6 +193,7 @@ class Input:
     brands: frozenset[bytes] = frozenset()
     loader: str
     reading: Reading = Reading.FORWARD
+    is_common: bool = False
     header_alone: bool = False
     in_rows: bool = False
     stops_early: bool = False
@@ -210,6 +212,7 @@ _INPUTS: Final[Mapping[InputFormat, Input]] = {
         # Some phones write stray bytes after the first marker, which every decoder skips.
         magic=(b"\xff\xd8",),
         loader="jpegload",
+        is_common=True,
         header_alone=True,
         in_rows=True,
         stops_early=True,
@@ -221,6 +224,7 @@ _INPUTS: Final[Mapping[InputFormat, Input]] = {
     InputFormat.PNG: Input(
         magic=(b"\x89PNG\r\n\x1a\n",),
         loader="pngload",
+        is_common=True,
         header_alone=True,
         in_rows=True,
         stops_early=True,
@@ -231,6 +235,7 @@ _INPUTS: Final[Mapping[InputFormat, Input]] = {
         magic=(b"RIFF",),
         brands=frozenset({b"WEBP"}),
         loader="webpload",
+        is_common=True,
         keeps_header=True,
         has_frames=True,
         scaling=Scaling.SCALE,
@@ -239,6 +244,7 @@ _INPUTS: Final[Mapping[InputFormat, Input]] = {
     InputFormat.GIF: Input(
         magic=(b"GIF87a", b"GIF89a"),
         loader="gifload",
+        is_common=True,
         reading=Reading.WHOLE,
         has_frames=True,
         output=OutputFormat.PNG,

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Final
 
 import pyvips
 
-from imaging.files.heif_gain_map import GainMapItem
 from imaging.files.jpeg import ISO_GAIN_MAP, XMP, segments
 from imaging.geometry import Box, Placement
 
 if TYPE_CHECKING:
+    from imaging.files.heif_gain_map import GainMapItem
     from imaging.header import ImageHeader
 
 __all__ = [
@@ -161,7 +161,7 @@ def read_gain_map(data: bytes, orientation: int) -> GainMap | None:
 
 
 def gain_map_of_item(
-    said: GainMapItem, image: pyvips.Image, header: "ImageHeader"
+    said: "GainMapItem", image: pyvips.Image, header: "ImageHeader"
 ) -> GainMap | None:
     """Return the gain map that is a picture of a HEIC or AVIF; None where it cannot be used.
 

@@ -1,6 +1,5 @@
 """What is asked of a photo: one :class:`RenditionSpec` per rendition."""
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -301,5 +300,8 @@ class RenditionSpec:
             for field in fields(spec)
             if (value := getattr(spec, field.name)) != field.default
         }
+        # Imported on first use: it loads OpenSSL, and workers compute no digest.
+        import hashlib
+
         text = json.dumps([_PIPELINE_VERSION, said], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -5,10 +5,11 @@ import contextlib
 import itertools
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,11 +19,11 @@ from benchmarks.cold.starts import Contender, count_modules, count_opened, image
 from tests.photos.files import jpeg_24mp
 
 _RESULT: Final = Path(__file__).parents[1] / "results" / "cold.json"
-_CONTENDERS: Final = (
-    Contender(name="renditions", image=os.environ.get("IMAGE", "renditions:latest")),
-    Contender(name="python", image="renditions-cold-python:latest"),
-    Contender(name="node", image="renditions-cold-node:latest"),
-)
+_IMAGES: Final = {
+    "renditions": os.environ.get("IMAGE", "renditions:latest"),
+    "python": "renditions-cold-python:latest",
+    "node": "renditions-cold-node:latest",
+}
 _CPUS: Final = (1.0, 0.58)
 _RENDITIONS: Final = 5
 
@@ -59,16 +60,54 @@ def _event(bucket: str, key: str, size: int, etag: str) -> dict[str, Any]:
 def main() -> None:
     """Start every contender in turn under each condition; write the figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cold")
-    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--runs", type=int, default=7, help="default: %(default)s")
+    parser.add_argument(
+        "--beside",
+        metavar="IMAGE",
+        help="another version's, in the place of node's; writes nothing",
+    )
+    parser.add_argument("--cpus", type=float, nargs="*", default=_CPUS, help="default: %(default)s")
     arguments = parser.parse_args()
+    images = dict(_IMAGES)
+    if arguments.beside:
+        images["beside"] = arguments.beside
+        del images["node"]
+    contenders = [Contender(name=name, image=image) for name, image in images.items()]
     with tempfile.TemporaryDirectory() as folder:
         photo = jpeg_24mp(Path(folder) / "24mp.jpg")
         with _s3(photo) as endpoint:
-            result = _measure(photo, endpoint, arguments.runs)
-    _RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+            result = _measure(photo, endpoint, arguments.runs, contenders, arguments.cpus)
+    if arguments.beside:
+        _say(result)
+    else:
+        _RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
-def _measure(photo: Path, endpoint: str, runs: int) -> dict[str, Any]:
+def _say(result: dict[str, Any]) -> None:
+    """Print medians, and in brackets ours as a part of the others'."""
+    starts = {each["name"]: each["starts"] for each in result["contenders"]}
+    for condition, ours in starts["renditions"].items():
+        for figure in ours[0]:
+            medians = {
+                name: statistics.median(each[figure] for each in figures[condition])
+                for name, figures in starts.items()
+            }
+            print(
+                f"{condition:9} {figure:12} "
+                + "  ".join(
+                    f"{name} {value:.1f} ({medians['renditions'] / (value or 1):.3f})"
+                    for name, value in medians.items()
+                )
+            )
+
+
+def _measure(
+    photo: Path,
+    endpoint: str,
+    runs: int,
+    contenders: Sequence[Contender],
+    cpu_shares: Sequence[float],
+) -> dict[str, Any]:
     client = boto3.client(
         "s3",
         endpoint_url=endpoint,
@@ -81,11 +120,11 @@ def _measure(photo: Path, endpoint: str, runs: int) -> dict[str, Any]:
     event = _event(bucket, photo.name, photo.stat().st_size, etag)
     environment = {"DESTINATION_BUCKET": "renditions", "AWS_ENDPOINT_URL_S3": endpoint}
     starts: dict[str, dict[str, list[dict[str, float]]]] = {
-        contender.name: {} for contender in _CONTENDERS
+        contender.name: {} for contender in contenders
     }
     # Cold comes first: it leaves the image's files in the cache for the warm start that follows.
     for run, cpus, contender, cold in itertools.product(
-        range(1, runs + 1), _CPUS, _CONTENDERS, (True, False)
+        range(1, runs + 1), cpu_shares, contenders, (True, False)
     ):
         took = start(contender, environment, event, cpus=cpus, cold=cold)
         made = client.list_objects_v2(Bucket="renditions").get("Contents", [])
@@ -109,7 +148,7 @@ def _measure(photo: Path, endpoint: str, runs: int) -> dict[str, Any]:
                 "modules": count_modules(contender, environment),
                 "starts": starts[contender.name],
             }
-            for contender in _CONTENDERS
+            for contender in contenders
         ],
     }
 

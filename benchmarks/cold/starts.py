@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from benchmarks import group
 from scripts.imports import image_line, list_imports
 from tests.servers.runtime import RuntimeApi
 
@@ -39,15 +40,17 @@ class Start:
 
     Attributes:
         poll_ms: From exec to the first poll for an invocation.
-        cpu_ms: What the process took of a CPU until then: other load changes it less.
+        cpu_ms: What its group of processes took of a CPU until then: other load changes it less.
         photo_ms: From exec to the answer to the first photo.
+        photo_cpu_ms: What the group took of a CPU until then.
         read_mb: Read from disk by the process until the first poll.
-        peak_mb: The most memory that it held until the first poll, resident.
+        peak_mb: The most memory that the group held until the first poll, resident.
     """
 
     poll_ms: float
     cpu_ms: float
     photo_ms: float
+    photo_cpu_ms: float
     read_mb: float
     peak_mb: float
 
@@ -110,12 +113,6 @@ def _field(pid: int, file: str, name: str) -> int:
     return next(int(line.split()[1]) for line in text.splitlines() if line.startswith(name))
 
 
-def _cpu_ms(pid: int) -> float:
-    """Return what all threads of a process took; threads that have ended are not counted."""
-    stats = Path(f"/proc/{pid}/task").glob("*/schedstat")
-    return sum(int(stat.read_text("ascii").split()[0]) for stat in stats) / 1e6
-
-
 def start(
     contender: Contender, environment: Mapping[str, str], event: object, *, cpus: float, cold: bool
 ) -> Start:
@@ -134,25 +131,27 @@ def start(
         if cold:
             os.sync()
             _DROP.write_text("3", "ascii")
-        before, cpu_before = _field(pid, "io", "read_bytes"), _cpu_ms(pid)
+        before, cpu_before = _field(pid, "io", "read_bytes"), group.cpu_s(pid)
         began = time.monotonic()
         (Path(folder) / "go").write_text("go\n", "ascii")
         poll = api.call()
         if poll.what != "invocation/next":
             raise RuntimeError(f"{contender.name}: expected a poll but received {poll}")
-        cpu = _cpu_ms(pid) - cpu_before
+        cpu = group.cpu_s(pid) - cpu_before
         read = _field(pid, "io", "read_bytes") - before
-        peak = _field(pid, "status", "VmHWM")
+        peak = group.peak_mb(pid)
         api.invoke(event)
         answer = api.call()
+        photo_cpu = group.cpu_s(pid) - cpu_before
         if answer.what != "response":
             raise RuntimeError(f"{contender.name}: expected an answer but received {answer}")
     return Start(
         poll_ms=(poll.at - began) * 1000,
-        cpu_ms=cpu,
+        cpu_ms=cpu * 1000,
         photo_ms=(answer.at - began) * 1000,
+        photo_cpu_ms=photo_cpu * 1000,
         read_mb=read / 1e6,
-        peak_mb=peak / 1024,
+        peak_mb=peak,
     )
 
 

@@ -66,6 +66,9 @@ _COPIES: Final = 2
 _SCAN: Final = b"\xff\xda"
 """What a scan of a JPEG begins with, and nothing within one. In metadata it may stand by chance."""
 
+_UNPREPARED: Final = "unprepared"
+"""``imaging.worker.worker.UNPREPARED``, whose module imports pyvips."""
+
 _LOOK_S: Final = 0.025
 _MOST_DEATHS: Final = 2
 _MOST_WARNINGS: Final = 100
@@ -98,10 +101,13 @@ _SAYABLE: Final = {
 class _Refusal(Exception):  # noqa: N818 - it never leaves this module
     """The worker says that the photo cannot be rendered."""
 
-    def __init__(self, error: Exception, *, is_starved: bool = False) -> None:
+    def __init__(
+        self, error: Exception, *, is_starved: bool = False, is_unprepared: bool = False
+    ) -> None:
         super().__init__(str(error))
         self.error = error
         self.is_starved = is_starved
+        self.is_unprepared = is_unprepared
 
 
 class _Reason(Enum):
@@ -392,7 +398,11 @@ def _refusal(refused: Refused) -> _Refusal:
         return _Refusal(OverLimitError(limit, actual=refused.actual, maximum=refused.maximum))
     if refused.code in _SAYABLE:
         return _Refusal(_SAYABLE[refused.code](message, detail=detail))
-    return _Refusal(WorkerError(message), is_starved=refused.code == OutOfMemoryError.code)
+    return _Refusal(
+        WorkerError(message),
+        is_starved=refused.code == OutOfMemoryError.code,
+        is_unprepared=refused.code == _UNPREPARED,
+    )
 
 
 def _was_killed(status: int | None) -> bool:
@@ -406,11 +416,13 @@ _FAILURES: Final = (_Refusal, ProtocolError, MisfitError)
 class _PhotoElsewhere:
     """A photo that a worker has; another takes over where the first is not to be believed."""
 
-    def __init__(self, pool: Pool, room: Room, feed: _Feed, memory: Memory | None) -> None:
+    def __init__(self, pool: Pool, room: Room, feed: _Feed, asked: Asked) -> None:
         self._pool = pool
         self._room = room
         self._feed = feed
-        self._memory = memory
+        self._memory = asked.memory
+        # The appearance has libraries of its own.
+        self._for_all = asked.sidecar or not feed.format.row.is_common
         self._deadline = NEVER
         self._deaths = 0
         self._growing = ExitStack()
@@ -450,7 +462,7 @@ class _PhotoElsewhere:
                 return
 
     def _begin(self, *, fresh: bool) -> None:
-        self._worker = self._pool.take(fresh=fresh)
+        self._worker = self._pool.take(fresh=fresh, for_all=self._for_all)
         self._talk = _Talk(self._worker, self._feed)
         self._watch = _Watch(self._worker.process, self._deadline, self._most_bytes)
 
@@ -468,6 +480,9 @@ class _PhotoElsewhere:
         """
         assert self._worker is not None  # noqa: S101 - it is what failed
         is_fresh = self._worker.is_fresh
+        if isinstance(failure, _Refusal) and failure.is_unprepared:
+            is_fresh = is_fresh and self._worker.is_ready_for_all
+            self._for_all = True
         error = self._error(failure, self._end(), is_fresh=is_fresh)
         if error is not None:
             raise error from failure
@@ -570,7 +585,7 @@ class Workers:
         asked.limits.check_bytes(source.size)
         feed = _Feed(source, asked.limits)
         with closing(feed), self._seat(deadline), ExitStack() as waiting:
-            photo = _PhotoElsewhere(self._pool, self._room, feed, asked.memory)
+            photo = _PhotoElsewhere(self._pool, self._room, feed, asked)
             waiting.callback(photo.close)
             photo.read_header(deadline)
             yield photo

@@ -30,13 +30,16 @@ class Worker:
     Attributes:
         process: Its process.
         is_fresh: Whether no photo was in it before: its word about one counts.
+        is_ready_for_all: Whether whatever a photo may need is imported, and not only what most do.
+        small_bytes: What it held before its first photo.
         buffer: What is received from it lies here.
     """
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, *, is_ready_for_all: bool) -> None:
         self.process = process
         self.is_fresh = True
-        self.is_announced = False
+        self.is_ready_for_all = is_ready_for_all
+        self.small_bytes = 0
         self.buffer = memoryview(bytearray(CHUNK_BYTES))
 
 
@@ -116,8 +119,9 @@ class Pool:
         self._lock = threading.Lock()
         self._zygote: Zygote | None = None
         self._idle: list[Worker] = []
-        self._small_bytes = 0
         self._is_told = False
+        # Once one photo has wanted more than most do, each new worker is ready for all.
+        self._for_all = False
 
     def _forget(self) -> None:
         if self._zygote is not None:
@@ -142,7 +146,8 @@ class Pool:
             zygote = self._zygote
             assert zygote is not None  # noqa: S101 - it was just started
             try:
-                return Worker(zygote.fork())
+                process = zygote.fork(is_ready_for_all=self._for_all)
+                return Worker(process, is_ready_for_all=self._for_all)
             except ZygoteError:
                 if not again:
                     raise
@@ -151,17 +156,22 @@ class Pool:
                 self.close()
         raise AssertionError
 
-    def take(self, *, fresh: bool = False) -> Worker:
+    def take(self, *, fresh: bool = False, for_all: bool = False) -> Worker:
         """Return a worker: one that is kept, or a new one.
+
+        Args:
+            fresh: Whether it must be a new one.
+            for_all: Whether it must be ready for any photo.
 
         Raises:
             ZygoteError: There is none to be had.
             ProtocolError: A new one ended at once.
         """
+        self._for_all = self._for_all or for_all
         while not fresh and (kept := self._kept()) is not None:
-            if kept.process.is_at_rest():
+            if kept.process.is_at_rest() and (kept.is_ready_for_all or not for_all):
                 return kept
-            # It died meanwhile, which is not this photo's doing.
+            # It died meanwhile, which is not this photo's doing, or lacks what this photo needs.
             self.end(kept)
         worker = self._fork()
         try:
@@ -180,14 +190,14 @@ class Pool:
         if frame.kind is not Kind.READY:
             raise ProtocolError(f"expected a new worker's first word but received {frame.kind}")
         unguarded = from_json(Ready, frame.json).unguarded
-        self._small_bytes = self._small_bytes or worker.process.resident_bytes()
+        worker.small_bytes = worker.process.resident_bytes()
         if unguarded and not self._is_told:
             self._is_told = True
             _log.warning("the kernel refuses a part of the sandbox: %s", "; ".join(unguarded))
 
     def give_back(self, worker: Worker) -> None:
         """Keep a worker that is at rest, or end one that holds on to too much."""
-        grown = worker.process.resident_bytes() - self._small_bytes
+        grown = worker.process.resident_bytes() - worker.small_bytes
         if not self._keeps or grown > self._most_kept:
             self.end(worker)
             return

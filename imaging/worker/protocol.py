@@ -29,6 +29,7 @@ from imaging.rendition import Appearance
 __all__ = [
     "CHUNK_BYTES",
     "FORK",
+    "FORK_READY_FOR_ALL",
     "INTEGER",
     "REAP",
     "Frame",
@@ -49,6 +50,7 @@ CHUNK_BYTES: Final = 256 << 10
 """Of data, the most in one frame."""
 
 FORK: Final = b"F"
+FORK_READY_FOR_ALL: Final = b"A"
 REAP: Final = b"R"
 INTEGER: Final = struct.Struct("<i")
 """What the parent and the zygote say: ``zygote.py``."""

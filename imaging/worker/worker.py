@@ -6,9 +6,11 @@ every one of them against what it asked for.
 
 import os
 import socket
+import sys
 import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict
+from importlib.machinery import ModuleSpec
 from typing import Final
 
 from imaging.bridge.source import OpenPhoto
@@ -34,7 +36,10 @@ from imaging.worker.protocol import (
 )
 from imaging.worker.values import from_json, to_json
 
-__all__ = ["MOST_WORDS", "serve"]
+__all__ = ["MOST_WORDS", "UNPREPARED", "serve"]
+
+UNPREPARED: Final = "unprepared"
+"""The code of a refusal for want of a module: it is about the worker, not about the photo."""
 
 MOST_WORDS: Final = 2000
 """Of a message or a detail, that are handed on."""
@@ -189,22 +194,55 @@ class _Ranges(_Remote):
 
 
 class _Sink:
-    """A rendition on its way to the parent, which stores it once it is said to be whole."""
+    """A rendition on its way to the parent, which stores it once it is said to be whole.
+
+    Its bytes are put together to whole chunks: libvips writes 8 KiB at a time, and each frame wakes
+    the parent.
+    """
 
     def __init__(self, wire: _Wire, index: int) -> None:
         self._wire = wire
+        self._buffer = memoryview(bytearray(CHUNK_BYTES))
+        self._filled = 0
         wire.say(Kind.OPEN, Open(index=index))
 
     def write(self, data: memoryview) -> None:
         view = memoryview(data)
-        for at in range(0, len(view), CHUNK_BYTES):
-            self._wire.say(Kind.WRITE, data=view[at : at + CHUNK_BYTES])
+        while view:
+            part = view[: CHUNK_BYTES - self._filled]
+            self._buffer[self._filled : self._filled + len(part)] = part
+            self._filled += len(part)
+            view = view[len(part) :]
+            if self._filled == CHUNK_BYTES:
+                self._flush()
+
+    def _flush(self) -> None:
+        self._wire.say(Kind.WRITE, data=self._buffer[: self._filled])
+        self._filled = 0
 
     def commit(self) -> None:
-        """MADE says it, once the facts of the rendition are known."""
+        """Send what is left; MADE commits it, once the facts of the rendition are known."""
+        if self._filled:
+            self._flush()
 
     def abort(self) -> None:
         """REFUSED says it."""
+
+
+class _Unimported:
+    """Stands before Python's finders: no file is read from here on, so that none is looked for.
+
+    Attributes:
+        missed: What was asked for.
+    """
+
+    def __init__(self) -> None:
+        self.missed: list[str] = []
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        del path, target
+        self.missed.append(name)
+        raise ModuleNotFoundError(f"{name} is not imported in this worker", name=name)
 
 
 def _refusal(error: Exception) -> Refused:
@@ -257,7 +295,7 @@ def _make(wire: _Wire, source: _Remote) -> None:
     wire.say(Kind.DONE)
 
 
-def _serve_one(wire: _Wire) -> None:
+def _serve_one(wire: _Wire, unimported: _Unimported) -> None:
     frame = wire.hear()
     if frame.kind is not Kind.PHOTO:
         raise ProtocolError(f"expected a photo but received {frame.kind.name}")
@@ -274,23 +312,30 @@ def _serve_one(wire: _Wire) -> None:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, it is an answer
         refused = _refusal(error)
+        if unimported.missed:
+            refused = Refused(code=UNPREPARED, message=str(unimported.missed), detail="")
     # Not while the error is handled: it holds the decode and its memory.
     if refused is not None:
         source.settle()
         wire.say(Kind.REFUSED, refused)
 
 
-def serve(parent: socket.socket, refused: tuple[str, ...]) -> None:
+def serve(parent: socket.socket, refused: tuple[str, ...], *, is_ready_for_all: bool) -> None:
     """Work for the parent until it ends.
 
     Args:
         parent: The socket.
         refused: What the sandbox could not do, which is said first.
+        is_ready_for_all: Whether all is imported that a photo may need: what is missing then is
+            optional, and its importer does without.
     """
+    unimported = _Unimported()
+    if not is_ready_for_all:
+        sys.meta_path.insert(0, unimported)
     wire = _Wire(parent)
     wire.say(Kind.READY, Ready(unguarded=refused))
     try:
         while True:
-            _serve_one(wire)
+            _serve_one(wire, unimported)
     except GoneError:
         return

@@ -5,36 +5,49 @@ fork could inherit. It speaks with the parent alone, over one socket:
 
     < one line of JSON: empty, or why it cannot start
     > FORK, with the worker's socket       < the worker's process ID
+    > FORK_READY_FOR_ALL, likewise         < the same
     > REAP and a worker's process ID       < its wait status
 
-It imports what any photo may need, before the first fork: a worker opens no file.
+A worker opens no file: what its photo needs is imported before it is forked. That is done in two
+steps. What most photos need comes first, and the first photo waits for no more. The rest is
+imported when the first worker is asked for that must be ready for any photo.
 """
 
 import gc
 import importlib
 import json
 import os
-import pkgutil
 import signal
 import socket
-import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final, NoReturn
 
 import imaging
-from imaging.errors import UnsupportedFormatError
+from imaging.formats import InputFormat, OutputFormat
 from imaging.worker import sandbox
-from imaging.worker.protocol import FORK, INTEGER
+from imaging.worker.protocol import FORK, FORK_READY_FOR_ALL, INTEGER
 
-__all__ = ["main", "preload"]
+__all__ = ["main", "preload", "preload_common"]
 
-_ELSEWHERE: Final = frozenset({"config", "in_memory", "local", "rendering", "warming", "worker"})
+_ELSEWHERE: Final = frozenset(
+    {"config", "in_memory", "lines", "local", "rendering", "sidecar", "warming", "worker"}
+)
 """What the other side imports alone. Everything else of ``imaging`` may be a photo's."""
 
-_LIBRARIES: Final = ("imaging.worker.worker", "heapq")
-"""What is imported beside it: the standard library has imports on first use, too. A test renders
-photos of every kind behind the filter, where an import fails."""
+_COMMON: Final = (
+    "imaging.worker.worker",
+    *(f"imaging.decoders.{each.value}" for each in InputFormat if each.row.is_common),
+    *(f"imaging.encoders.{each.value}" for each in OutputFormat),
+    "imaging.animation",
+    "imaging.gainmap",
+    "imaging.light",
+)
+"""With what these import, all that most photos need."""
+
+_LIBRARIES: Final = ("heapq",)
+"""The standard library has imports on first use, too. A test renders photos of every kind behind
+the filter, where an import fails."""
 
 _OPERATIONS: Final = (
     *("jpegload_source", "colourspace", "resize", "reducev", "reduceh", "extract_area"),
@@ -43,27 +56,41 @@ _OPERATIONS: Final = (
 """pyvips asks libvips for the arguments of each operation once, for 0.2 ms each."""
 
 
-def preload(modules: Sequence[str]) -> None:
-    """Import whatever a photo may need, and ``modules``."""
-    ours = (
-        found.name
-        for found in pkgutil.walk_packages(imaging.__path__, "imaging.")
-        if found.name.split(".")[1] not in _ELSEWHERE
-    )
-    for name in (*ours, *_LIBRARIES, *modules):
+def preload_common(modules: Sequence[str]) -> None:
+    """Import what most photos need, and ``modules``."""
+    for name in (*_COMMON, *modules):
         importlib.import_module(name)
-    from imaging.decoders import libheif
-
-    # Without it there is HEIC for nobody, and every other photo for all.
-    with suppress(UnsupportedFormatError):
-        libheif.preload()
     from pyvips import Introspect
 
     for operation in _OPERATIONS:
         Introspect.get(operation)
 
 
-def _become_worker(theirs: socket.socket, memory_bytes: int | None) -> NoReturn:
+def preload() -> None:
+    """Import whatever a photo may need."""
+    # Imported on first use, as all that most photos do without.
+    import pkgutil
+
+    ours = (
+        found.name
+        for found in pkgutil.walk_packages(imaging.__path__, "imaging.")
+        if found.name.split(".")[1] not in _ELSEWHERE
+    )
+    for name in (*ours, *_LIBRARIES):
+        importlib.import_module(name)
+    from imaging.decoders import libheif
+    from imaging.errors import UnsupportedFormatError
+
+    # Without it there is HEIC for nobody, and every other photo for all.
+    with suppress(UnsupportedFormatError):
+        libheif.preload()
+    # Nobody looks through these objects for garbage again: their pages stay shared.
+    gc.freeze()
+
+
+def _become_worker(
+    theirs: socket.socket, memory_bytes: int | None, *, is_ready_for_all: bool
+) -> NoReturn:
     from imaging.worker.worker import serve
 
     try:
@@ -72,22 +99,27 @@ def _become_worker(theirs: socket.socket, memory_bytes: int | None) -> NoReturn:
         for standard in (0, 1, 2):
             os.dup2(nothing, standard)
         os.close(nothing)
-        serve(theirs, sandbox.enter(memory_bytes))
+        serve(theirs, sandbox.enter(memory_bytes), is_ready_for_all=is_ready_for_all)
     finally:
         os._exit(1)
 
 
 def _serve(control: socket.socket, memory_bytes: int | None) -> None:
     """Fork and reap as the parent asks, until it ends."""
+    has_all = False
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, 1 + INTEGER.size, 1)
         if not message:
             return
-        if message[:1] == FORK:
+        if message == FORK_READY_FOR_ALL and not has_all:
+            preload()
+            has_all = True
+        if message[:1] in {FORK, FORK_READY_FOR_ALL}:
             process = os.fork()
             if process == 0:
                 control.close()
-                _become_worker(socket.socket(fileno=descriptors[0]), memory_bytes)
+                theirs = socket.socket(fileno=descriptors[0])
+                _become_worker(theirs, memory_bytes, is_ready_for_all=has_all)
             os.close(descriptors[0])
             control.sendall(INTEGER.pack(process))
         else:
@@ -111,18 +143,20 @@ def main(descriptor: int, options: str) -> None:
     sandbox.prefer_to_die()
     sandbox.hide_memory()
     try:
-        preload(asked["modules"])
+        preload_common(asked["modules"])
         from imaging.libvips import configure_libvips
 
         configure_libvips(concurrency=asked["concurrency"])
     except BaseException:
+        import traceback
+
         with suppress(OSError):
             control.sendall(json.dumps(traceback.format_exc()).encode() + b"\n")
         raise
     sandbox.shrink_stacks()
-    # Nobody looks through these objects for garbage again: their pages stay shared.
-    gc.collect()
+    # As in preload. Imports make no garbage that is worth a look through everything.
     gc.freeze()
+    gc.enable()
     # The parent may end at any time; so do its workers, without a word in its log.
     with suppress(OSError):
         control.sendall(b'""\n')

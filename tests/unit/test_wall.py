@@ -28,7 +28,7 @@ from imaging.errors import (
     OutOfTimeError,
     SourceError,
 )
-from imaging.formats import OutputFormat
+from imaging.formats import SNIFF_BYTES, OutputFormat, sniff
 from imaging.limits import Memory
 from imaging.local import MemorySink, MemorySource
 from imaging.plan import PlannedRendition
@@ -153,6 +153,36 @@ def test_what_comes_through_is_what_is_made_here(workers: Workers, photo: bytes)
     specs = [spec for spec in SPECS if not spec.linear or photo is not PHOTOS["gif"]]
     asked = Asked(specs=tuple(specs), sidecar=True)
     assert_same(render(workers, photo, asked), rendered(photo, *specs, sidecar=True).files)
+
+
+def test_a_first_worker_has_what_most_photos_need() -> None:
+    """No photo of a common format, with any rendition, wants another worker; a sidecar does."""
+    wall = Workers(Launch(concurrency=1))
+    try:
+        for photo in PHOTOS.values():
+            if sniff(photo[:SNIFF_BYTES]).row.is_common:
+                specs = [spec for spec in SPECS if not spec.linear or photo is not PHOTOS["gif"]]
+                render(wall, photo, Asked(specs=tuple(specs)))
+        (first,) = wall._pool._idle
+        assert not first.is_ready_for_all
+        render(wall, PHOTOS["jpeg"], Asked(specs=SPECS[1:2], sidecar=True))
+        (second,) = wall._pool._idle
+        assert second.is_ready_for_all
+        assert not Path(f"/proc/{first.process.pid}").exists()
+        render(wall, PHOTOS["heic"], Asked(specs=SPECS[1:2]))
+        render(wall, PHOTOS["jpeg"], Asked(specs=SPECS[1:2]))
+        assert wall._pool._idle == [second]
+    finally:
+        wall.close()
+
+
+def test_a_worker_that_lacks_a_module_is_replaced() -> None:
+    """Whatever a photo turns out to need, it is made."""
+    wall = Workers(Launch(concurrency=1, modules=("tests.wall.taken_over",)))
+    try:
+        assert attack(wall, "import_module imaging.decoders.tiles") == "succeeded: it is there"
+    finally:
+        wall.close()
 
 
 def attack(wall: Workers, what: str, deadline: Deadline = NEVER) -> str:

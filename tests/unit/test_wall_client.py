@@ -38,6 +38,7 @@ from imaging.worker.pool import Room
 from imaging.worker.protocol import GoneError, Kind, Made, Open, Read, Refused, send
 from imaging.worker.spawning import Launch
 from imaging.worker.values import to_json
+from imaging.worker.worker import UNPREPARED
 from tests.photos import jpeg
 from tests.rendering import header_of, rendered
 from tests.wall.scripted import Peer, Script, ScriptedPool
@@ -276,6 +277,16 @@ def test_a_new_workers_refusal_is_the_photos(frames: list[Say], error: type[Exce
     with pytest.raises(error):
         wall.run()
     assert wall.stored == {}
+
+
+def test_a_worker_that_lacks_a_module_says_nothing_of_the_photo() -> None:
+    """One that is ready for all photos is asked; if that lacks something too, it is a bug."""
+    unprepared = saying(refusing(UNPREPARED))
+    wall = Wall(dying(0), unprepared, saying(HONEST))
+    wall.run()
+    assert wall.stored == TRUTH.files
+    with pytest.raises(WorkerError):
+        Wall(unprepared, unprepared).run()
 
 
 def dying(after: int) -> Script:

@@ -51,10 +51,10 @@ class ScriptedPool(Pool):
     def __post_init__(self) -> None:
         super().__init__(Launch())
 
-    def take(self, *, fresh: bool = False) -> Worker:
+    def take(self, *, fresh: bool = False, for_all: bool = False) -> Worker:
         script = self.scripts.pop(0)
         ours, theirs = socket.socketpair()
-        worker = Worker(_Scripted(0, ours, theirs))
+        worker = Worker(_Scripted(0, ours, theirs), is_ready_for_all=for_all)
         worker.is_fresh = fresh
 
         def run() -> None:

@@ -6,6 +6,7 @@ that a worker must not be able to do, behind the sandbox, and says what came of 
 
 import ctypes
 import errno
+import importlib
 import mmap
 import os
 import socket
@@ -37,6 +38,12 @@ def open_file(path: str) -> str:
 def write_file(path: str) -> str:
     """Write one."""
     return str(Path(path).write_bytes(b"taken over"))
+
+
+def import_module(name: str) -> str:
+    """Need what may not be there."""
+    importlib.import_module(name)
+    return "it is there"
 
 
 def connect(_: str) -> str:
@@ -149,7 +156,7 @@ ATTACKS: Final[dict[str, Callable[[str], str]]] = {
     each.__name__: each
     for each in (
         *(open_file, write_file, connect, run_program, fork, kill, read_memory, trace, run_data),
-        *(raise_limits, print_line, calls, crash, hang, swell, who_am_i),
+        *(raise_limits, print_line, calls, crash, hang, swell, who_am_i, import_module),
     )
 }
 
