@@ -350,6 +350,14 @@ deploy: $(READY) ## Deploy STACK=name IMAGE_URI=<what make push printed> PARAMS=
 smoke: $(READY) ## Put a photo into the bucket of STACK=name, and check its renditions.
 	@$(PY) -m scripts.smoke '$(or $(STACK),$(error name the stack: make smoke STACK=renditions))'
 
+.PHONY: status
+status: $(READY) ## Print what STACK=name is, which alarms ring, and the runbook's commands with its names in them.
+	@$(PY) -m scripts.status '$(or $(STACK),$(error name the stack: make status STACK=renditions))'
+
+.PHONY: redrive
+redrive: $(READY) ## Send what is in the failure queue of STACK=name to the function again.
+	@$(PY) -m scripts.redrive '$(or $(STACK),$(error name the stack: make redrive STACK=renditions))'
+
 .PHONY: destroy
 destroy: $(READY) ## Delete STACK=name; its buckets stay.
 	@$(PY) -m scripts.deploy --destroy '$(or $(STACK),$(error name the stack: make destroy STACK=renditions))'
