@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from imaging.decoders.header import common_header, text_of
 from imaging.errors import CorruptPhotoError, UnsupportedFormatError
 from imaging.files.credentials import credentials_of
-from imaging.files.jpeg import declares_gain_map, deep_kind, hidden_kind, manifest_store
+from imaging.files.jpeg import declares_gain_map, hidden_kind, manifest_store, odd_kind
 
 if TYPE_CHECKING:
     import pyvips
@@ -25,8 +25,7 @@ def header(photo: "OpenPhoto") -> "ImageHeader":
         # Whole, perhaps, and of a kind that libvips does not open.
         _refuse(hidden_kind(photo.header))
         raise
-    # It opens these, fails at their pixels, and calls them corrupt.
-    _refuse(deep_kind(photo.header))
+    _refuse(odd_kind(photo.header))
     return common_header(
         photo,
         image,
@@ -38,7 +37,9 @@ def header(photo: "OpenPhoto") -> "ImageHeader":
 
 def _refuse(kind: str | None) -> None:
     if kind is not None:
-        raise UnsupportedFormatError(f"Expected a JPEG of 8 bits but received {kind}")
+        raise UnsupportedFormatError(
+            f"Expected a JPEG of 8 bits in grey, RGB or CMYK but received {kind}"
+        )
 
 
 def decode(photo: "OpenPhoto", header: "ImageHeader", load: "Load") -> "pyvips.Image":

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from imaging.files.credentials import MAX_STORE_BYTES
 
@@ -11,9 +11,9 @@ __all__ = [
     "XMP",
     "Segment",
     "declares_gain_map",
-    "deep_kind",
     "hidden_kind",
     "manifest_store",
+    "odd_kind",
     "segments",
 ]
 
@@ -32,6 +32,9 @@ _JUMBF: Final = b"JP"
 _SOS: Final = 0xDA
 _JPEG_LS: Final = 0xF7
 _NO_FRAMES: Final = frozenset({0xC4, 0xC8, 0xCC})
+_SHOWN: Final = frozenset({1, 3, 4})
+"""Components: grey, YCbCr or RGB, CMYK."""
+
 _SHOWN_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
 
 
@@ -67,10 +70,17 @@ def segments(data: bytes) -> Iterator[Segment]:
         at = end
 
 
-def deep_kind(header: bytes) -> str | None:
-    """Return what a JPEG of more than 8 bits is; None for others."""
+def odd_kind(header: bytes) -> str | None:
+    """Return what a JPEG is that libvips opens and does not show rightly; None for others.
+
+    Of more than 8 bits it fails at the pixels. Of two components it takes the second for alpha.
+    """
     frame = _frame(header)
-    return None if frame is None or frame[1] == 8 else f"JPEG of {frame[1]} bits"
+    if frame is None:
+        return None
+    if frame.bits != 8:
+        return f"JPEG of {frame.bits} bits"
+    return None if frame.components in _SHOWN else f"JPEG of {frame.components} components"
 
 
 def hidden_kind(header: bytes) -> str | None:
@@ -79,21 +89,29 @@ def hidden_kind(header: bytes) -> str | None:
     Source: ITU-T T.81, table B.1: SOF0 to SOF2 are Huffman-coded DCT, SOF9 and SOF10 arithmetic.
     """
     frame = _frame(header)
-    if frame is None or frame[0] in _SHOWN_FRAMES:
-        return deep_kind(header)
-    return "JPEG-LS" if frame[0] == _JPEG_LS else "lossless or hierarchical JPEG"
+    if frame is None or frame.marker in _SHOWN_FRAMES:
+        return odd_kind(header)
+    return "JPEG-LS" if frame.marker == _JPEG_LS else "lossless or hierarchical JPEG"
 
 
-def _frame(header: bytes) -> tuple[int, int] | None:
-    """Return the frame's marker, and its bits; None where there is none before the pixels."""
+class _Frame(NamedTuple):
+    """What the header of a frame says (ITU-T T.81, B.2.2)."""
+
+    marker: int
+    bits: int
+    components: int
+
+
+def _frame(header: bytes) -> _Frame | None:
+    """Return the frame; None where there is none before the pixels."""
     at = 2
-    while at + 5 <= len(header) and header[at] == 0xFF:
+    while at + 10 <= len(header) and header[at] == 0xFF:
         marker = header[at + 1]
         if marker == 0xFF:
             at += 1
             continue
         if (0xC0 <= marker <= 0xCF and marker not in _NO_FRAMES) or marker == _JPEG_LS:
-            return marker, header[at + 4]
+            return _Frame(marker, header[at + 4], header[at + 9])
         if marker == _SOS:
             return None
         at += 2 + int.from_bytes(header[at + 2 : at + 4], "big")
