@@ -33,8 +33,15 @@ def _read_stored(place: str) -> StoredConfig:
     return read_stored_config(place)
 
 
+def _read_mark(place: str) -> bytes:
+    # Imported for who has a watermark in S3.
+    from handler.s3.configuration import read_stored_mark
+
+    return read_stored_mark(place)
+
+
 # At import, so that a wrong setting is an init error and never a lost photo.
-_settings = read_settings(read_stored=_read_stored)
+_settings = read_settings(read_stored=_read_stored, read_mark=_read_mark)
 logging.getLogger().setLevel(_settings.log_level)
 # At DEBUG they log each request as it is sent: with its signature and the session's token.
 for _library in ("botocore", "urllib3"):
@@ -70,7 +77,7 @@ def _renew() -> None:
     _client = make_client()
     if _settings.config_version is not None:
         # The snapshot may be older than the configuration. A worker has it with each photo.
-        _settings = read_settings(read_stored=_read_stored)
+        _settings = read_settings(read_stored=_read_stored, read_mark=_read_mark)
         _photo_log = PhotoLog(_settings.function, config=_settings.config_version)
 
 

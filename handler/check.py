@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from handler.changes import changes, is_stale, renewed
+from handler.settings import parse_stored
 from imaging.config import DEFAULT_CONFIG, Config, load_config, parse_config
 from imaging.errors import ConfigError
 from imaging.planning import Asked
@@ -58,7 +59,11 @@ def check(arguments: argparse.Namespace) -> int:
     after = _load(arguments.config, deployed.prefix)
     print(f"{arguments.config}: well-formed, {len(after.renditions)} renditions")
     if deployed.text is not None:
-        before = parse_config(deployed.text, file=deployed.name, prefix=deployed.prefix)
+        from handler.s3.configuration import read_stored_mark
+
+        before = parse_config(
+            deployed.text, file=deployed.name, prefix=deployed.prefix, read_mark=read_stored_mark
+        )
     else:
         before = _load(deployed.name, deployed.prefix)
     lines = changes(before, after)
@@ -73,11 +78,11 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 def _load(place: str, prefix: str) -> Config:
-    if not place.startswith("s3://"):
-        return load_config(Path(place), prefix=prefix)
-    from handler.s3.configuration import read_stored_config
+    from handler.s3.configuration import read_stored_config, read_stored_mark
 
-    return parse_config(read_stored_config(place).text, file=place, prefix=prefix)
+    if not place.startswith("s3://"):
+        return load_config(Path(place), prefix=prefix, read_stored_mark=read_stored_mark)
+    return parse_stored(place, prefix, read_stored_config, read_stored_mark)[0]
 
 
 def _deployed(arguments: argparse.Namespace) -> _Deployed:

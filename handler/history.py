@@ -15,7 +15,7 @@ from handler.errors import SettingsError
 from handler.objects import Change, ObjectEvent
 from handler.photo.destinations import manifest_key
 from handler.photo.manifest import Manifest, UnreadableManifestError, manifest_from_object
-from handler.s3.configuration import read_stored_config
+from handler.s3.configuration import read_stored_config, read_stored_mark
 from handler.settings import Settings, read_settings
 
 __all__ = ["history"]
@@ -44,7 +44,8 @@ def history(arguments: argparse.Namespace) -> int:
     try:
         session = boto3.Session()
         outputs = stack_outputs(session, arguments.stack)
-        settings = read_settings({**os.environ, **settings_from(outputs)}, read_stored_config)
+        environ = {**os.environ, **settings_from(outputs)}
+        settings = read_settings(environ, read_stored_config, read_stored_mark)
         for line in _lines(session.client("s3"), settings, bucket, key):
             print(line)
     except (ClientError, BotoCoreError) as error:

@@ -11,7 +11,14 @@ from typing import Final, Literal, cast
 from handler.errors import SettingsError
 from handler.keys import KeyTemplate
 from handler.memory_limit import lambda_memory, memory_limit
-from imaging.config import DEFAULT_CONFIG, Config, load_config, parse_config
+from imaging.config import (
+    DEFAULT_CONFIG,
+    Config,
+    MarkReader,
+    load_config,
+    parse_config,
+    refuse_mark,
+)
 from imaging.limits import Limits, Memory
 
 __all__ = [
@@ -21,6 +28,7 @@ __all__ = [
     "JobAttributes",
     "Settings",
     "StoredConfig",
+    "parse_stored",
     "read_settings",
 ]
 
@@ -278,7 +286,34 @@ def _refuse_stored(place: str) -> StoredConfig:
     raise SettingsError(f"RENDITIONS_CONFIG: expected a file but received {place!r}")
 
 
-def _config(environ: Mapping[str, str], read_stored: ConfigReader) -> tuple[Config, str | None]:
+def parse_stored(
+    place: str, prefix: str, read_stored: ConfigReader, read_mark: MarkReader
+) -> tuple[Config, str]:
+    """Return the configuration that is an object of S3, and which one it is.
+
+    Args:
+        place: ``s3://bucket/key``; pictures of watermarks lie beside it, or have their own place.
+        prefix: What the key of every photo begins with.
+        read_stored: Reads it.
+        read_mark: Reads the pictures.
+
+    Raises:
+        SettingsError: It cannot be read.
+        ConfigError: It is wrong.
+    """
+    stored = read_stored(place)
+    folder = place.rpartition("/")[0]
+
+    def read_beside(name: str) -> bytes:
+        return read_mark(name if name.startswith("s3://") else f"{folder}/{name}")
+
+    config = parse_config(stored.text, file=place, prefix=prefix, read_mark=read_beside)
+    return config, stored.version
+
+
+def _config(
+    environ: Mapping[str, str], read_stored: ConfigReader, read_mark: MarkReader
+) -> tuple[Config, str | None]:
     """Return the configuration, and which one it is where it is not the image's."""
     prefix = environ.get("SOURCE_PREFIX", "")
     text, place = environ.get("RENDITIONS_TOML", ""), environ.get("RENDITIONS_CONFIG", "")
@@ -288,11 +323,13 @@ def _config(environ: Mapping[str, str], read_stored: ConfigReader) -> tuple[Conf
         )
     if text:
         digest = hashlib.sha256(text.encode(errors="replace")).hexdigest()[:16]
-        return parse_config(text, file="RENDITIONS_TOML", prefix=prefix), digest
+        return parse_config(
+            text, file="RENDITIONS_TOML", prefix=prefix, read_mark=read_mark
+        ), digest
     if place.startswith("s3://"):
-        stored = read_stored(place)
-        return parse_config(stored.text, file=place, prefix=prefix), stored.version
-    return load_config(Path(place or DEFAULT_CONFIG), prefix=prefix), None
+        return parse_stored(place, prefix, read_stored, read_mark)
+    path = Path(place or DEFAULT_CONFIG)
+    return load_config(path, prefix=prefix, read_stored_mark=read_mark), None
 
 
 def _boolean(environ: Mapping[str, str], variable: str, *, default: bool) -> bool:
@@ -303,13 +340,16 @@ def _boolean(environ: Mapping[str, str], variable: str, *, default: bool) -> boo
 
 
 def read_settings(
-    environ: Mapping[str, str] = os.environ, read_stored: ConfigReader = _refuse_stored
+    environ: Mapping[str, str] = os.environ,
+    read_stored: ConfigReader = _refuse_stored,
+    read_mark: MarkReader = refuse_mark,
 ) -> Settings:
     """Return the settings in ``environ``.
 
     Args:
         environ: The environment.
         read_stored: Reads the configuration where ``RENDITIONS_CONFIG`` names an object of S3.
+        read_mark: Reads the pictures of watermarks that are objects of S3.
 
     Raises:
         SettingsError: A variable is missing or wrong; the message names it, what was expected and
@@ -340,7 +380,7 @@ def read_settings(
         raise SettingsError(
             f"LOG_LEVEL: expected one of {', '.join(_LEVELS)} but received {named!r}"
         )
-    config, config_version = _config(environ, read_stored)
+    config, config_version = _config(environ, read_stored, read_mark)
     function = _function(environ)
     memory_mb = function.memory_mb
     vcpus = -(-memory_mb // _MB_PER_VCPU) if memory_mb is not None else os.cpu_count() or 1

@@ -1,5 +1,6 @@
 """Animated photos: every frame decoded once, each on its own, and put together again."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -37,9 +38,14 @@ class Frames:
     loop: int
 
     def made_into(
-        self, rendition: PlannedRendition, header: ImageHeader
+        self,
+        rendition: PlannedRendition,
+        header: ImageHeader,
+        finish: Callable[[pyvips.Image, PlannedRendition], pyvips.Image],
     ) -> tuple[pyvips.Image, pyvips.Image]:
         """Return the first frame of ``rendition``, uncropped, and all frames, finished, as a strip.
+
+        ``finish`` comes after the last step of each.
 
         *Cost*: its frames, in memory beside those of the base.
         """
@@ -49,7 +55,9 @@ class Frames:
         ]
         # All frames are cropped as the first one: an animation must not jump.
         box = steps.find_crop(resized[0], rendition.placement)
-        finished = (steps.take(steps.STEPS, frame, rendition, box) for frame in resized)
+        finished = (
+            finish(steps.take(steps.STEPS, frame, rendition, box), rendition) for frame in resized
+        )
         images = tuple(frame.copy_memory() for frame in finished)
         return resized[0], _strip(replace(self, images=images))
 

@@ -18,6 +18,7 @@ from imaging.specs import Colour
 __all__ = [
     "background_in",
     "convert",
+    "in_colours_of",
     "keeps_values",
     "needs_depth",
     "to_rgb",
@@ -131,6 +132,25 @@ def background_in(image: pyvips.Image, colour: _Pixel) -> list[float]:
     except pyvips.Error:
         # A scanner's profile may lead from its colours to others, and not back.
         return list(colour)
+
+
+def in_colours_of(image: pyvips.Image, picture: pyvips.Image) -> pyvips.Image:
+    """Return ``picture``, uchar and sRGB without alpha, in the colours of ``image``: in grey if so.
+
+    *Shape*: uchar, one band or three, without a profile.
+    """
+    profile = _profile(image)
+    if profile is not None:
+        picture = picture.icc_import(input_profile=_SRGB)
+        picture = picture.copy()
+        set_blob(picture, _PROFILE, profile)
+        try:
+            # Evaluated here, where it can fail: it is a small picture.
+            return _untagged(picture.icc_export(depth=8)).copy_memory()
+        except pyvips.Error:
+            # As a background: the profile leads one way only.
+            pass
+    return picture.colourspace("b-w") if _is_grey(image) else picture
 
 
 def _profile(image: pyvips.Image) -> bytes | None:

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import Field, dataclass, fields
+from dataclasses import Field, dataclass, field, fields, replace
 from enum import StrEnum
 from pathlib import Path
 from types import NoneType
@@ -12,9 +12,9 @@ from imaging.errors import ConfigError
 from imaging.formats import OutputFormat
 from imaging.limits import Limits, Memory
 from imaging.planning import Asked
-from imaging.specs import SOURCE_FORMAT, RenditionSpec, Truncated
+from imaging.specs import SOURCE_FORMAT, Mark, Position, RenditionSpec, Truncated, Watermark
 
-__all__ = ["DEFAULT_CONFIG", "Config", "load_config", "parse_config"]
+__all__ = ["DEFAULT_CONFIG", "Config", "MarkReader", "load_config", "parse_config", "refuse_mark"]
 
 DEFAULT_CONFIG: Final = Path(__file__).parent.parent / "renditions.toml"
 """Beside the code: in a checkout, in the image, and where the wheel is installed."""
@@ -29,12 +29,14 @@ class Config:
         limits: What a photo may be at most.
         truncated: What becomes of a truncated JPEG.
         sidecar: Whether a JSON document goes with the renditions.
+        marks: The pictures of watermarks: digest -> PNG.
     """
 
     renditions: tuple[RenditionSpec, ...]
     limits: Limits
     truncated: Truncated = Truncated.REFUSE
     sidecar: bool = False
+    marks: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     def specs_of(self, key: str) -> tuple[RenditionSpec, ...]:
         """Return the renditions of the photo at ``key``, each with a name of its own."""
@@ -64,7 +66,12 @@ class Config:
             focal_point=focal_point,
             truncated=self.truncated,
             sidecar=self.sidecar,
+            marks=self.marks,
         )
+
+
+MarkReader = Callable[[str], bytes]
+"""Reads a picture that a watermark names, as :func:`imaging.mark_files.read_mark_file` does."""
 
 
 class _Unexpected(Exception):  # noqa: N818 - it never leaves this module
@@ -156,6 +163,30 @@ def _patterns(value: object) -> tuple[str, ...]:
     return tuple(patterns)
 
 
+def _watermark(value: object) -> Watermark:
+    expected = f"a table of {', '.join(_WATERMARK_KEYS)}"
+    if not isinstance(value, dict) or not {"image"} <= value.keys() <= _WATERMARK_KEYS.keys():
+        raise _Unexpected(f"{expected}, of which image is needed")
+    read = {}
+    for key, given in value.items():
+        try:
+            read[key] = _WATERMARK_KEYS[key](given)
+        except _Unexpected as error:
+            raise _Unexpected(f"{expected}, with {error} for {key}") from None
+    try:
+        return Watermark(**read)
+    except ConfigError as error:
+        raise _Unexpected(f"{expected} ({error.message})") from None
+
+
+_WATERMARK_KEYS: Final[Mapping[str, _Reader]] = {
+    "image": _text,
+    "position": _choice_of(Position),
+    "width": _number,
+    "opacity": _number,
+    "margin": _number,
+}
+
 _FIELDS: Final = {"format": "formats"}
 """The keys that are not the names of their fields."""
 
@@ -171,6 +202,7 @@ _OWN_READERS: Final[Mapping[str, _Reader]] = {
     "formats": _formats,
     "quality": _quality,
     "background": _colour,
+    "watermark": _watermark,
 }
 
 
@@ -284,13 +316,25 @@ def _fault_of_set(
     return None
 
 
-def parse_config(text: str, *, file: str, prefix: str = "") -> Config:
+def refuse_mark(name: str) -> bytes:
+    """Read no picture: what reads the configuration where there is no place for one.
+
+    Raises:
+        ConfigError: Always.
+    """
+    raise ConfigError(f"expected a file beside a configuration that is a file, but {name!r} is not")
+
+
+def parse_config(
+    text: str, *, file: str, prefix: str = "", read_mark: MarkReader = refuse_mark
+) -> Config:
     """Read the text of a ``renditions.toml``.
 
     Args:
         text: The text.
         file: Names it in messages.
         prefix: What the key of every photo begins with.
+        read_mark: Reads the pictures of watermarks.
 
     Raises:
         ConfigError: It is not TOML, a key is unknown, a value is not what its key wants, two
@@ -298,7 +342,7 @@ def parse_config(text: str, *, file: str, prefix: str = "") -> Config:
             message names file, line and key.
     """
     try:
-        return _read_document(tomllib.loads(text), prefix)
+        return _read_document(tomllib.loads(text), prefix, read_mark)
     except tomllib.TOMLDecodeError as error:
         from imaging.lines import line_of_syntax_error
 
@@ -310,7 +354,7 @@ def parse_config(text: str, *, file: str, prefix: str = "") -> Config:
         raise ConfigError(f"{file}:{line_of(text, error.path)}: {error.message}") from None
 
 
-def _read_document(document: dict[str, Any], prefix: str) -> Config:
+def _read_document(document: dict[str, Any], prefix: str, read_mark: MarkReader) -> Config:
     for key in document:
         if key not in (known := (*_TOP_KEYS, *_TABLES)):
             expected = f"expected one of the keys {', '.join(known)}"
@@ -326,11 +370,46 @@ def _read_document(document: dict[str, Any], prefix: str) -> Config:
         raise _Wrong(("renditions",), message)
     specs = tuple(_read_rendition(place, table) for place, table in enumerate(tables))
     _check_sets(specs, prefix)
-    return Config(renditions=specs, limits=limits, sidecar=sidecar, **rest)
+    specs, marks = _with_marks(specs, read_mark)
+    return Config(renditions=specs, limits=limits, sidecar=sidecar, marks=marks, **rest)
 
 
-def load_config(path: Path, *, prefix: str = "") -> Config:
-    """Read ``renditions.toml`` at ``path``; ``prefix`` is what every photo's key begins with.
+def _with_marks(
+    specs: tuple[RenditionSpec, ...], read: MarkReader
+) -> tuple[tuple[RenditionSpec, ...], dict[str, bytes]]:
+    """Return ``specs`` with the pictures of their watermarks, and those: digest -> PNG."""
+    marks: dict[str, bytes] = {}
+    known: dict[str, Mark] = {}
+    marked = []
+    for place, spec in enumerate(specs):
+        watermark = spec.watermark
+        if watermark is not None:
+            # Imported for who has watermarks.
+            from imaging.mark_files import checked_mark
+
+            name = watermark.image
+            try:
+                if name not in known:
+                    known[name], data = checked_mark(name, read)
+                    marks[known[name].digest] = data
+            except ConfigError as error:
+                message = f'rendition "{spec.name}": watermark.image: {error.message}'
+                raise _Wrong(("renditions", place, "watermark"), message) from error
+            watermark = replace(watermark, mark=known[name])
+            spec = replace(spec, watermark=watermark)  # noqa: PLW2901 - the marked one
+        marked.append(spec)
+    return tuple(marked), marks
+
+
+def load_config(
+    path: Path, *, prefix: str = "", read_stored_mark: MarkReader = refuse_mark
+) -> Config:
+    """Read ``renditions.toml`` at ``path``.
+
+    Args:
+        path: The file; watermarks' pictures lie beside it.
+        prefix: What the key of every photo begins with.
+        read_stored_mark: Reads the pictures that are named as ``s3://bucket/key``.
 
     Raises:
         ConfigError: It cannot be read, or :func:`parse_config` refuses it.
@@ -342,4 +421,13 @@ def load_config(path: Path, *, prefix: str = "") -> Config:
         reason = error.strerror if isinstance(error, OSError) else error
         msg = f"{path}: expected a readable TOML file: {reason}"
         raise ConfigError(msg) from error
-    return parse_config(text, file=str(path), prefix=prefix)
+
+    def read_mark(name: str) -> bytes:
+        if name.startswith("s3://"):
+            return read_stored_mark(name)
+        # Imported for who has watermarks.
+        from imaging.mark_files import read_mark_file
+
+        return read_mark_file(path.parent, name)
+
+    return parse_config(text, file=str(path), prefix=prefix, read_mark=read_mark)

@@ -206,7 +206,11 @@ def _logarithms(photo: pyvips.Image, field: str) -> Triple:
 
 
 def encode_gain_map(
-    gain_map: GainMap, placement: Placement, crop: Box | None, upright: tuple[int, int]
+    gain_map: GainMap,
+    placement: Placement,
+    crop: Box | None,
+    upright: tuple[int, int],
+    shade: pyvips.Image | None = None,
 ) -> EncodedGainMap:
     """Return the gain map as it belongs to a rendition: resized, cropped, padded, encoded.
 
@@ -217,6 +221,8 @@ def encode_gain_map(
         placement: The rendition's.
         crop: What of the resized photo was kept, where it was cropped.
         upright: The photo's width and height.
+        shade: How much of each pixel of the rendition something covers that is to be no brighter
+            than SDR, 0 to 1; None where nothing does.
     """
     image = gain_map.image
     share = image.width / upright[0], image.height / upright[1]
@@ -240,6 +246,10 @@ def encode_gain_map(
         image,
         *(max(1, round(side * part)) for side, part in zip((width, height), share, strict=True)),
     )
+    if shade is not None:
+        covered = _resized(shade, image.width, image.height)
+        levels = image * (1 - covered) + covered * gain_map.neutral
+        image = levels.rint().cast("uchar").copy(interpretation=image.interpretation)
     jpeg = image.jpegsave_buffer(
         Q=_QUALITY,
         subsample_mode="off",

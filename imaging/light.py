@@ -7,7 +7,7 @@ import pyvips
 
 from imaging import steps
 
-__all__ = ["resize_linear"]
+__all__ = ["light_of", "resize_linear", "stored_of"]
 
 _WHITE = 65_535
 
@@ -34,6 +34,16 @@ def _from_light() -> pyvips.Image:
     return pyvips.Image.new_from_memory(table.tobytes(), _WHITE + 1, 1, 1, "uchar")
 
 
+def light_of(image: pyvips.Image) -> pyvips.Image:
+    """Return the light of stored values. *Shape*: uchar in, ushort out; no alpha."""
+    return image.maplut(_to_light())
+
+
+def stored_of(light: pyvips.Image) -> pyvips.Image:
+    """Return the stored values of light: the inverse of :func:`light_of`."""
+    return light.maplut(_from_light())
+
+
 def resize_linear(image: pyvips.Image, width: int, height: int) -> pyvips.Image:
     """Resize to exactly ``width`` x ``height``, as :func:`imaging.steps.resize`, in linear light.
 
@@ -46,11 +56,10 @@ def resize_linear(image: pyvips.Image, width: int, height: int) -> pyvips.Image:
     if (image.width, image.height) == (width, height):
         return image
     if not image.hasalpha():
-        light = image.maplut(_to_light())
-        return steps.resize(light, width, height).maplut(_from_light())
+        return stored_of(steps.resize(light_of(image), width, height))
     colours = image.bands - 1
     alpha = image.extract_band(colours).cast("ushort") * (_WHITE // 255)
-    light = image.extract_band(0, n=colours).maplut(_to_light()).bandjoin(alpha)
+    light = light_of(image.extract_band(0, n=colours)).bandjoin(alpha)
     scale, vscale = width / image.width, height / image.height
     light = (
         light.premultiply(max_alpha=_WHITE)
@@ -59,6 +68,6 @@ def resize_linear(image: pyvips.Image, width: int, height: int) -> pyvips.Image:
         .rint()
         .cast("ushort")
     )
-    shown = light.extract_band(0, n=colours).maplut(_from_light())
+    shown = stored_of(light.extract_band(0, n=colours))
     opaque = (light.extract_band(colours) / (_WHITE // 255)).rint().cast("uchar")
     return shown.bandjoin(opaque).copy(interpretation=image.interpretation)

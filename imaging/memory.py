@@ -179,6 +179,7 @@ def _rendering(plan: RenditionPlan, bands: int, kept: float) -> Iterator[float]:
         # The search ends before anything is encoded.
         searching = working.searching_bytes(header, placement, bands)
         at_work += max(_encoding(rendition, bands), searching)
+        at_work += working.marking_bytes(rendition, bands)
         yield pictures.pixels * bands + at_work
         before = max(before, at_work)
 

@@ -25,18 +25,23 @@ from imaging.rendition import Appearance, OpenSink, Rendition
 if TYPE_CHECKING:
     from imaging.animation import Frames
     from imaging.gainmap import EncodedGainMap
+    from imaging.watermark import Marks
 
 __all__ = ["render"]
 
 
-def render(plan: RenditionPlan, photo: OpenPhoto, open_sink: OpenSink) -> Iterator[Rendition]:
-    """Make and commit each planned rendition: :meth:`imaging.photo.Photo.render`."""
+def render(
+    plan: RenditionPlan, photo: OpenPhoto, open_sink: OpenSink, marks: "Marks | None"
+) -> Iterator[Rendition]:
+    """Make and commit each planned rendition: :meth:`imaging.photo.Photo.render`.
+
+    ``marks`` has those that the plan names; None where it names none.
+    """
     with photo.refusing():
-        yield from _render(plan, photo, open_sink)
+        yield from _render(plan, _Work(plan, photo, open_sink, marks))
 
 
-def _render(plan: RenditionPlan, photo: OpenPhoto, open_sink: OpenSink) -> Iterator[Rendition]:
-    work = _Work(plan, photo, open_sink)
+def _render(plan: RenditionPlan, work: "_Work") -> Iterator[Rendition]:
     appearance: Appearance | None = None
     for rendition in plan.renditions:
         started = time.perf_counter()
@@ -64,8 +69,15 @@ class _Work:
         base: What the still renditions are made from.
     """
 
-    def __init__(self, plan: RenditionPlan, photo: OpenPhoto, open_sink: OpenSink) -> None:
+    def __init__(
+        self,
+        plan: RenditionPlan,
+        photo: OpenPhoto,
+        open_sink: OpenSink,
+        marks: "Marks | None",
+    ) -> None:
         self._header = plan.header
+        self._marks = marks
         self._photo = photo
         self._open_sink = open_sink
         self._frames: Frames | None = None
@@ -91,20 +103,26 @@ class _Work:
             case FromBase() | FromParent() as way:
                 image = self._pictures.finished(way)
                 image = steps.take(steps.FORMAT_STEPS, image, rendition, None)
+                image = self._marked(image, rendition)
                 encoded = self._encode(image, rendition, self._gain_map(rendition, way))
                 return self._pictures.resized(way), encoded
             case OwnPass(load=load):
                 resized = self._decode_again(rendition, load)
                 image = steps.take(steps.STEPS, resized, rendition, rendition.placement.crop)
+                image = self._marked(image, rendition)
                 image = steps.keep_metadata(image, self._header, rendition.spec.metadata)
                 encoded = encode_while_decoding(image, rendition, self._photo, self._open_sink)
                 return resized, encoded
             case Animated():
                 assert self._frames is not None  # noqa: S101 - the plan counts them
-                resized, strip = self._frames.made_into(rendition, self._header)
+                resized, strip = self._frames.made_into(rendition, self._header, self._marked)
                 return resized, self._encode(strip, rendition, None)
             case _:
                 assert_never(rendition.way)
+
+    def _marked(self, image: pyvips.Image, rendition: PlannedRendition) -> pyvips.Image:
+        """Return a finished picture, or a frame of one, with its watermark."""
+        return image if self._marks is None else self._marks.laid_on(image, rendition)
 
     def _encode(
         self, image: pyvips.Image, rendition: PlannedRendition, gain_map: "EncodedGainMap | None"
@@ -131,7 +149,8 @@ class _Work:
         from imaging.gainmap import encode_gain_map
 
         crop = self._pictures.crop(way)
-        return encode_gain_map(gain_map, rendition.placement, crop, self._header.upright)
+        shade = None if self._marks is None else self._marks.shade(rendition)
+        return encode_gain_map(gain_map, rendition.placement, crop, self._header.upright, shade)
 
 
 def _appearance(resized: pyvips.Image, plan: RenditionPlan) -> Appearance:

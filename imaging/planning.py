@@ -1,7 +1,7 @@
 """Decides what will happen to a photo, from its header alone: pure, without pyvips."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final, assert_never
 
 from imaging.errors import NeedsMoreMemoryError, PhotoWarning
@@ -65,6 +65,7 @@ class Asked:
             kept.
         truncated: What becomes of a truncated JPEG.
         sidecar: Whether a sidecar is wanted, and so the photo's appearance.
+        marks: The pictures of the watermarks that the renditions have: digest -> PNG.
     """
 
     specs: tuple[RenditionSpec, ...]
@@ -73,6 +74,7 @@ class Asked:
     focal_point: str | None = None
     truncated: Truncated = Truncated.REFUSE
     sidecar: bool = False
+    marks: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

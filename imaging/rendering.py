@@ -6,6 +6,7 @@ For trusted photos, in tests and benchmarks. Strangers' photos go through the wa
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from imaging.bridge.source import OpenPhoto
 from imaging.decoders import read_header
@@ -17,18 +18,31 @@ from imaging.planning import Asked
 from imaging.rendition import OpenSink, Rendition
 from imaging.streams import ByteSource
 
+if TYPE_CHECKING:
+    from imaging.watermark import Marks
+
 __all__ = ["open_photo"]
 
 
 class _PhotoHere:
     """A photo that is decoded in this process."""
 
-    def __init__(self, opened: OpenPhoto, header: ImageHeader) -> None:
+    def __init__(self, opened: OpenPhoto, header: ImageHeader, marks: "Marks | None") -> None:
         self._opened = opened
+        self._marks = marks
         self.header = header
 
     def render(self, plan: RenditionPlan, open_sink: OpenSink) -> Iterator[Rendition]:
-        return render(plan, self._opened, open_sink)
+        return render(plan, self._opened, open_sink, self._marks)
+
+
+def _marks(asked: Asked) -> "Marks | None":
+    if not asked.marks:
+        return None
+    # Imported for who has watermarks.
+    from imaging.watermark import Marks
+
+    return Marks(asked.marks)
 
 
 @contextmanager
@@ -48,4 +62,4 @@ def open_photo(source: ByteSource, asked: Asked) -> Iterator[Photo]:
     """
     asked.limits.check_bytes(source.size)
     with OpenPhoto(source) as opened:
-        yield _PhotoHere(opened, read_header(opened))
+        yield _PhotoHere(opened, read_header(opened), _marks(asked))

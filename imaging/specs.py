@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from typing import Final
 
@@ -16,10 +16,12 @@ __all__ = [
     "Colour",
     "Fit",
     "Hdr",
+    "Mark",
     "Metadata",
     "Position",
     "RenditionSpec",
     "Truncated",
+    "Watermark",
 ]
 
 NAME_PATTERN: Final = "[a-z0-9][a-z0-9_-]*"
@@ -38,6 +40,9 @@ MAX_SHARPEN: Final = 10
 
 HDR_SIDE: Final = 1024
 """Pixels of the longer side. In a smaller rendition a gain map costs more than it shows."""
+
+MAX_MARGIN: Final = 0.25
+"""Of the shorter side: half of it stays for a watermark."""
 
 # To be increased whenever the same spec makes other pixels than before, also by a new default:
 # stored renditions are then stale.
@@ -123,6 +128,66 @@ class Truncated(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """The picture of a watermark: a PNG that was read with the configuration.
+
+    Attributes:
+        digest: Its bytes' SHA-256, as 64 hexadecimal digits.
+        width: Columns.
+        height: Rows.
+    """
+
+    digest: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watermark:
+    """What is laid on a finished rendition.
+
+    Attributes:
+        image: Where its PNG is: a file beside the configuration, or ``s3://bucket/key``.
+        position: Where it lies; any but those that look at the photo.
+        width: Its share of the rendition's width; less where it would be too high.
+        opacity: Of its opaque pixels, above 0 to 1.
+        margin: Between it and the edges, as a share of the rendition's shorter side.
+        mark: Its picture, once that was read.
+
+    Raises:
+        ConfigError: A value is out of its range.
+    """
+
+    image: str
+    position: Position = Position.SOUTHEAST
+    width: float = 0.2
+    opacity: float = 1.0
+    margin: float = 0.02
+    mark: Mark | None = None
+
+    def __post_init__(self) -> None:
+        searched = {Position.ATTENTION, Position.ENTROPY, Position.FOCAL_POINT}
+        rules = (
+            ("image", bool(self.image), "a file's name, or s3://bucket/key", self.image),
+            ("position", self.position not in searched, "a fixed position", self.position.value),
+            ("width", 0 < self.width <= 1, "a number above 0, 1 at most", self.width),
+            ("opacity", 0 < self.opacity <= 1, "a number above 0, 1 at most", self.opacity),
+            ("margin", 0 <= self.margin <= MAX_MARGIN, f"from 0 to {MAX_MARGIN}", self.margin),
+        )
+        for key, is_valid, expected, received in rules:
+            if not is_valid:
+                message = f"watermark.{key}: expected {expected} but received {received!r}"
+                raise ConfigError(message, key="watermark")
+
+    @property
+    def pixels(self) -> dict[str, object]:
+        """What decides what it looks like, as plain data; not where its picture was read."""
+        plain = asdict(self)
+        del plain["image"]
+        return plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RenditionSpec:
     """One named rendition.
 
@@ -158,6 +223,7 @@ class RenditionSpec:
         colour: Which colours it is in.
         hdr: What becomes of a gain map; None to keep it in a JPEG whose longer side has
             :data:`HDR_SIDE` pixels or more.
+        watermark: What is laid on it, last of all; None for nothing.
 
     Raises:
         ConfigError: A value is out of its range; the message names the key, what was expected and
@@ -183,6 +249,7 @@ class RenditionSpec:
     metadata: Metadata = Metadata.COPYRIGHT
     colour: Colour = Colour.SRGB
     hdr: Hdr | None = None
+    watermark: Watermark | None = None
 
     def __post_init__(self) -> None:
         for key, is_valid, expected, received in self._rules():
@@ -296,7 +363,7 @@ class RenditionSpec:
         """
         spec = self.only(output)
         said = {
-            field.name: value
+            field.name: value.pixels if isinstance(value, Watermark) else value
             for field in fields(spec)
             if (value := getattr(spec, field.name)) != field.default
         }

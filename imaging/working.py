@@ -7,6 +7,7 @@ figures here were fitted to what ``make calibrate`` measured.
 from typing import TYPE_CHECKING, Final
 
 from imaging.formats import Reading
+from imaging.geometry import place_mark
 from imaging.header import ImageHeader
 from imaging.specs import Position
 
@@ -19,6 +20,7 @@ __all__ = [
     "KEPT_PLANES",
     "KEPT_STRIPS",
     "decoding_bytes",
+    "marking_bytes",
     "resizing_bytes",
     "searching_bytes",
 ]
@@ -66,6 +68,12 @@ _SHARPEN_ROWS: Final = 480
 _SHARPEN_OPAQUE: Final = 4.2
 _SHARPEN_ALPHA: Final = 10.5
 """Bytes for each of a sharpened picture's, in so many of its rows: 16 bits of Lab, or floats."""
+
+_MARK_BYTES: Final = 8
+"""Of a pixel of a mark: decoded, and once more while it is put together."""
+
+_MARK_LINES: Final = 420
+"""As of strips that are decoded."""
 
 # libvips looks for entropy in a copy of floats where there is alpha.
 _SEARCH_COPIES: Final = 1.54
@@ -126,6 +134,19 @@ def resizing_bytes(
         taken += placement.width * bands * height * each
         taken += _SHARPEN_BYTES * (2 if header.has_alpha else 1)
     return taken
+
+
+def marking_bytes(rendition: "PlannedRendition", bands: int) -> float:
+    """Return what a watermark takes: its picture, itself scaled, and strips of both as floats."""
+    watermark = rendition.spec.watermark
+    if watermark is None or watermark.mark is None:
+        return 0
+    mark = watermark.mark
+    box = place_mark(rendition.placement.output, watermark, mark)
+    width, _ = rendition.placement.output
+    pictures = mark.width * mark.height * _MARK_BYTES + box.width * box.height * _MARK_BYTES
+    strips = (mark.width + box.width) * _MARK_LINES * (bands + 1) * _FLOAT_BYTES
+    return pictures + strips + width * bands * _MARK_LINES
 
 
 def searching_bytes(header: ImageHeader, placement: "Placement", bands: int) -> float:

@@ -26,7 +26,7 @@ from handler.backfill.sending import send_to_queue
 from handler.backfill.state import State
 from handler.backfill.ways import Way
 from handler.deployed import settings_from, stack_outputs
-from handler.s3.configuration import read_stored_config
+from handler.s3.configuration import read_stored_config, read_stored_mark
 from handler.s3.requests import Requests
 from handler.settings import Settings, read_settings
 from imaging.errors import ConfigError
@@ -54,7 +54,7 @@ def backfill(arguments: argparse.Namespace) -> int:
         session = boto3.Session()
         outputs = stack_outputs(session, arguments.stack)
         environ = {**os.environ, **settings_from(outputs)}
-        settings = read_settings(environ, read_stored_config)
+        settings = read_settings(environ, read_stored_config, read_stored_mark)
         command = _Command(arguments, settings, outputs, session)
         with Stop() as stop:
             return command.run(stop)

@@ -12,7 +12,7 @@ refusal counts only if a new worker gave it: what another photo left behind has 
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from enum import Enum
 from typing import Final
@@ -47,6 +47,7 @@ from imaging.worker.protocol import (
     GoneError,
     Kind,
     Made,
+    MarkPart,
     Open,
     PhotoAhead,
     ProtocolError,
@@ -263,9 +264,10 @@ class _Nowhere:
 class _Talk:
     """One photo with one worker: what it may say depends on what was said before."""
 
-    def __init__(self, worker: Worker, feed: _Feed) -> None:
+    def __init__(self, worker: Worker, feed: _Feed, marks: Mapping[str, bytes]) -> None:
         self._worker = worker
         self._feed = feed
+        self._marks = marks
         self._failure: RenditionsError | None = None
         self.is_done = False
 
@@ -316,6 +318,7 @@ class _Talk:
         self, plan: RenditionPlan, open_sink: OpenSink, done: set[int]
     ) -> Iterator[Rendition]:
         """Yield each rendition that is not ``done`` yet, as it is committed, and note it there."""
+        self._give_marks(plan)
         self._say(Kind.GO, plan)
         for index, planned in enumerate(plan.renditions):
             if from_json(Open, self._hear(Kind.OPEN).json).index != index:
@@ -336,6 +339,16 @@ class _Talk:
                 yield _rendition(planned, made)
         self._hear(Kind.DONE)
         self.is_done = True
+
+    def _give_marks(self, plan: RenditionPlan) -> None:
+        """Hand over the watermarks' pictures that the plan names, once to each worker."""
+        watermarks = (planned.spec.watermark for planned in plan.renditions)
+        named = {each.mark.digest for each in watermarks if each and each.mark}
+        for digest in sorted(named - self._worker.marks):
+            data = memoryview(self._marks[digest])
+            for at in range(0, len(data), CHUNK_BYTES):
+                self._say(Kind.MARK, MarkPart(digest=digest), data[at : at + CHUNK_BYTES])
+            self._worker.marks.add(digest)
 
     def _copy(self, planned: PlannedRendition, sink: ByteSink) -> Made:
         """Hand a rendition's bytes to its sink, and return what the worker says of it."""
@@ -421,8 +434,9 @@ class _PhotoElsewhere:
         self._room = room
         self._feed = feed
         self._memory = asked.memory
-        # The appearance has libraries of its own.
-        self._for_all = asked.sidecar or not feed.format.row.is_common
+        # The appearance has libraries of its own, and watermarks have modules.
+        self._for_all = asked.sidecar or bool(asked.marks) or not feed.format.row.is_common
+        self._marks = asked.marks
         self._deadline = NEVER
         self._deaths = 0
         self._growing = ExitStack()
@@ -463,7 +477,7 @@ class _PhotoElsewhere:
 
     def _begin(self, *, fresh: bool) -> None:
         self._worker = self._pool.take(fresh=fresh, for_all=self._for_all)
-        self._talk = _Talk(self._worker, self._feed)
+        self._talk = _Talk(self._worker, self._feed, self._marks)
         self._watch = _Watch(self._worker.process, self._deadline, self._most_bytes)
 
     def _most_bytes(self) -> int | None:

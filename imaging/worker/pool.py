@@ -33,6 +33,7 @@ class Worker:
         is_ready_for_all: Whether whatever a photo may need is imported, and not only what most do.
         small_bytes: What it held before its first photo.
         buffer: What is received from it lies here.
+        marks: Digests of the watermarks' pictures that it has.
     """
 
     def __init__(self, process: Process, *, is_ready_for_all: bool) -> None:
@@ -41,6 +42,7 @@ class Worker:
         self.is_ready_for_all = is_ready_for_all
         self.small_bytes = 0
         self.buffer = memoryview(bytearray(CHUNK_BYTES))
+        self.marks: set[str] = set()
 
 
 class Room:

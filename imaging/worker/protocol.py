@@ -76,6 +76,7 @@ class Kind(Enum):
     PHOTO = b"P"
     BYTES = b"B"
     SOURCE_FAILED = b"X"
+    MARK = b"K"
     GO = b"G"
     READ = b"R"
     HEADER = b"H"
@@ -106,6 +107,17 @@ class PhotoAhead:
     """
 
     size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkPart:
+    """A part of a watermark's PNG is the frame's data; the parts come in order, before the plan.
+
+    Attributes:
+        digest: Whose it is.
+    """
+
+    digest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from importlib.machinery import ModuleSpec
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from imaging.bridge.source import OpenPhoto
 from imaging.decoders import read_header
@@ -25,6 +25,7 @@ from imaging.worker.protocol import (
     GoneError,
     Kind,
     Made,
+    MarkPart,
     Open,
     PhotoAhead,
     ProtocolError,
@@ -35,6 +36,9 @@ from imaging.worker.protocol import (
     send,
 )
 from imaging.worker.values import from_json, to_json
+
+if TYPE_CHECKING:
+    from imaging.watermark import Marks
 
 __all__ = ["MOST_WORDS", "UNPREPARED", "serve"]
 
@@ -265,21 +269,46 @@ def _refusal(error: Exception) -> Refused:
     return Refused(code=code, message=repr(error)[:MOST_WORDS], detail="")
 
 
-def _make(wire: _Wire, source: _Remote) -> None:
+class _MarksHere:
+    """The marks that this worker was given; none at first.
+
+    Attributes:
+        marks: Them; None without.
+    """
+
+    def __init__(self) -> None:
+        self.marks: Marks | None = None
+
+    def add(self, part: MarkPart, data: bytes) -> None:
+        if self.marks is None:
+            # Imported for who has watermarks.
+            from imaging.watermark import Marks
+
+            self.marks = Marks()
+        self.marks.add(part.digest, data)
+
+
+def _hear_plan(wire: _Wire, here: _MarksHere) -> RenditionPlan:
+    """Return the plan; the marks that come before it stay for later photos."""
+    while (frame := wire.hear()).kind is Kind.MARK:
+        here.add(from_json(MarkPart, frame.json), bytes(frame.data))
+    if frame.kind is not Kind.GO:
+        raise ProtocolError(f"expected a plan but received {frame.kind.name}")
+    return from_json(RenditionPlan, frame.json)
+
+
+def _make(wire: _Wire, source: _Remote, here: _MarksHere) -> None:
     with OpenPhoto(source) as photo:
         header = read_header(photo)
         source.settle()
         wire.say(Kind.HEADER, header)
-        frame = wire.hear()
-        if frame.kind is not Kind.GO:
-            raise ProtocolError(f"expected a plan but received {frame.kind.name}")
-        plan = from_json(RenditionPlan, frame.json)
+        plan = _hear_plan(wire, here)
         places = {id(planned): index for index, planned in enumerate(plan.renditions)}
 
         def open_sink(planned: PlannedRendition) -> _Sink:
             return _Sink(wire, places[id(planned)])
 
-        for rendition in render(plan, photo, open_sink):
+        for rendition in render(plan, photo, open_sink, here.marks):
             made = Made(
                 width=rendition.width,
                 height=rendition.height,
@@ -295,7 +324,7 @@ def _make(wire: _Wire, source: _Remote) -> None:
     wire.say(Kind.DONE)
 
 
-def _serve_one(wire: _Wire, unimported: _Unimported) -> None:
+def _serve_one(wire: _Wire, unimported: _Unimported, here: _MarksHere) -> None:
     frame = wire.hear()
     if frame.kind is not Kind.PHOTO:
         raise ProtocolError(f"expected a photo but received {frame.kind.name}")
@@ -307,7 +336,7 @@ def _serve_one(wire: _Wire, unimported: _Unimported) -> None:
         source = _Forward(wire, size, frame.data)
     refused = None
     try:
-        _make(wire, source)
+        _make(wire, source, here)
     except ProtocolError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, it is an answer
@@ -333,9 +362,10 @@ def serve(parent: socket.socket, refused: tuple[str, ...], *, is_ready_for_all: 
     if not is_ready_for_all:
         sys.meta_path.insert(0, unimported)
     wire = _Wire(parent)
+    here = _MarksHere()
     wire.say(Kind.READY, Ready(unguarded=refused))
     try:
         while True:
-            _serve_one(wire, unimported)
+            _serve_one(wire, unimported, here)
     except GoneError:
         return

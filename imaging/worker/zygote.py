@@ -31,7 +31,10 @@ from imaging.worker.protocol import FORK, FORK_READY_FOR_ALL, INTEGER
 __all__ = ["main", "preload", "preload_common"]
 
 _ELSEWHERE: Final = frozenset(
-    {"config", "in_memory", "lines", "local", "rendering", "sidecar", "warming", "worker"}
+    {
+        *("config", "in_memory", "lines", "local", "mark_files", "provenance", "rendering"),
+        *("sidecar", "warming", "worker"),
+    }
 )
 """What the other side imports alone. Everything else of ``imaging`` may be a photo's."""
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from imaging.formats import OutputFormat
-from imaging.specs import Colour, Fit, Hdr, Metadata, Position, RenditionSpec
+from imaging.specs import Colour, Fit, Hdr, Metadata, Position, RenditionSpec, Watermark
 
 JPEG, WEBP, GIF = OutputFormat.JPEG, OutputFormat.WEBP, OutputFormat.GIF
 
@@ -26,6 +26,7 @@ OTHER: dict[str, dict[str, Any]] = {
     "metadata": {"metadata": Metadata.NONE},
     "colour": {"colour": Colour.SOURCE},
     "hdr": {"hdr": Hdr.SDR},
+    "watermark": {"watermark": Watermark(image="logo.png")},
 }
 
 
