@@ -181,7 +181,7 @@ class Input:
         has_frames: Whether its pages follow each other in time.
         keeps_header: Whether the bytes of its header are kept: libvips does not tell all of it.
         scaling: How its decoder can give a smaller picture.
-        can_be_truncated: Whether the part of it that was received can be rendered.
+        can_be_truncated: Whether the part of it that was received can be rendered, rows or tiles.
         fail_on: At which level of its decoder's complaints libvips has to fail. ``truncated``
             accepts what the decoder merely warns of: phones write such files.
         output: The format of a rendition in the photo's own format, or in what comes closest.
@@ -267,12 +267,14 @@ _INPUTS: Final[Mapping[InputFormat, Input]] = {
         brands=frozenset({b"avif", b"avis"}),
         loader="heifload",
         reading=Reading.WHOLE,
+        can_be_truncated=True,
         output=OutputFormat.AVIF,
     ),
     InputFormat.HEIC: Input(
         brands=frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis"}),
         loader="heifload",
         reading=Reading.WHOLE,
+        can_be_truncated=True,
         # libheif 1.23's security limits ``max_memory_block_size`` and ``max_total_memory``.
         output=OutputFormat.JPEG,
         output_with_alpha=OutputFormat.PNG,

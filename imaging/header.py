@@ -8,7 +8,7 @@ from imaging.files.credentials import Credentials
 from imaging.files.exif import ExifFields
 from imaging.files.icc import Gamma
 from imaging.files.rights import Rights, source_type_term
-from imaging.formats import InputFormat
+from imaging.formats import InputFormat, Reading
 from imaging.geometry import is_sideways
 from imaging.specs import Colour
 
@@ -146,6 +146,13 @@ class ImageHeader:
         if self.cicp is not None:
             return frozenset()
         return frozenset({Colour.SOURCE} if self.has_profile else {Colour.SOURCE, Colour.SRGB})
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether a part of its bytes is a part of the picture, in rows or in tiles."""
+        row = self.format.row
+        in_order = row.reading is not Reading.WHOLE or self.tile is not None
+        return row.can_be_truncated and in_order and not self.interlaced
 
     @property
     def sample_bytes(self) -> int:

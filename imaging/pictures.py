@@ -75,7 +75,7 @@ def decode_base(plan: RenditionPlan, base: tuple[int, int], photo: OpenPhoto) ->
         # Not while the error is handled: it holds the first decode and its memory.
         photo.rewind()
         bases = _decode_stored(plan, replace(plan.load, fail_on="none"), size, photo)
-        warnings = (*warnings, _truncation(next(iter(bases.values()))))
+        warnings = (*warnings, _truncation(plan, photo, next(iter(bases.values()))))
     if plan.header.orientation > 1:
         bases = {colour: steps.upright(base).copy_memory() for colour, base in bases.items()}
     return Base(pictures=bases, gain_maps=gain_maps, warnings=warnings)
@@ -104,15 +104,21 @@ def _decode_stored(
     return bases
 
 
-def _truncation(image: pyvips.Image) -> PhotoWarning:
+def _truncation(plan: RenditionPlan, photo: OpenPhoto, image: pyvips.Image) -> PhotoWarning:
     """Return the warning of a truncated photo.
 
     Raises:
-        TruncatedPhotoError: Less than half of its rows were received.
+        TruncatedPhotoError: Less than half of its rows, or of its tiles, were received.
     """
-    rows = steps.rows_above_flat_end(image)
-    received = f"{100 * rows // image.height} % of its rows"
-    if 2 * rows < image.height:
+    if plan.header.tile is None:
+        there, count, parts = steps.rows_above_flat_end(image), image.height, "rows"
+    else:
+        from imaging.decoders.heif_picture import tiles_received
+
+        there, count = tiles_received(photo)
+        parts = "tiles"
+    received = f"{100 * there // count} % of its {parts}"
+    if 2 * there < count:
         raise TruncatedPhotoError(f"Expected at least half of the photo but received {received}")
     return PhotoWarning(code="truncated", message=f"The photo is truncated; it has {received}")
 

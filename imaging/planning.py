@@ -410,11 +410,7 @@ def make_plan(header: ImageHeader, asked: Asked) -> RenditionPlan:
     ]
     asked.limits.check_header(header, frames=max(each.frames for each in wanted))
     smallest = min(wanted, key=lambda each: each.placement.width * each.placement.height).spec.name
-    renders_truncated = (
-        asked.truncated is Truncated.RENDER
-        and header.format.row.can_be_truncated
-        and not header.interlaced
-    )
+    renders_truncated = asked.truncated is Truncated.RENDER and header.has_parts
     pictures = _pictures(wanted)
     apart = {
         picture.name

@@ -4,12 +4,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from imaging.decoders.header import common_header, read_exif_block, read_profile
+from imaging.errors import CorruptPhotoError, TruncatedPhotoError
 from imaging.formats import InputFormat
 
 if TYPE_CHECKING:
     import pyvips
 
     from imaging.bridge.source import OpenPhoto
+    from imaging.files.heif import Container
+    from imaging.files.heif_layout import Layout
     from imaging.header import ImageHeader
     from imaging.plan import Load
 
@@ -49,9 +52,16 @@ def header(photo: "OpenPhoto") -> "ImageHeader":
     check_codec(photo.format)
     container = read_container(photo.read_at, photo.size)
     container.check_kinds()
-    container.check_extents()
-    image = described(photo)
-    layout = agreed(read_layout(container, photo.read_at), image)
+    layout = read_layout(container, photo.read_at)
+    truncation = _tolerated_truncation(container, layout)
+    try:
+        image = described(photo)
+    except CorruptPhotoError:
+        if truncation is None:
+            raise
+        # Metadata that the library needs lie behind the end.
+        raise truncation from None
+    layout = agreed(layout, image)
     common = replace(
         common_header(
             photo,
@@ -76,11 +86,33 @@ def header(photo: "OpenPhoto") -> "ImageHeader":
     )
 
 
-def decode(photo: "OpenPhoto", header: "ImageHeader", load: "Load") -> "pyvips.Image":
-    del load
-    from imaging.decoders.heif_picture import picture_of
+def _tolerated_truncation(
+    container: "Container", layout: "Layout | None"
+) -> TruncatedPhotoError | None:
+    """Return what is wrong with a grid that is half there at least; None where nothing is.
 
-    return picture_of(photo, header)
+    Such a grid may be asked for all the same; where it is not, the decoder refuses it.
+
+    Raises:
+        TruncatedPhotoError: Less is there, or it is no grid.
+        CorruptPhotoError: The directory lacks a part.
+    """
+    from imaging.files.heif_layout import received
+
+    try:
+        container.check_extents()
+    except TruncatedPhotoError as error:
+        there = received(container, layout.tiles) if layout and layout.tiles else ()
+        if not there or 2 * sum(there) < len(there):
+            raise
+        return error
+    return None
+
+
+def decode(photo: "OpenPhoto", header: "ImageHeader", load: "Load") -> "pyvips.Image":
+    from imaging.decoders.heif_picture import part_of, picture_of
+
+    return (part_of if load.fail_on == "none" else picture_of)(photo, header)
 
 
 def peak_bytes(header: "ImageHeader", load: "Load") -> float:

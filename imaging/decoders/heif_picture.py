@@ -12,13 +12,13 @@ from imaging.colour import needs_depth
 from imaging.decoders.header import read_exif_block
 from imaging.decoders.libheif import AV1, HEVC, Picture, can_decode
 from imaging.decoders.tiles import TILE_MULTIPLE, Ahead, Grid, ReadTile, image_of
-from imaging.errors import CorruptPhotoError, UnsupportedFormatError
+from imaging.errors import CorruptPhotoError, TruncatedPhotoError, UnsupportedFormatError
 from imaging.fields import copy_metadata
 from imaging.files.heif import from_memory, read_container
 from imaging.files.heif_colour import Limited, read_limited
 from imaging.files.heif_gain_map import GainMapItem, find_gain_map
-from imaging.files.heif_layout import Layout, Tiles, read_layout
-from imaging.files.heif_units import check_picture
+from imaging.files.heif_layout import Layout, Tiles, parts_of_tiles, read_layout, received
+from imaging.files.heif_units import check_picture, check_units
 from imaging.formats import InputFormat
 from imaging.geometry import is_sideways
 
@@ -26,7 +26,15 @@ if TYPE_CHECKING:
     from imaging.bridge.source import OpenPhoto
     from imaging.header import ImageHeader
 
-__all__ = ["agreed", "check_codec", "described", "gain_map_of", "picture_of"]
+__all__ = [
+    "agreed",
+    "check_codec",
+    "described",
+    "gain_map_of",
+    "part_of",
+    "picture_of",
+    "tiles_received",
+]
 
 _FORMATS: Final = {1: "uchar", 2: "ushort"}
 _INTERPRETATIONS: Final = {
@@ -89,32 +97,86 @@ def picture_of(photo: "OpenPhoto", header: "ImageHeader") -> pyvips.Image:
         TruncatedPhotoError: The file ends before the picture does.
         CorruptPhotoError: The picture is damaged, or cannot be decoded.
     """
-    data = photo.encoded()
-    read = from_memory(data)
-    container = read_container(read, len(data))
-    check_picture(container, read)
+    file = _File(photo)
+    check_picture(file.container, file.read)
+    return _picture(photo, header, file, ())
+
+
+def part_of(photo: "OpenPhoto", header: "ImageHeader") -> pyvips.Image:
+    """Return what was received of a grid that is truncated; any other picture as above.
+
+    *Shape*: as above; a tile that is not there is grey, 128 of 255, and opaque.
+
+    Raises:
+        TruncatedPhotoError: It is no grid of tiles that can be decoded one by one.
+        CorruptPhotoError: What is there is damaged.
+    """
+    file = _File(photo)
+    layout = read_layout(file.container, file.read)
+    if layout is None or layout.tiles is None:
+        return picture_of(photo, header)
+    there = received(file.container, layout.tiles)
+    for parts, is_there in zip(parts_of_tiles(file.container, layout.tiles), there, strict=True):
+        if is_there:
+            check_units(file.container, file.read, parts)
+    return _picture(photo, header, file, there)
+
+
+def tiles_received(photo: "OpenPhoto") -> tuple[int, int]:
+    """Return how many tiles the file has of a grid, and of how many."""
+    file = _File(photo)
+    layout = read_layout(file.container, file.read)
+    assert layout is not None  # noqa: S101 - the header says that it is a grid
+    assert layout.tiles is not None  # noqa: S101 - as above
+    there = received(file.container, layout.tiles)
+    return sum(there), len(there)
+
+
+class _File:
+    """The bytes of a photo, and their directory."""
+
+    def __init__(self, photo: "OpenPhoto") -> None:
+        self.data = photo.encoded()
+        self.read = from_memory(self.data)
+        self.container = read_container(self.read, len(self.data))
+
+    def opened(self, item: int, *, upright: bool) -> Picture:
+        return Picture(self.data, item, upright=upright, max_pixels=self.container.max_pixels())
+
+
+def _picture(
+    photo: "OpenPhoto", header: "ImageHeader", file: _File, there: tuple[bool, ...]
+) -> pyvips.Image:
+    """Return the primary picture of a file that was checked, but for tiles that are not ``there``.
+
+    Where nothing is said of tiles, all are.
+    """
     told = described(photo)
-    layout = agreed(read_layout(container, read), told)
+    container = file.container
+    layout = agreed(read_layout(container, file.read), told)
     threads = max(1, pyvips.vips_lib.vips_concurrency_get())
 
     def opened() -> Picture:
-        return Picture(
-            data, container.primary, upright=layout is None, max_pixels=container.max_pixels()
-        )
+        return file.opened(container.primary, upright=layout is None)
 
     picture = opened()
     grid = _grid(picture, layout)
     if grid is None or layout is None or layout.tiles is None:
+        if not all(there):
+            raise TruncatedPhotoError(
+                "Expected tiles that can be decoded one by one in a photo that is truncated"
+            )
         image = _whole(picture)
     else:
         tiles = layout.tiles
 
         def reader() -> ReadTile:
-            return _tile_reader(opened(), grid, tiles)
+            read_tile = _tile_reader(opened(), grid, tiles)
+            return read_tile if all(there) else _with_grey(read_tile, _grey(picture, grid), there)
 
         read_tile = Ahead(reader, grid.count, threads).read_tile if threads > 1 else reader()
         image = image_of(grid, read_tile, photo.capture)
-    limited = read_limited(container, read)
+    limited = read_limited(container, file.read)
     if picture.sample_bytes > 1 and not (
         picture.is_premultiplied or limited.grey or limited.alpha or needs_depth(told, header)
     ):
@@ -122,6 +184,19 @@ def picture_of(photo: "OpenPhoto", header: "ImageHeader") -> pyvips.Image:
     image = _finished(image, picture, layout, limited)
     copy_metadata(told, image)
     return image
+
+
+def _grey(picture: Picture, grid: Grid) -> memoryview:
+    """Return the samples of a tile that is not there: in the middle of the range, and opaque."""
+    has_alpha = picture.bands in _WITH_ALPHA
+    samples = [1 << (picture.bits - 1)] * (picture.bands - has_alpha)
+    samples += [(1 << picture.bits) - 1] * has_alpha
+    pixel = b"".join(value.to_bytes(picture.sample_bytes, "little") for value in samples)
+    return memoryview(pixel * (grid.tile_width * grid.tile_height))
+
+
+def _with_grey(read_tile: ReadTile, grey: memoryview, there: tuple[bool, ...]) -> ReadTile:
+    return lambda number: read_tile(number) if there[number] else grey
 
 
 @cache
@@ -143,15 +218,13 @@ def gain_map_of(photo: "OpenPhoto") -> tuple[GainMapItem, pyvips.Image] | None:
 
     *Cost*: the gain map, whole: a quarter of the photo's sides, or a half.
     """
-    data = photo.encoded()
-    read = from_memory(data)
-    container = read_container(read, len(data))
-    found = find_gain_map(container, read, read_exif_block(described(photo)))
+    file = _File(photo)
+    found = find_gain_map(file.container, file.read, read_exif_block(described(photo)))
     if found is None:
         return None
     try:
-        check_picture(container, read, found.item)
-        picture = Picture(data, found.item, upright=False, max_pixels=container.max_pixels())
+        check_picture(file.container, file.read, found.item)
+        picture = file.opened(found.item, upright=False)
         image = _finished(_whole(picture), picture, None, Limited(grey=False, alpha=False))
     except CorruptPhotoError:
         # The photo is whole without it.

@@ -132,8 +132,12 @@ class Container:
                 continue
             found[number] = self.items[number]
             waiting += self.references.get((b"dimg", number), ())
-            waiting += (aux.id for aux in self.auxiliaries(number) if aux_type(aux) in _ALPHA)
+            waiting += (aux.id for aux in self.alphas(number))
         return tuple(found.values())
+
+    def alphas(self, item: int) -> Iterator[Item]:
+        """Yield the pictures that say how opaque ``item`` is."""
+        return (aux for aux in self.auxiliaries(item) if aux_type(aux) in _ALPHA)
 
     def check_kinds(self) -> None:
         """Check that the picture is coded in a way that is decoded here.
@@ -179,12 +183,14 @@ class Container:
             for number in self.references.get((b"dimg", item.id), ()):
                 if number not in self.items:
                     raise CorruptPhotoError(f"Expected item {number}, a tile, but there is none")
-            if not item.extents and item.kind != b"iden":
-                raise CorruptPhotoError(
-                    f"Expected bytes of item {item.id} but the photo names none"
-                )
-            for extent in item.extents:
-                self._within(extent, item)
+            self.check_item(item)
+
+    def check_item(self, item: Item) -> None:
+        """Hold one item against the size of the file, as above."""
+        if not item.extents and item.kind != b"iden":
+            raise CorruptPhotoError(f"Expected bytes of item {item.id} but the photo names none")
+        for extent in item.extents:
+            self._within(extent, item)
 
     def _within(self, extent: Extent, item: Item) -> tuple[int, int]:
         size = len(self.idat) if extent.in_idat else self.size

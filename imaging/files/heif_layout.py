@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from imaging.errors import CorruptPhotoError
+from imaging.errors import CorruptPhotoError, TruncatedPhotoError
 from imaging.files.heif import Container, Item, Read, size_of
 
-__all__ = ["Layout", "Tiles", "read_layout"]
+__all__ = ["Layout", "Tiles", "parts_of_tiles", "read_layout", "received"]
 
 _TRANSFORMS: Final = frozenset({b"clap", b"irot", b"imir"})
 
@@ -103,6 +103,43 @@ def read_layout(container: Container, read: Read) -> Layout | None:
     else:
         return None
     return _turned(item, width, height, tiles)
+
+
+def parts_of_tiles(container: Container, tiles: Tiles) -> tuple[tuple[Item, ...], ...]:
+    """Return what each tile of the primary picture is made of: it, and the alpha of its place.
+
+    Alpha of another layout is a part of every tile.
+    """
+    alphas = [
+        (aux, container.references.get((b"dimg", aux.id), ()))
+        for aux in container.alphas(container.primary)
+    ]
+
+    def parts(at: int) -> tuple[Item, ...]:
+        numbers = [tiles.items[at]]
+        for aux, made_of in alphas:
+            numbers.append(made_of[at] if len(made_of) == len(tiles.items) else aux.id)
+        return tuple(part for number in numbers for part in container.picture(number))
+
+    return tuple(map(parts, range(len(tiles.items))))
+
+
+def received(container: Container, tiles: Tiles) -> tuple[bool, ...]:
+    """Tell of each tile whether the file has all its bytes.
+
+    Raises:
+        CorruptPhotoError: The directory lacks a part, or says nothing of where it lies.
+    """
+
+    def is_there(parts: tuple[Item, ...]) -> bool:
+        try:
+            for part in parts:
+                container.check_item(part)
+        except TruncatedPhotoError:
+            return False
+        return True
+
+    return tuple(map(is_there, parts_of_tiles(container, tiles)))
 
 
 def _size(item: Item) -> tuple[int, int]:

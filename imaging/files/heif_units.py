@@ -4,12 +4,13 @@ HEVC and AV1 have no checksum, and their decoders go on where bytes are missing.
 say of their lengths and types tells damage all the same, before a pixel is decoded.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from imaging.errors import CorruptPhotoError
 from imaging.files.heif import Container, Item, Read
 
-__all__ = ["check_picture"]
+__all__ = ["check_picture", "check_units"]
 
 
 def check_picture(container: Container, read: Read, of: int | None = None) -> None:
@@ -30,7 +31,16 @@ def check_picture(container: Container, read: Read, of: int | None = None) -> No
         CorruptPhotoError: A part is missing from the directory, or its units are damaged.
     """
     container.check_extents(of)
-    for item in container.picture(of):
+    check_units(container, read, container.picture(of))
+
+
+def check_units(container: Container, read: Read, items: Iterable[Item]) -> None:
+    """Hold coded items against what their units say of their lengths.
+
+    Raises:
+        CorruptPhotoError: They are damaged.
+    """
+    for item in items:
         if item.kind == b"hvc1":
             _check_hevc(item, container.bytes_of(item, read))
         elif item.kind == b"av01":

@@ -3,15 +3,19 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import pytest
 import pyvips
 
 from handler.errors import Disposition, disposition_of
 from imaging.bridge.source import OpenPhoto
+from imaging.decoders import read_header
 from imaging.decoders import tiff as decoder
+from imaging.decoders.heif_picture import part_of, picture_of, tiles_received
 from imaging.errors import RenditionsError
+from imaging.files.heif import from_memory, read_container
+from imaging.files.heif_layout import read_layout, received
 from imaging.local import MemorySink, MemorySource
 from imaging.planning import Asked, make_plan
 from imaging.rendering import open_photo
@@ -83,6 +87,32 @@ UPLOADS = {
             for data in (heic(160, 120), grid_heic(3, 2, 190, 100))
             for part in (0.5, 0.9)
         ]
+    ),
+    'HEIC or AVIF of tiles, at least half of them there, with `truncated = "render"`': Upload(
+        lambda: (
+            [
+                truncated(grid_heic(4, 3, 250, 180, **options), part)
+                for options in ({}, {"bits": 10}, {"codec": "av01"})
+                for part in (0.8, 0.95)
+            ]
+            + [grid_heic(4, 3, 250, 180, alpha=True)[:-1]]
+        ),
+        Truncated.RENDER,
+    ),
+    'the same, less than half of them there, with `truncated = "render"`': Upload(
+        lambda: [
+            truncated(grid_heic(4, 3, 250, 180), 0.4),
+            # All colours are there, and little alpha.
+            truncated(grid_heic(4, 3, 250, 180, alpha=True), 0.6),
+        ],
+        Truncated.RENDER,
+    ),
+    'HEIC of one piece that breaks off, with `truncated = "render"`': Upload(
+        lambda: [
+            truncated(heic(160, 120), 0.95),
+            truncated(grid_heic(3, 3, 190, 190, tile=72), 0.9),
+        ],
+        Truncated.RENDER,
     ),
     "HEIC with zeros for a part of its pixels": Upload(
         lambda: [grid_heic(3, 2, 190, 100)[:-3_000] + bytes(3_000)]
@@ -199,6 +229,51 @@ def test_what_is_there_of_a_photo_is_rendered_and_the_rest_is_grey() -> None:
     assert psnr(image.crop(*top), whole.crop(*top)) >= 30
     assert image.crop(0, image.height - 10, image.width, 10).deviate() < 2
     assert abs(image.crop(0, image.height - 10, image.width, 10).avg() - 128) < 2
+
+
+@pytest.mark.parametrize("bits", [8, 10])
+@pytest.mark.parametrize("alpha", [False, True])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_tile_that_is_not_there_is_grey(
+    alpha: bool,  # noqa: FBT001
+    bits: Literal[8, 10],
+    threads: int,
+) -> None:
+    """Every other pixel is that of the whole photo, wherever the tile lies; none is green."""
+    whole = grid_heic(4, 3, 250, 180, bits=bits, alpha=alpha)
+    data = truncated(whole, 0.8)
+    container = read_container(from_memory(data), len(data))
+    layout = read_layout(container, from_memory(data))
+    assert layout is not None
+    assert layout.tiles is not None
+    there = received(container, layout.tiles)
+    assert 6 <= sum(there) < 12
+    before = pyvips.vips_lib.vips_concurrency_get()
+    pyvips.vips_lib.vips_concurrency_set(threads)
+    try:
+        with OpenPhoto(MemorySource(data)) as photo:
+            image = part_of(photo, read_header(photo)).copy_memory()
+            assert tiles_received(photo) == (sum(there), 12)
+        with OpenPhoto(MemorySource(whole)) as photo:
+            expected = picture_of(photo, read_header(photo)).copy_memory()
+    finally:
+        pyvips.vips_lib.vips_concurrency_set(before)
+    for number, is_there in enumerate(there):
+        row, column = divmod(number, 4)
+        box = (64 * column, 64 * row, min(64, 250 - 64 * column), min(64, 180 - 64 * row))
+        tile = image.crop(*box)
+        if is_there:
+            assert (tile - expected.crop(*box)).abs().max() == 0
+        else:
+            assert tile(0, 0) == [128, 128, 128] + [255] * alpha
+            assert (tile - tile(0, 0)).abs().max() == 0
+
+
+def test_a_truncated_grid_says_how_much_of_it_is_there() -> None:
+    """The warning counts tiles."""
+    made, _ = rendered(truncated(grid_heic(4, 3, 250, 180), 0.8), Truncated.RENDER)
+    (warning,) = made[0].warnings
+    assert re.fullmatch(r"The photo is truncated; it has \d\d % of its tiles", warning.message)
 
 
 def test_a_sideways_photo_is_measured_as_it_was_stored() -> None:
