@@ -151,6 +151,11 @@ bench-beside: $(READY) ## Measure this checkout's function beside another's, war
 	@$(PY) -m benchmarks.beside '$(or $(BESIDE),$(error name the other checkout: make bench-beside BESIDE=folder))' \
 	  $(if $(RUNS),--runs $(RUNS))
 
+.PHONY: bench-batch
+bench-batch: $(READY) ## Measure photos side by side against one after the other, on two processors (RUNS=5).
+	@$(PY) -m compileall -q handler imaging
+	@$(PY) -m benchmarks.batch $(if $(RUNS),--runs $(RUNS))
+
 .PHONY: soak
 soak: $(READY) ## Invoke the function 2,000 times, and see that it stays lean; wants root (TIMES=2000).
 	@$(PY) -m benchmarks.soak $(if $(TIMES),--times $(TIMES))

@@ -23,9 +23,9 @@ _log = logging.getLogger(__name__)
 
 
 PARALLEL: Final = 2
-"""Photos under way at once. Only one of them is decoded and encoded
-(``handler/photo/process.py``), so that memory holds the pixels of one; meanwhile the other is
-looked up, downloaded, or uploaded."""
+"""Photos under way at once. Both are decoded where there are two vCPUs, and memory for both
+(``imaging.worker.pool.Room``); else one waits for the other's pixels, and is looked up, downloaded
+or uploaded meanwhile."""
 
 # Whatever comes next would fail in the same way, and is not tried: the store is left alone.
 _STOPPING: Final = frozenset(

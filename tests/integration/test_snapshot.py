@@ -80,6 +80,41 @@ def _start(api: RuntimeApi, endpoint: str, kind: str, **settings: str) -> subpro
     )
 
 
+def _children(process: int) -> list[int]:
+    tasks = Path(f"/proc/{process}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text("ascii").split()]
+
+
+def _memory_of(process: int) -> bytes:
+    parts = []
+    with Path(f"/proc/{process}/mem").open("rb", 0) as memory:
+        for line in Path(f"/proc/{process}/maps").read_text("ascii").splitlines():
+            addresses, rights, *_ = line.split()
+            start, end = (int(address, 16) for address in addresses.split("-"))
+            if rights.startswith("rw") and "[v" not in line:
+                memory.seek(start)
+                parts.append(memory.read(end - start))
+    return b"\0".join(parts)
+
+
+def test_the_workers_of_a_snapshot_have_no_secret(api: RuntimeApi, proxy: FaultProxy) -> None:
+    """The zygote and the warm worker are in the snapshot; neither memory holds a credential."""
+    secret = "a-secret-that-no-snapshot-of-workers-has"
+    process = _start(api, proxy.endpoint_url, "snap-start", AWS_SESSION_TOKEN=secret)
+    try:
+        assert api.call().what == "restore/next"
+        # The snapshot would be taken here.
+        (zygote,) = _children(process.pid)
+        (worker,) = _children(zygote)
+        assert secret.encode() in _memory_of(process.pid)
+        for each in (zygote, worker):
+            assert secret.encode() not in _memory_of(each)
+            assert secret.encode() not in Path(f"/proc/{each}/environ").read_bytes()
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def test_a_restored_function_is_warm_and_has_what_is_its_own(
     api: RuntimeApi, proxy: FaultProxy
 ) -> None:
