@@ -18,13 +18,14 @@ from tests.doors import WORKERS
 from tests.servers import FaultProxy, MotoServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import pytest
 
     from handler.report import JobReport
     from handler.settings import Settings
+    from imaging.specs import RenditionSpec
 
 KEY: Final = "a photo.jpg"
 MANIFEST: Final = f"{KEY}/photo.json"
@@ -86,13 +87,17 @@ class House:
         return f"{self._sequence:04X}"
 
     def handle(
-        self, event: ObjectEvent, settings: Settings | None = None, deadline: Deadline = NEVER
+        self,
+        event: ObjectEvent,
+        settings: Settings | None = None,
+        deadline: Deadline = NEVER,
+        specs: Sequence[RenditionSpec] | None = None,
     ) -> JobReport:
-        """Handle the event as an invocation does."""
+        """Handle the event as an invocation does; make `specs` alone, as for HTTP."""
         requests = Requests(self._client, deadline)
         with ThreadPoolExecutor(max_workers=2) as executor:
             open_photo = partial(WORKERS.open_photo, deadline=deadline)
-            return process(event, settings or self.settings, requests, executor, open_photo)
+            return process(event, settings or self.settings, requests, executor, open_photo, specs)
 
     def ask_for(self, *names: str, settings: Settings | None = None) -> JobReport:
         """Make the renditions of these names, as an HTTP request does that misses them."""

@@ -1,5 +1,6 @@
 """One attempt at one photo: the event that asks for it, and what the work needs."""
 
+import time
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -9,12 +10,14 @@ from handler.objects import ObjectEvent
 from handler.photo.journal import Journal
 from handler.photo.leftovers import Leftovers
 from handler.photo.manifest_store import ManifestStore
+from handler.photo.rule import Removal
 from handler.report import RenditionReport
 from handler.s3.requests import Requests
 from handler.settings import Settings
+from handler.version import version_from_event
 from imaging.photo import PhotoOpener
 
-__all__ = ["Attempt", "Outcome", "check_not_folder"]
+__all__ = ["Attempt", "Outcome", "check_not_folder", "found_gone"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,12 @@ class Outcome(NamedTuple):
 
     disposition: Disposition
     renditions: tuple[RenditionReport, ...] = ()
+
+
+def found_gone(event: ObjectEvent) -> Removal:
+    """Return what there is to say of a photo that was found to be gone just now."""
+    version = version_from_event(event)
+    return Removal(version=replace(version, etag=None, version_id=None, modified=int(time.time())))
 
 
 def check_not_folder(event: ObjectEvent, size: int | None) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from handler.errors import ObjectMissingError
+from handler.errors import KeyTooLongError, ObjectMissingError
 from handler.photo.attempt import Attempt
 from handler.photo.manifest import Kept
 from handler.version import SourceVersion, version_from_metadata
@@ -64,9 +64,13 @@ def _found(
     for output in spec.formats:
         if output is None:
             return None
-        key = settings.key_template.destination(
-            event.key, spec.name, output.extension, bucket=event.bucket
-        )
+        try:
+            key = settings.key_template.destination(
+                event.key, spec.name, output.extension, bucket=event.bucket
+            )
+        except KeyTooLongError:
+            # Whoever makes it says so.
+            return None
         if (one := named.get(key)) is None:
             return None
         try:

@@ -4,7 +4,7 @@ The order of the requests is the rule's (docs/failures.md): the manifest is read
 asked for the photo, and the manifest is written on the condition that it is as it was read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import NoReturn, assert_never
@@ -12,15 +12,16 @@ from typing import NoReturn, assert_never
 from handler.errors import (
     ConditionFailedError,
     Disposition,
+    FolderError,
     KnownRejectionError,
     NotModifiedError,
     SourceChangedError,
 )
 from handler.objects import Change, ObjectEvent
-from handler.photo.attempt import Attempt, Outcome
+from handler.photo.attempt import Attempt, Outcome, check_not_folder, found_gone
 from handler.photo.current import find_current
 from handler.photo.destinations import made_digest
-from handler.photo.manifest import Manifest, Verdict, judge
+from handler.photo.manifest import Kept, Manifest, Verdict, judge
 from handler.photo.poison import watched
 from handler.photo.renditions import store_renditions
 from handler.photo.rule import Addition, Draft, Rejection, WholeSet
@@ -47,6 +48,9 @@ def make(attempt: Attempt) -> Outcome:
     named = version_from_event(attempt.event)
     manifest = _look_up(attempt, named)
     attempt.manifests.check_place()
+    if manifest is None:
+        # Otherwise it may be in the place of a photo.
+        check_not_folder(attempt.event, attempt.event.size)
     if manifest is None and not _specs(attempt):
         # No rendition is for it, and none was: it is not even asked for.
         return Outcome(Disposition.IGNORED)
@@ -68,7 +72,7 @@ def _make_unless_made(attempt: Attempt, named: SourceVersion, manifest: Manifest
             case verdict:
                 assert_never(verdict)
     try:
-        source = S3Source(attempt.requests, attempt.event, unless)
+        source = _open(attempt, unless)
     except NotModifiedError:
         if manifest is None:
             raise
@@ -83,6 +87,36 @@ def _make_unless_made(attempt: Attempt, named: SourceVersion, manifest: Manifest
         return _make_of(attempt, source)
 
 
+def _open(attempt: Attempt, unless: str | None = None) -> S3Source:
+    """Return the photo. If S3 refuses it for good, the manifest of an older one says so first.
+
+    Raises:
+        NotModifiedError: It is the version in ``unless``.
+        RejectedPhotoError: S3 does not hand it over.
+        RenditionsError: As :class:`S3Source`.
+    """
+    try:
+        return S3Source(attempt.requests, attempt.event, unless)
+    except RejectedPhotoError as error:
+        # Imported on first use: most photos are handed over.
+        from handler.photo.refused import check_still_refused, refused_version
+
+        manifests, version = attempt.manifests, refused_version(attempt)
+        if version is None:
+            raise
+        manifests.asked()
+        manifests.read_kept()
+        if manifests.manifest is not None and version.is_same(manifests.manifest.version):
+            # The very version went into an archive: its renditions are as right as before.
+            if unless is not None:
+                raise NotModifiedError(error.message) from error
+            raise
+        # Restored, it is the same version and to be made: nothing may say that this is known.
+        draft = Rejection(version=version, made="", code=error.code, reason=error.message)
+        _commit(attempt, lambda: check_still_refused(attempt, version), draft)
+        raise
+
+
 def _make_of(attempt: Attempt, source: S3Source) -> Outcome:
     """Make every rendition of the photo in ``source``, and write the manifest."""
     specs = _specs(attempt)
@@ -90,7 +124,8 @@ def _make_of(attempt: Attempt, source: S3Source) -> Outcome:
     missing, there = find_current(attempt, source.version, specs)
     if not missing:
         # What no rendition is for any more goes.
-        _commit(attempt, source, WholeSet(version=source.version, made=made, kept=there))
+        draft = WholeSet(version=source.version, made=made, kept=there)
+        _commit(attempt, lambda: _check_stored(attempt, source, there), draft)
         return Outcome(Disposition.WRITTEN if specs else Disposition.REMOVED)
     try:
         with watched(attempt, source):
@@ -101,9 +136,12 @@ def _make_of(attempt: Attempt, source: S3Source) -> Outcome:
                 sidecar=attempt.settings.config.sidecar,
                 announces=_announces(attempt),
             )
+    except FolderError:
+        _clear(attempt, source)
+        raise
     except RejectedPhotoError as error:
         # The renditions of the version before show another photo.
-        _commit(attempt, source, _rejection(attempt, source, error))
+        _commit(attempt, source.check_current, _rejection(attempt, source, error))
         raise
     draft = WholeSet(
         version=source.version,
@@ -160,7 +198,7 @@ def make_some(attempt: Attempt, specs: Sequence[RenditionSpec]) -> Outcome:
     attempt.journal.enter(Stage.FETCH)
     manifest = attempt.manifests.read()
     attempt.manifests.check_place()
-    with closing(S3Source(attempt.requests, attempt.event)) as source:
+    with closing(_open(attempt)) as source:
         attempt.manifests.asked()
         is_same = manifest is not None and source.version.is_same(manifest.version)
         if manifest is not None and is_same and _is_rejected(attempt, manifest):
@@ -170,9 +208,12 @@ def make_some(attempt: Attempt, specs: Sequence[RenditionSpec]) -> Outcome:
             with watched(attempt, source):
                 # Nobody asks again for what was asked for if this ends in between.
                 stored = store_renditions(attempt, source, specs, sidecar=False, announces=True)
+        except FolderError:
+            _clear(attempt, source)
+            raise
         except RejectedPhotoError as error:
             if manifest is None or not is_same or not manifest.kept:
-                _commit(attempt, source, _rejection(attempt, source, error))
+                _commit(attempt, source.check_current, _rejection(attempt, source, error))
             raise
         draft = Addition(version=source.version, kept=stored.kept, about=stored.about)
         _commit_stored(attempt, source, draft)
@@ -194,17 +235,33 @@ def _rejection(attempt: Attempt, source: S3Source, error: RejectedPhotoError) ->
     )
 
 
+def _clear(attempt: Attempt, source: S3Source) -> None:
+    """Remove what is there of a photo whose place a folder has taken; write nothing for others."""
+    if attempt.manifests.manifest is not None:
+        _commit(attempt, source.check_current, found_gone(attempt.event))
+
+
 def _commit_stored(attempt: Attempt, source: S3Source, draft: WholeSet | Addition) -> None:
     """Write ``draft``; if another was faster, remove what was stored."""
     try:
-        _commit(attempt, source, draft)
+        _commit(attempt, lambda: _check_stored(attempt, source, draft.kept), draft)
     except (SourceChangedError, ConditionFailedError):
         attempt.leftovers.remove_own(draft.kept)
         raise
 
 
-def _commit(attempt: Attempt, source: S3Source, draft: Draft) -> None:
+def _check_stored(attempt: Attempt, source: S3Source, kept: Sequence[Kept]) -> None:
+    source.check_current()
+    attempt.leftovers.check_there(kept)
+
+
+def _commit(attempt: Attempt, ask: Callable[[], None], draft: Draft) -> None:
     """Write ``draft`` into the manifest.
+
+    Args:
+        attempt: The attempt.
+        ask: As for :meth:`ManifestStore.prove`.
+        draft: What to write.
 
     Raises:
         SourceChangedError: The photo is another by now.
@@ -212,12 +269,6 @@ def _commit(attempt: Attempt, source: S3Source, draft: Draft) -> None:
         StorageError: Or one of its kind: S3 did not take it.
     """
     manifests = attempt.manifests
-
-    def ask() -> None:
-        source.check_current()
-        if isinstance(draft, WholeSet | Addition):
-            attempt.leftovers.check_there(draft.kept)
-
     manifests.prove(ask)
     while not manifests.write(draft):
         manifests.prove(ask)

@@ -7,7 +7,7 @@ from typing import Final, assert_never
 
 from handler.errors import Disposition, OtherSourceError, SourceChangedError, StorageError
 from handler.objects import Change, ObjectEvent
-from handler.photo.attempt import Attempt, Outcome, check_not_folder
+from handler.photo.attempt import Attempt, Outcome
 from handler.photo.destinations import check_source
 from handler.photo.journal import Journal
 from handler.photo.leftovers import Leftovers
@@ -97,7 +97,6 @@ def _work_until_true(attempt: Attempt, specs: Sequence[RenditionSpec] | None) ->
 def _work(attempt: Attempt, specs: Sequence[RenditionSpec] | None) -> Outcome:
     match attempt.event.change:
         case Change.CREATED:
-            check_not_folder(attempt.event, attempt.event.size)
             return make(attempt) if specs is None else make_some(attempt, specs)
         case Change.DELETED:
             return remove(attempt)

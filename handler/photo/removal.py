@@ -1,13 +1,10 @@
 """A photo that is gone: its renditions are removed, and the manifest says so."""
 
-import time
-
 from handler.errors import Disposition
-from handler.photo.attempt import Attempt, Outcome
+from handler.photo.attempt import Attempt, Outcome, found_gone
 from handler.photo.making import make, present_event, superseded
-from handler.photo.rule import Removal
 from handler.stages import Stage
-from handler.version import SourceVersion, version_from_event
+from handler.version import version_from_event
 
 __all__ = ["remove"]
 
@@ -37,12 +34,6 @@ def remove(attempt: Attempt) -> Outcome:
         if (present := present_event(attempt)) is not None:
             return make(attempt.about(present))
         manifests.asked()
-        version = SourceVersion(
-            bucket=event.bucket,
-            key_digest=gone.key_digest,
-            sequencer=event.sequencer,
-            modified=int(time.time()),
-        )
-        if manifests.write(Removal(version=version)):
+        if manifests.write(found_gone(event)):
             return Outcome(Disposition.REMOVED)
         manifest = manifests.manifest

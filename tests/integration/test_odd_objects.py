@@ -11,7 +11,8 @@ import pytest
 import handler.s3.requests
 from handler.errors import Disposition
 from handler.objects import Change, ObjectEvent
-from tests.house import House, open_house
+from imaging.config import parse_config
+from tests.house import CONFIG, House, open_house
 from tests.photos import jpeg, text
 from tests.servers import Answer, Fault
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_ENCRYPTED: Final = Answer(status=400, code="InvalidRequest", message="The object was stored")
 _ARCHIVED: Final = Answer(
     status=403, code="InvalidObjectState", message="The operation is not valid"
 )
@@ -41,6 +43,11 @@ def _put(house: House, key: str, body: bytes) -> ObjectEvent:
         sequencer=house.sequencer(),
         size=len(body),
     )
+
+
+def _keys(house: House) -> set[str]:
+    listed = house.s3.list_objects_v2(Bucket="renditions").get("Contents", [])
+    return {item["Key"] for item in listed}
 
 
 def _metadata_bytes(house: House, key: str) -> int:
@@ -103,6 +110,82 @@ def test_no_bytes_are_a_folder_under_a_folder_s_key_alone(house: House) -> None:
     """An empty upload is rejected, and a photo whose key ends in a slash is a photo."""
     assert house.handle(_put(house, "a.jpg", b"")).code == "empty"
     assert house.handle(_put(house, "b/", jpeg(96, 64))).disposition is Disposition.WRITTEN
+
+
+def test_a_folder_that_takes_a_photo_s_place_takes_its_renditions(house: House) -> None:
+    """No bytes under a key that ends in a slash: the photo of before is gone."""
+    house.handle(_put(house, "b/", jpeg(96, 64)))
+    report = house.handle(_put(house, "b/", b""))
+    assert (report.disposition, report.code) == (Disposition.IGNORED, "folder")
+    assert _keys(house) == {"b//photo.json"}
+    assert house.handle(_put(house, "b/", jpeg(96, 64))).disposition is Disposition.WRITTEN
+    house.s3.put_object(Bucket="photos", Key="b/", Body=b"")
+    assert house.handle(ObjectEvent(bucket="photos", key="b/")).code == "folder"
+    assert _keys(house) == {"b//photo.json"}
+
+
+def _refuse(house: House, action: Answer, *, hides_head: bool) -> None:
+    """Let S3 refuse the photo `a.jpg`, and a HEAD of it where it does not even say what it is."""
+    house.proxy.add(Fault(operation="GetObject", key="a.jpg", action=action, times=None))
+    if hides_head:
+        answer = Answer(status=400, code="", message="")
+        house.proxy.add(Fault(operation="HeadObject", key="a.jpg", action=answer, times=None))
+
+
+@pytest.mark.parametrize("code", ["archived", "source-refused"])
+def test_a_photo_that_s3_refuses_takes_the_renditions_of_the_one_before(
+    house: House, code: str
+) -> None:
+    """They show another photo; HTTP has none of them to serve."""
+    older = _put(house, "a.jpg", jpeg(96, 64))
+    house.handle(older)
+    newer = _put(house, "a.jpg", jpeg(64, 96))
+    action = _ARCHIVED if code == "archived" else _ENCRYPTED
+    _refuse(house, action, hides_head=code == "source-refused")
+    for _ in range(2):
+        report = house.handle(newer)
+        assert (report.disposition, report.code) == (Disposition.REJECTED, code)
+        assert _keys(house) == {"a.jpg/photo.json"}
+    assert house.handle(older).disposition is Disposition.SUPERSEDED
+    house.proxy.clear()
+    restored = replace(newer, name="ObjectRestore:Completed", sequencer=None)
+    assert house.handle(restored).disposition is Disposition.WRITTEN
+    assert house.handle(newer).disposition is Disposition.UNCHANGED
+
+
+@pytest.mark.parametrize("who", ["job", "http"])
+def test_a_job_or_a_request_finds_the_archive_too(house: House, who: str) -> None:
+    """They name no version; a HEAD of the archived photo does."""
+    house.handle(_put(house, "a.jpg", jpeg(96, 64)))
+    _put(house, "a.jpg", jpeg(64, 96))
+    _refuse(house, _ARCHIVED, hides_head=False)
+    job = ObjectEvent(bucket="photos", key="a.jpg")
+    specs = house.settings.config.renditions if who == "http" else None
+    assert house.handle(job, specs=specs).code == "archived"
+    assert _keys(house) == {"a.jpg/photo.json"}
+
+
+@pytest.mark.parametrize("who", ["event", "job", "job for another set", "http"])
+def test_a_photo_that_moves_into_an_archive_keeps_its_renditions(house: House, who: str) -> None:
+    """A lifecycle rule moves the very version that they are of: nothing is written or removed."""
+    event = _put(house, "a.jpg", jpeg(96, 64))
+    house.handle(event)
+    before = _keys(house)
+    _refuse(house, _ARCHIVED, hides_head=False)
+    job = ObjectEvent(bucket="photos", key="a.jpg")
+    changed = parse_config(CONFIG.replace("16", "17"), file="changed")
+    match who:
+        case "event":
+            assert house.handle(event).disposition is Disposition.UNCHANGED
+        case "job":
+            assert house.handle(job).disposition is Disposition.UNCHANGED
+        case "job for another set":
+            settings = replace(house.settings, config=changed)
+            assert house.handle(job, settings).code == "archived"
+        case _:
+            specs = house.settings.config.renditions
+            assert house.handle(job, specs=specs).code == "archived"
+    assert _keys(house) == before
 
 
 def test_a_photo_comes_back_from_its_archive(house: House) -> None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 from unittest import mock
 
 import handler.http.respond
-import handler.photo.removal
+import handler.photo.attempt
 import handler.s3.requests
 from handler.settings import read_settings
 
@@ -78,6 +78,6 @@ def _each_attempt_a_process(store: MemoryStore) -> Iterator[None]:
         mock.patch.object(tempfile, "tempdir", folder),
         mock.patch.object(handler.s3.requests, "_FIRST_PAUSE_S", 0.0),
         mock.patch.object(handler.http.respond, "taking_turns", alone),
-        mock.patch.object(handler.photo.removal, "time", mock.Mock(time=lambda: store.now_s)),
+        mock.patch.object(handler.photo.attempt, "time", mock.Mock(time=lambda: store.now_s)),
     ):
         yield
