@@ -24,7 +24,7 @@ from handler.photo.destinations import made_digest
 from handler.photo.manifest import Kept, Manifest, Verdict, judge
 from handler.photo.poison import watched
 from handler.photo.renditions import store_renditions
-from handler.photo.rule import Addition, Draft, Rejection, WholeSet
+from handler.photo.rule import Addition, Draft, Refusal, Rejection, WholeSet
 from handler.s3.source import S3Source
 from handler.stages import Stage
 from handler.version import SourceVersion, version_from_event
@@ -200,10 +200,10 @@ def make_some(attempt: Attempt, specs: Sequence[RenditionSpec]) -> Outcome:
     attempt.manifests.check_place()
     with closing(_open(attempt)) as source:
         attempt.manifests.asked()
-        is_same = manifest is not None and source.version.is_same(manifest.version)
-        if manifest is not None and is_same and _is_rejected(attempt, manifest):
+        names = tuple(spec.name for spec in specs)
+        if manifest is not None and source.version.is_same(manifest.version):
             # Asking again must not decode again.
-            raise KnownRejectionError(manifest.rejected or "", manifest.reason)
+            _check_not_refused(attempt, manifest, names)
         try:
             with watched(attempt, source):
                 # Nobody asks again for what was asked for if this ends in between.
@@ -212,18 +212,22 @@ def make_some(attempt: Attempt, specs: Sequence[RenditionSpec]) -> Outcome:
             _clear(attempt, source)
             raise
         except RejectedPhotoError as error:
-            if manifest is None or not is_same or not manifest.kept:
-                _commit(attempt, source.check_current, _rejection(attempt, source, error))
+            draft = Refusal(names=names, rejection=_rejection(attempt, source, error))
+            _commit(attempt, source.check_current, draft)
             raise
-        draft = Addition(version=source.version, kept=stored.kept, about=stored.about)
-        _commit_stored(attempt, source, draft)
+        addition = Addition(version=source.version, kept=stored.kept, about=stored.about)
+        _commit_stored(attempt, source, addition)
         return Outcome(Disposition.WRITTEN, stored.reports)
 
 
-def _is_rejected(attempt: Attempt, manifest: Manifest) -> bool:
-    """Tell whether the version was rejected under the very settings of today."""
-    made = made_digest(attempt.settings, attempt.event.key, manifest.rejected)
-    return manifest.rejected is not None and manifest.made == made
+def _check_not_refused(attempt: Attempt, manifest: Manifest, names: tuple[str, ...]) -> None:
+    """Raise KnownRejectionError if one of ``names`` was refused under the settings of today."""
+    known = [(one.made, one.code, one.reason) for one in manifest.refused if one.name in names]
+    if manifest.rejected is not None:
+        known.append((manifest.made, manifest.rejected, manifest.reason))
+    for made, code, reason in known:
+        if made == made_digest(attempt.settings, attempt.event.key, code):
+            raise KnownRejectionError(code, reason)
 
 
 def _rejection(attempt: Attempt, source: S3Source, error: RejectedPhotoError) -> Rejection:

@@ -20,6 +20,7 @@ __all__ = [
     "Announced",
     "Kept",
     "Manifest",
+    "Refused",
     "UnreadableManifestError",
     "Verdict",
     "judge",
@@ -31,7 +32,9 @@ __all__ = [
 _MAX_KEY_BYTES: Final = 1024
 """S3's."""
 
-_OWN_FIELDS: Final = frozenset({"key", "deleted", "release", "config", "kept", "announced", "mark"})
+_OWN_FIELDS: Final = frozenset(
+    {"key", "deleted", "release", "config", "kept", "announced", "refused", "mark"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,23 @@ class Announced:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """One rendition that was asked for by itself, and that cannot be made.
+
+    Attributes:
+        name: The rendition's.
+        made: The digest of what was asked for and accepted then.
+        code: The error's.
+        reason: The error's message.
+    """
+
+    name: str
+    made: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """What the destination holds of one photo.
 
@@ -75,6 +95,7 @@ class Manifest:
             only a HeadObject was made, which does not show them.
         announced: What attempts were about to store when it was written; of no version that is
             newer than the one that its next writer sees. Empty where ``kept`` is None.
+        refused: Renditions of this version that cannot be made, where others are kept.
         about: What the body says besides.
     """
 
@@ -86,6 +107,7 @@ class Manifest:
     deleted: bool = False
     kept: tuple[Kept, ...] | None = ()
     announced: tuple[Announced, ...] = ()
+    refused: tuple[Refused, ...] = ()
     about: Mapping[str, Any] | None = None
 
     @property
@@ -130,6 +152,10 @@ class Manifest:
         }
         if self.announced:
             document["announced"] = [[one.key, one.version] for one in self.announced]
+        if self.refused:
+            document["refused"] = [
+                [one.name, one.made, one.code, one.reason] for one in self.refused
+            ]
         return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -170,32 +196,38 @@ def manifest_from_object(metadata: Mapping[str, str], body: bytes) -> Manifest:
     if not isinstance(document, dict):
         raise UnreadableManifestError("its body is no object")
     kept, announced = document.get("kept"), document.get("announced", [])
-    if not isinstance(kept, dict) or not _are_pairs(kept.items()):
+    refused = document.get("refused", [])
+    if not isinstance(kept, dict) or not _are_keys(kept) or not _are_texts(kept.items(), 2):
         raise UnreadableManifestError("its body lists no renditions by their keys")
-    if not isinstance(announced, list) or not _are_pairs(announced):
+    if not _are_texts(announced, 2) or not _are_keys(key for key, _ in announced):
         raise UnreadableManifestError("its body announces what is no key of a version")
+    if not _are_texts(refused, 4):
+        raise UnreadableManifestError("its body does not say what was refused")
     return replace(
         head,
         kept=tuple(Kept(key=key, etag=etag) for key, etag in kept.items()),
         announced=tuple(Announced(key=key, version=version) for key, version in announced),
+        refused=tuple(
+            Refused(name=name, made=made, code=code, reason=reason)
+            for name, made, code, reason in refused
+        ),
         about={name: document[name] for name in document if name not in _OWN_FIELDS},
     )
 
 
-def _are_pairs(pairs: Iterable[Any]) -> bool:
-    """Tell whether each is a key and a text."""
-    return all(
-        isinstance(pair, list | tuple)
-        and len(pair) == 2
-        and all(isinstance(part, str) for part in pair)
-        and _is_key(pair[0])
-        for pair in pairs
+def _are_texts(rows: Any, width: int) -> bool:  # noqa: ANN401 - any JSON
+    """Tell whether ``rows`` are rows of ``width`` texts each."""
+    return not isinstance(rows, str | int | float | dict | None) and all(
+        isinstance(row, list | tuple)
+        and len(row) == width
+        and all(isinstance(text, str) for text in row)
+        for row in rows
     )
 
 
-def _is_key(key: str) -> bool:
+def _are_keys(keys: Iterable[str]) -> bool:
     try:
-        return 0 < len(key.encode()) <= _MAX_KEY_BYTES
+        return all(0 < len(key.encode()) <= _MAX_KEY_BYTES for key in keys)
     except UnicodeEncodeError:
         # JSON can name half of a surrogate pair.
         return False

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, assert_never
 
-from handler.photo.manifest import Announced, Kept, Manifest
+from handler.photo.manifest import Announced, Kept, Manifest, Refused
 from handler.version import SourceVersion
 
 __all__ = [
     "Addition",
     "Draft",
     "Found",
+    "Refusal",
     "Rejection",
     "Removal",
     "WholeSet",
@@ -74,6 +75,24 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Some renditions that were asked for by themselves cannot be made of the photo.
+
+    Attributes:
+        names: Which.
+        rejection: Why; it holds for the whole photo where nothing of this version is stored.
+    """
+
+    names: tuple[str, ...]
+    rejection: Rejection
+
+    @property
+    def version(self) -> SourceVersion:
+        """The photo's."""
+        return self.rejection.version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
     """The photo is gone: S3 said so.
 
@@ -84,7 +103,7 @@ class Removal:
     version: SourceVersion
 
 
-Draft: TypeAlias = WholeSet | Addition | Rejection | Removal
+Draft: TypeAlias = WholeSet | Addition | Rejection | Refusal | Removal
 """What an attempt has to say about a photo, before it knows what others have said."""
 
 
@@ -117,6 +136,8 @@ def merged(before: Manifest | None, draft: Draft) -> Manifest:
             return Manifest(
                 version=version, made=draft.made, rejected=draft.code, reason=draft.reason
             )
+        case Refusal():
+            return _with_refusal(before, draft, version)
         case Removal():
             return Manifest(version=version, deleted=True)
         case _:
@@ -139,6 +160,18 @@ def _with_addition(before: Manifest | None, draft: Addition, version: SourceVers
         return replace(alone, kept=kept)
     about = before.about or draft.about
     return replace(before, version=version, kept=kept, announced=announced, about=about)
+
+
+def _with_refusal(before: Manifest | None, draft: Refusal, version: SourceVersion) -> Manifest:
+    rejection = draft.rejection
+    if before is None or before.deleted or not version.is_same(before.version) or not before.kept:
+        return merged(before, rejection)
+    new = (
+        Refused(name=name, made=rejection.made, code=rejection.code, reason=rejection.reason)
+        for name in draft.names
+    )
+    others = (one for one in before.refused if one.name not in draft.names)
+    return replace(before, version=version, refused=(*others, *new))
 
 
 def left_behind(before: Manifest | None, after: Manifest) -> tuple[Kept | Announced, ...]:

@@ -349,8 +349,21 @@ def test_a_rejection_of_one_rendition_leaves_the_others(house: House) -> None:
     config = house.settings.config
     limits = replace(config.limits, max_pixels=1)
     strict = replace(house.settings, config=replace(config, limits=limits))
-    assert house.ask_for("small", settings=strict).disposition is Disposition.REJECTED
+    first = house.ask_for("small", settings=strict)
+    assert first.disposition is Disposition.REJECTED
     assert house.stored() == of(event, *BOTH)
+    before = len(house.proxy.requests)
+    again = house.ask_for("small", settings=strict)
+    assert (again.disposition, again.code) == (Disposition.REJECTED, first.code)
+    assert again.message == first.message
+    made = [f"{call.operation} {call.bucket}" for call in house.proxy.requests[before:]]
+    assert made == ["GetObject renditions", "GetObject photos"]
+    assert again.loader is None, "nothing is decoded"
+    # It was asked for by itself: the set, other settings and other renditions know nothing of it.
+    assert house.handle(event).disposition is Disposition.UNCHANGED
+    assert house.ask_for("small").disposition is Disposition.WRITTEN
+    assert house.ask_for("large").disposition is Disposition.WRITTEN
+    assert _named(house) == set(BOTH)
 
 
 # 10. Another key template

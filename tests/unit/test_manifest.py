@@ -7,6 +7,7 @@ from handler.photo.manifest import (
     Announced,
     Kept,
     Manifest,
+    Refused,
     UnreadableManifestError,
     Verdict,
     judge,
@@ -60,6 +61,7 @@ def test_a_record_survives_as_an_object() -> None:
         made=ASKED,
         kept=(Kept(key="ä/large.jpg", etag="1"),),
         announced=(Announced(key="ä/small.jpg", version="0123456789abcdef"),),
+        refused=(Refused(name="large", made=ASKED, code="over-limit", reason="ä"),),
         about={"width": 3},
     )
     body = manifest.body("a.jpg", "1")
