@@ -34,6 +34,7 @@ __all__ = [
     "SourceKeyDeniedError",
     "SourceRefusedError",
     "StorageError",
+    "StoreArchivedError",
     "StoreRefusedError",
     "disposition_of",
 ]
@@ -219,6 +220,12 @@ class ObjectMissingError(StorageError):
     """The destination has no such object or upload. The caller decides what that means."""
 
     code = "store-missing"
+
+
+class StoreArchivedError(StorageError):
+    """The destination's object is in an archive. The caller decides what that means."""
+
+    code = "store-archived"
 
 
 class InvocationError(RenditionsError):

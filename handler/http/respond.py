@@ -8,12 +8,19 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError
 
-from handler.errors import Disposition, ObjectMissingError, RequestError, StorageError
+from handler.errors import (
+    Disposition,
+    ObjectMissingError,
+    RequestError,
+    StorageError,
+    StoreArchivedError,
+)
 from handler.http.choice import Choice, choice_from_request
 from handler.http.messages import Request, http_answer, json_answer, read_request
 from handler.http.turns import taking_turns
 from handler.objects import ObjectEvent
 from handler.report import JobReport
+from handler.s3.meanings import is_archived
 from handler.s3.requests import Requests
 from handler.settings import Settings
 from handler.version import version_from_metadata
@@ -119,11 +126,13 @@ def _find(
         )
         try:
             answer = requests.of_destination(operation, Bucket=settings.destination_bucket, Key=key)
-        except ObjectMissingError:
+        except (ObjectMissingError, StoreArchivedError):
+            # Whoever asks waits for another one, rather than hours for that.
             continue
         metadata = answer.get("Metadata", {})
         is_ours = version_from_metadata(metadata).is_of_key(asked.key)
-        if is_ours and metadata.get("spec") == asked.spec.digest(output):
+        is_current = is_ours and metadata.get("spec") == asked.spec.digest(output)
+        if is_current and (wants_body or not is_archived(answer)):
             return _Stored(key=key, answer=answer)
         if wants_body:
             answer["Body"].close()

@@ -1,8 +1,9 @@
 """Object event -> where its renditions and its manifest go, and what is stored with them; pure."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
-from handler.errors import LoopError, OutsideSourceError
+from handler.errors import KeyTooLongError, LoopError, OutsideSourceError
 from handler.keys import MANIFEST_EXTENSION, MANIFEST_NAME
 from handler.objects import ObjectEvent
 from handler.photo.manifest import set_digest
@@ -87,15 +88,21 @@ def candidate_keys(
         settings: Which renditions there are.
         of_any_format: Only those whose format depends on the photo's own.
     """
-    return {
-        settings.key_template.destination(
-            event.key, spec.name, output.extension, bucket=event.bucket
-        )
+    names = {
+        (spec.name, output.extension)
         for spec in settings.config.renditions
         for wanted in spec.formats
         if wanted is None or not of_any_format
         for output in ([wanted] if wanted is not None else OutputFormat)
     }
+    keys = set()
+    for name, extension in names:
+        # What S3 would not take was never stored.
+        with suppress(KeyTooLongError):
+            keys.add(
+                settings.key_template.destination(event.key, name, extension, bucket=event.bucket)
+            )
+    return keys
 
 
 def asked_digest(settings: Settings, key: str) -> str:

@@ -33,7 +33,7 @@ _MAX_KEY_BYTES: Final = 1024
 """S3's."""
 
 _OWN_FIELDS: Final = frozenset(
-    {"key", "deleted", "release", "config", "kept", "announced", "refused", "mark"}
+    {"key", "deleted", "release", "config", "kept", "announced", "refused", "lost", "mark"}
 )
 
 
@@ -90,6 +90,8 @@ class Manifest:
         rejected: The code with which this version was rejected; None where it was not.
         reason: The message of that rejection, in ASCII, truncated to what fits.
         suspect: The name of a version that is being decoded, and may have ended a process before.
+        lost: Its list could not be read, or it stands for what is no manifest of this photo: what
+            it may have named has to be looked for.
         deleted: The photo is gone, and what is older than that must not bring it back.
         kept: The renditions; every key that was stored and not removed is among them. None where
             only a HeadObject was made, which does not show them.
@@ -104,16 +106,12 @@ class Manifest:
     rejected: str | None = None
     reason: str = ""
     suspect: str | None = None
+    lost: bool = False
     deleted: bool = False
     kept: tuple[Kept, ...] | None = ()
     announced: tuple[Announced, ...] = ()
     refused: tuple[Refused, ...] = ()
     about: Mapping[str, Any] | None = None
-
-    @property
-    def is_in_place_of_lost(self) -> bool:
-        """Whether it stands for one that was unreadable: it does not even name a bucket."""
-        return not self.deleted and self.version == SourceVersion()
 
     def is_of_another(self, bucket: str) -> bool:
         """Tell whether the renditions are of a photo in another bucket than ``bucket``.
@@ -150,6 +148,8 @@ class Manifest:
             "kept": {one.key: one.etag for one in self.kept or ()},
             "mark": mark,
         }
+        if self.lost:
+            document["lost"] = True
         if self.announced:
             document["announced"] = [[one.key, one.version] for one in self.announced]
         if self.refused:
@@ -207,6 +207,7 @@ def manifest_from_object(metadata: Mapping[str, str], body: bytes) -> Manifest:
         head,
         kept=tuple(Kept(key=key, etag=etag) for key, etag in kept.items()),
         announced=tuple(Announced(key=key, version=version) for key, version in announced),
+        lost=document.get("lost") is True,
         refused=tuple(
             Refused(name=name, made=made, code=code, reason=reason)
             for name, made, code, reason in refused

@@ -14,6 +14,7 @@ from handler.errors import (
     ObjectMissingError,
     OtherSourceError,
     StorageError,
+    StoreArchivedError,
 )
 from handler.objects import ObjectEvent
 from handler.photo import rule
@@ -33,7 +34,7 @@ from handler.settings import Settings
 from handler.version import SourceVersion, key_digest
 from imaging.errors import RejectedPhotoError
 
-__all__ = ["ManifestStore"]
+__all__ = ["ManifestStore", "remove_former"]
 
 _MAX_TURNS: Final = 24
 _LONGEST_PAUSE: Final = 2
@@ -64,23 +65,28 @@ class ManifestStore:
         self._where = {"Bucket": settings.destination_bucket, "Key": self._key}
         # Of what was read last; None for nothing.
         self._etag: str | None = None
-        self._is_unreadable = False
+        self._is_foreign = False
         self._is_proven = False
         self._turns = 0
         self.manifest: Manifest | None = None
 
     def look(self) -> Manifest | None:
         """Return the manifest, without its list of renditions. *Cost*: one HeadObject."""
-        return self._read("head_object", lambda answer: manifest_from_head(answer["Metadata"]))
+        return self._read("head_object", lambda head, _: head)
 
     def read(self) -> Manifest | None:
         """Return the whole manifest. *Cost*: one GetObject."""
-        return self._read("get_object", self._manifest_from_answer)
+        try:
+            return self._read("get_object", self._with_body)
+        except StoreArchivedError as error:
+            # Without the body, which a lifecycle rule put away, it is one without a list.
+            reason = f"its body is archived: {error}"
+            return self._read("head_object", lambda head, _: self._without_list(head, reason))
 
     def _read(
-        self, operation: str, manifest_from_answer: Callable[[dict[str, Any]], Manifest]
+        self, operation: str, with_body: Callable[[Manifest, dict[str, Any]], Manifest]
     ) -> Manifest | None:
-        self._is_unreadable = self._is_proven = False
+        self._is_foreign = self._is_proven = False
         try:
             answer = self._requests.of_destination(operation, **self._where)
         except ObjectMissingError:
@@ -88,26 +94,32 @@ class ManifestStore:
             return None
         self._etag = answer["ETag"]
         try:
-            self.manifest = self._own(manifest_from_answer(answer))
+            head = self._own(manifest_from_head(answer["Metadata"]))
         except UnreadableManifestError as error:
-            # Whatever it is, it must not stop the photo for ever.
-            _log.warning("%s is taken for an empty manifest: %s", self._key, error)
-            self._is_unreadable = True
-            self.manifest = Manifest(version=SourceVersion())
+            self._is_foreign = True
+            self.manifest = self._without_list(Manifest(version=SourceVersion()), error)
+        else:
+            self.manifest = with_body(head, answer)
         return self.manifest
-
-    def _manifest_from_answer(self, answer: dict[str, Any]) -> Manifest:
-        try:
-            body = answer["Body"].read()
-        except (BotoCoreError, OSError) as error:
-            raise StorageError(f"Expected to read {self._key} but received {error}") from error
-        return manifest_from_object(answer["Metadata"], body)
 
     def _own(self, manifest: Manifest) -> Manifest:
         """Return ``manifest``, unless it is of another photo: copied, or of another template."""
         if not manifest.version.is_of_key(self._event.key):
             raise UnreadableManifestError("it is of a photo under another key")
         return manifest
+
+    def _with_body(self, head: Manifest, answer: dict[str, Any]) -> Manifest:
+        try:
+            return manifest_from_object(answer["Metadata"], answer["Body"].read())
+        except UnreadableManifestError as error:
+            return self._without_list(head, error)
+        except (BotoCoreError, OSError) as error:
+            raise StorageError(f"Expected to read {self._key} but received {error}") from error
+
+    def _without_list(self, head: Manifest, reason: object) -> Manifest:
+        """Return what ``head`` says of the photo: whatever is there must not stop it for ever."""
+        _log.warning("%s is taken for an empty manifest: %s", self._key, reason)
+        return Manifest(version=head.version, deleted=head.deleted, lost=True)
 
     def read_kept(self) -> None:
         """Read the list of renditions, where a look has left it out. *Cost*: one GetObject."""
@@ -179,7 +191,7 @@ class ManifestStore:
             self._leftovers.remove_named(rule.left_behind(before, after), before)
         if not isinstance(draft, Addition):
             self.remove_former()
-        is_lost = before is not None and before.is_in_place_of_lost
+        is_lost = before is not None and before.lost
         if is_lost or isinstance(draft, Removal) or after.rejected is not None:
             # What no manifest names is looked for where one was lost, and where nothing would be
             # stored over it.
@@ -187,15 +199,8 @@ class ManifestStore:
         return self._swap(after)
 
     def remove_former(self) -> None:
-        """Remove what the photo has under ``FORMER_KEY_TEMPLATES``, and the manifests that name it.
-
-        *Cost*: one GetObject for each template.
-        """
-        for template in self._settings.former_key_templates:
-            settings = replace(self._settings, key_template=template, former_key_templates=())
-            # A key that S3 would not take, or that would loop, was never written.
-            with suppress(RejectedPhotoError):
-                ManifestStore(self._requests, settings, self._event, self._leftovers).remove()
+        """As :func:`remove_former`."""
+        remove_former(self._requests, self._settings, self._event, self._leftovers)
 
     def remove(self) -> None:
         """Remove the manifest and all that is there, unless it is of a photo in another bucket."""
@@ -203,7 +208,7 @@ class ManifestStore:
         if manifest is not None and not manifest.is_of_another(self._event.bucket):
             self._leftovers.remove_named((*(manifest.kept or ()), *manifest.announced), manifest)
         self._leftovers.remove_every(self._settings)
-        if manifest is None or self._is_unreadable or manifest.is_of_another(self._event.bucket):
+        if manifest is None or self._is_foreign or manifest.is_of_another(self._event.bucket):
             return
         condition = condition_over(self._etag) if self._settings.conditional_writes else {}
         with suppress(ConditionFailedError, ObjectMissingError):
@@ -284,7 +289,7 @@ class ManifestStore:
             )
         except (ConditionFailedError, ObjectMissingError):
             return self._lost()
-        self._etag, self.manifest, self._is_unreadable = answer["ETag"], after, False
+        self._etag, self.manifest, self._is_foreign = answer["ETag"], after, False
         return True
 
     def _is_as_read(self) -> bool:
@@ -305,3 +310,17 @@ class ManifestStore:
             self._requests.pause(min(self._turns - 1, _LONGEST_PAUSE))
         self.read()
         return False
+
+
+def remove_former(
+    requests: Requests, settings: Settings, event: ObjectEvent, leftovers: Leftovers
+) -> None:
+    """Remove what the photo has under ``FORMER_KEY_TEMPLATES``, and the manifests that name it.
+
+    *Cost*: for each template a GetObject, and a HeadObject for each rendition.
+    """
+    for template in settings.former_key_templates:
+        former = replace(settings, key_template=template, former_key_templates=())
+        # A key that S3 would not take, or that would loop, was never written.
+        with suppress(RejectedPhotoError):
+            ManifestStore(requests, former, event, leftovers).remove()

@@ -12,12 +12,12 @@ from handler.photo.destinations import check_source
 from handler.photo.journal import Journal
 from handler.photo.leftovers import Leftovers
 from handler.photo.making import make, make_some, present_event
-from handler.photo.manifest_store import ManifestStore
+from handler.photo.manifest_store import ManifestStore, remove_former
 from handler.photo.removal import remove
 from handler.report import JobReport
 from handler.s3.requests import Requests
 from handler.settings import Settings
-from imaging.errors import InternalError, error_from_exception
+from imaging.errors import InternalError, RejectedPhotoError, error_from_exception
 from imaging.photo import PhotoOpener
 from imaging.specs import RenditionSpec
 
@@ -51,6 +51,12 @@ def process(
     try:
         check_source(event, settings)
         leftovers = Leftovers(requests, settings, event)
+        try:
+            manifests = ManifestStore(requests, settings, event, leftovers)
+        except RejectedPhotoError:
+            # It has no place under this template. What it had under another one, nobody serves.
+            remove_former(requests, settings, event, leftovers)
+            raise
         attempt = Attempt(
             event=event,
             settings=settings,
@@ -58,7 +64,7 @@ def process(
             executor=executor,
             open_photo=open_photo,
             journal=journal,
-            manifests=ManifestStore(requests, settings, event, leftovers),
+            manifests=manifests,
             leftovers=leftovers,
         )
         outcome = _work_until_true(attempt, specs)

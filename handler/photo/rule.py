@@ -159,7 +159,8 @@ def _with_addition(before: Manifest | None, draft: Addition, version: SourceVers
     if before.rejected is not None:
         return replace(alone, kept=kept)
     about = before.about or draft.about
-    return replace(before, version=version, kept=kept, announced=announced, about=about)
+    added = replace(before, version=version, kept=kept, announced=announced, about=about)
+    return replace(added, lost=False)
 
 
 def _with_refusal(before: Manifest | None, draft: Refusal, version: SourceVersion) -> Manifest:

@@ -5,9 +5,9 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
-__all__ = ["Meaning", "meaning_of"]
+__all__ = ["Meaning", "is_archived", "meaning_of"]
 
 
 class Meaning(StrEnum):
@@ -85,6 +85,18 @@ _CODES: Final[Mapping[str, Meaning]] = {
 _KMS: Final = "KMS."
 _TIMEOUT_OR_THROTTLED: Final = frozenset({408, 429})
 _UNAUTHORISED: Final = frozenset({401, 403, 407})
+
+
+_ARCHIVES: Final = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+
+
+def is_archived(answer: Mapping[str, Any]) -> bool:
+    """Tell whether a HeadObject's ``answer`` is of an object that a GetObject would not return.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+    """
+    is_put_away = answer.get("StorageClass") in _ARCHIVES or "ArchiveStatus" in answer
+    return is_put_away and 'ongoing-request="false"' not in answer.get("Restore", "")
 
 
 def meaning_of(status: int, code: str) -> Meaning:

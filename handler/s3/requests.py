@@ -23,6 +23,7 @@ from handler.errors import (
     SourceKeyDeniedError,
     SourceRefusedError,
     StorageError,
+    StoreArchivedError,
     StoreRefusedError,
 )
 from handler.s3.meanings import Meaning, meaning_of
@@ -221,6 +222,8 @@ def _destination_failure(error: Exception, place: str) -> RenditionsError:
         return DestinationBucketMissingError(f"Expected a bucket for {place} {said}")
     if status == 404:
         return ObjectMissingError(f"Expected {place} {said}")
+    if code == "InvalidObjectState":
+        return StoreArchivedError(f"Expected {place} where it can be read {said}")
     if _is_of_key(code, message):
         return DestinationKeyDeniedError(f"Expected to encrypt {place} {said}")
     if status == 403:

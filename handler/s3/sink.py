@@ -10,6 +10,7 @@ from handler.errors import (
     ObjectMissingError,
     StorageError,
 )
+from handler.s3.meanings import is_archived
 from handler.s3.requests import Requests
 from handler.version import version_from_metadata
 from imaging.errors import RenditionsError
@@ -142,7 +143,7 @@ class S3Sink:
                 self.etag = str(write(condition)["ETag"])
             except (ConditionFailedError, ObjectMissingError):
                 present = self._present()
-                if present is not None and self._is_this(present["Metadata"]):
+                if present is not None and self._is_this(present):
                     # Another attempt was faster than this upload in parts.
                     self._abort_upload()
                     self.etag = str(present["ETag"])
@@ -161,19 +162,21 @@ class S3Sink:
         except ObjectMissingError:
             return None
 
-    def _is_this(self, present: Mapping[str, str]) -> bool:
-        """Tell whether ``present`` is the metadata of this very rendition.
+    def _is_this(self, answer: Mapping[str, Any]) -> bool:
+        """Tell whether ``answer`` is of this very rendition, where it can be read.
 
         Raises:
             ConditionFailedError: It is of a photo in another bucket.
         """
+        present = answer["Metadata"]
         ours, theirs = version_from_metadata(self._metadata), version_from_metadata(present)
         if not ours.is_of_bucket(theirs.bucket):
             # No manifest names it yet. Once one does, it says whose place this is.
             raise ConditionFailedError(
                 f"Expected {self._where} for s3://{ours.bucket} but s3://{theirs.bucket} has it"
             )
-        return ours.is_same(theirs) and self._metadata.get("spec") == present.get("spec")
+        is_same = ours.is_same(theirs) and self._metadata.get("spec") == present.get("spec")
+        return is_same and not is_archived(answer)
 
     @property
     def key(self) -> str:

@@ -5,23 +5,27 @@ tests/model tries every order of a few.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 import pytest
 
 from handler.backfill.listing import Photo
 from handler.backfill.stale import only_stale
 from handler.errors import Disposition
+from handler.http.respond import respond
 from handler.keys import KeyTemplate
 from handler.objects import Change, ObjectEvent
 from handler.photo.destinations import made_digest
+from handler.report import JobReport
 from handler.s3.requests import Requests
 from imaging.config import parse_config
 from imaging.limits import Memory
+from imaging.specs import RenditionSpec
 from tests.house import BOTH, CONFIG, KEY, MANIFEST, House, of, open_house
 from tests.photos import jpeg, png, text
 from tests.servers import Answer, CallBefore, Fault
@@ -393,6 +397,120 @@ def test_what_another_template_has_left_is_removed(house: House, who: str) -> No
     listed = {item["Key"] for item in house.s3.list_objects_v2(Bucket="renditions")["Contents"]}
     made = ("photo.json",) if who == "deletion" else ("photo.json", *BOTH)
     assert listed == {f"new/{KEY}/{name}" for name in made}
+
+
+@pytest.mark.parametrize("who", ["event", "job", "deletion"])
+def test_a_key_that_the_new_template_makes_too_long_has_no_set(house: House, who: str) -> None:
+    """It is rejected, and what it had under the former template goes all the same."""
+    event = house.put(_OLD)
+    house.handle(event)
+    settings = replace(
+        house.settings,
+        key_template=KeyTemplate("a" * 1020 + "/{key}/{name}.{ext}"),
+        former_key_templates=(house.settings.key_template,),
+    )
+    asked = {"event": event, "job": _JOB, "deletion": replace(event, change=Change.DELETED)}[who]
+    assert house.handle(asked, settings).code == "key-too-long"
+    assert house.s3.list_objects_v2(Bucket="renditions").get("Contents", []) == []
+
+
+@pytest.mark.parametrize("who", ["event", "deletion"])
+def test_a_rendition_s_key_may_be_too_long_where_the_manifest_s_is_not(
+    house: House, who: str
+) -> None:
+    """It was never stored: nobody looks for it, and the manifest says what there is to say."""
+    length = 1024 - len(f"/{KEY}/photo.json")
+    settings = replace(
+        house.settings,
+        key_template=KeyTemplate("a" * length + "/{key}/{name}.{ext}"),
+        config=parse_config(CONFIG.replace("large", "larger-than"), file="long"),
+    )
+    event = house.put(_OLD)
+    if who == "deletion":
+        assert house.handle(house.delete(), settings).disposition is Disposition.REMOVED
+    else:
+        assert house.handle(event, settings).code == "key-too-long"
+        assert house.requests_of(event, settings) == ["HeadObject renditions"]
+
+
+@pytest.mark.parametrize("who", ["event", "job", "deletion"])
+def test_an_unreadable_manifest_under_a_former_template_goes_with_its_set(
+    house: House, who: str
+) -> None:
+    """What says that it is the photo's is removed; what says nothing is somebody else's."""
+    event = house.put(_OLD)
+    house.handle(event)
+    metadata = house.s3.head_object(Bucket="renditions", Key=MANIFEST)["Metadata"]
+    house.s3.put_object(Bucket="renditions", Key=MANIFEST, Body=b"null", Metadata=metadata)
+    settings = replace(
+        house.settings,
+        key_template=KeyTemplate("new/{key}/{name}.{ext}"),
+        former_key_templates=(house.settings.key_template,),
+    )
+    house.handle({"event": event, "job": _JOB}.get(who) or house.delete(), settings)
+    listed = {item["Key"] for item in house.s3.list_objects_v2(Bucket="renditions")["Contents"]}
+    made = ("photo.json",) if who == "deletion" else ("photo.json", *BOTH)
+    assert listed == {f"new/{KEY}/{name}" for name in made}
+
+
+# What a lifecycle rule puts into an archive
+
+
+def _archive(house: House, key: str) -> None:
+    house.s3.copy_object(
+        Bucket="renditions",
+        Key=key,
+        CopySource={"Bucket": "renditions", "Key": key},
+        StorageClass="GLACIER",
+        MetadataDirective="COPY",
+    )
+
+
+@pytest.mark.parametrize("who", ["replay", "replaced", "http", "deletion"])
+def test_an_archived_manifest_stops_nothing(house: House, who: str) -> None:
+    """Its metadata can be read, its list cannot: what it may have named is looked for."""
+    event = house.put(png(96, 64))
+    house.handle(event)
+    _archive(house, MANIFEST)
+    match who:
+        case "replay":
+            assert house.handle(event).disposition is Disposition.UNCHANGED
+        case "replaced":
+            event = house.put(_NEW)
+            assert house.handle(event).disposition is Disposition.WRITTEN
+            assert house.stored() == of(event, *BOTH)
+            assert _named(house) == set(BOTH)
+        case "http":
+            assert house.ask_for("small").disposition is Disposition.WRITTEN
+            assert house.handle(event).disposition is Disposition.WRITTEN
+            assert _named(house) == {"large.png", "small.jpg"}
+        case _:
+            assert house.handle(house.delete()).disposition is Disposition.REMOVED
+            assert house.stored() == {}
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("knows", [True, False])
+def test_an_archived_rendition_is_made_again(house: House, method: str, *, knows: bool) -> None:
+    """Whoever asks for it over HTTP gets another one, whether or not the manifest names it."""
+    house.settings = replace(house.settings, source_buckets=("photos",))
+    house.handle(house.put(_OLD))
+    _archive(house, f"{KEY}/small.jpg")
+    if not knows:
+        house.s3.delete_object(Bucket="renditions", Key=MANIFEST)
+    request = {
+        "version": "2.0",
+        "requestContext": {"http": {"method": method}, "domainName": "x.lambda-url.y.on.aws"},
+        "rawPath": f"/small/{quote(KEY)}",
+    }
+
+    def make(event: ObjectEvent, specs: Sequence[RenditionSpec]) -> JobReport:
+        return house.handle(event, specs=specs)
+
+    requests = Requests(house.proxy.client())
+    answer = respond(request, house.settings, requests, make, lambda _: None)
+    assert answer["statusCode"] == 200
+    assert "StorageClass" not in house.s3.head_object(Bucket="renditions", Key=f"{KEY}/small.jpg")
 
 
 # 14. Another memory
