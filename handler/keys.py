@@ -1,6 +1,7 @@
 """Destination keys: from a source key to each rendition's, and back; pure."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,55 +16,131 @@ MANIFEST_EXTENSION: Final = "json"
 """The manifest's place in the template; no rendition is JSON, so that none can have its key."""
 
 _MAX_KEY_BYTES: Final = 1024
-_FIELDS: Final = ("key", "name", "ext")
+_OF_PHOTO: Final = ("prefix", "stem", "source_ext")
+"""The parts of ``{key}``, which may stand instead of it."""
+_OF_RENDITION: Final = ("name", "ext")
 _BUCKET: Final = "bucket"
-_BUCKET_PATTERN: Final = "[A-Za-z0-9._-]+"
-_EXTENSIONS: Final = "|".join(sorted({output.extension for output in OutputFormat}))
+_EXTENSIONS: Final = tuple(sorted({output.extension for output in OutputFormat}))
+_PATTERNS: Final = {
+    "key": ".+",
+    "prefix": "(?:.*/)?",
+    "stem": "[^/]*",
+    "source_ext": "[^./]*",
+    _BUCKET: "[A-Za-z0-9._-]+",
+    "name": NAME_PATTERN,
+    "ext": "|".join(_EXTENSIONS),
+}
+_ALIKE: Final = {
+    "prefix": ("a/x.jpg", "b/x.jpg"),
+    "stem": ("x.jpg", "y.jpg"),
+    "source_ext": ("x.jpg", "x.png"),
+}
+"""Two photos that only this part tells apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyTemplate:
-    """A template such as ``{key}/{name}.{ext}``.
+    """A template such as ``{key}/{name}.{ext}``, or ``{prefix}{stem}_{name}.{source_ext}.{ext}``.
 
     It has each field once, so that no two photos, and no two renditions of one photo, can ever
-    share a key. ``{bucket}``, the source's, is for more than one source bucket.
+    share a key: ``{key}``, or all three parts of it; ``{name}``, ``{ext}``; ``{bucket}``, the
+    source's, is for more than one source bucket.
+
+    Attributes:
+        text: The template.
+        names: The renditions' names; empty where any name has to do.
 
     Raises:
-        SettingsError: A field is missing, unknown or repeated, or two run into one another, or
-            there are braces besides.
+        SettingsError: A field is missing, unknown or repeated, there are braces besides, or two
+            renditions could share a key: the message has an example.
     """
 
     text: str
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         fields = self._fields()
-        if sorted(fields) not in (sorted(_FIELDS), sorted((*_FIELDS, _BUCKET))):
+        unknown = [field for field in fields if field not in _PATTERNS]
+        repeated = [field for field in fields if fields.count(field) > 1]
+        if unknown or repeated or not {*_OF_RENDITION} <= {*fields}:
             raise SettingsError(
-                "DESTINATION_KEY_TEMPLATE: expected {key}, {name} and {ext} once each, and "
-                f"{{bucket}} once at most, but received {self.text!r}"
+                "DESTINATION_KEY_TEMPLATE: expected {key}, or {prefix}, {stem} and {source_ext}, "
+                "and {name} and {ext}, once each, and {bucket} once at most, but received "
+                f"{self.text!r}"
             )
         if {"{", "}"} & set("".join(re.split(r"\{\w+\}", self.text))):
             # str.format() would read it as a field, or fail, for every photo.
             raise SettingsError(
                 f"DESTINATION_KEY_TEMPLATE: expected no other braces but received {self.text!r}"
             )
-        # A name holds neither of these, so with one of them between, key and name stay apart.
-        literals = re.split(r"\{\w+\}", self.text)[1:-1]
-        if not all({"/", "."} & set(literal) for literal in literals):
-            raise SettingsError(
-                "DESTINATION_KEY_TEMPLATE: expected '/' or '.' between the fields "
-                f"but received {self.text!r}"
-            )
-        # A bucket's name has no slash; it may have dots.
-        around = re.search(r"(.?)\{bucket\}(.?)", self.text)
-        if around is not None and not set(around.groups()) <= {"", "/"}:
-            raise SettingsError(
-                "DESTINATION_KEY_TEMPLATE: expected '/' on both sides of {bucket} "
-                f"but received {self.text!r}"
-            )
+        self._check_photo(fields)
+        if not self._is_safe_by_separators(fields):
+            self._check_collisions()
 
     def _fields(self) -> list[str]:
         return re.findall(r"\{(\w*)\}", self.text)
+
+    def _check_photo(self, fields: list[str]) -> None:
+        parts = [part for part in _OF_PHOTO if part in fields]
+        if "key" in fields:
+            if parts:
+                raise SettingsError(
+                    f"DESTINATION_KEY_TEMPLATE: expected {{key}} or its parts but received both in "
+                    f"{self.text!r}"
+                )
+            return
+        for part in _OF_PHOTO:
+            if part not in fields:
+                one, other = _ALIKE[part]
+                raise SettingsError(
+                    f"DESTINATION_KEY_TEMPLATE: expected {{{part}}}, or {{key}}, but received "
+                    f"{self.text!r}, by which {one} and {other} both have {self._made(one)!r}"
+                )
+
+    def _made(self, key: str) -> str:
+        name = self.names[0] if self.names else "small"
+        return self.destination(key, name, "jpg", bucket="photos")
+
+    def _is_safe_by_separators(self, fields: list[str]) -> bool:
+        """Tell whether the fields stay apart, whatever the renditions are called.
+
+        A name holds neither a slash nor a dot, so with one of them between, it stays apart from the
+        key. A bucket's name has no slash; it may have dots.
+        """
+        literals = re.split(r"\{\w+\}", self.text)[1:-1]
+        around = re.search(r"(.?)\{bucket\}(.?)", self.text)
+        return (
+            "key" in fields
+            and all({"/", "."} & set(literal) for literal in literals)
+            and (around is None or set(around.groups()) <= {"", "/"})
+        )
+
+    def _check_collisions(self) -> None:
+        # Imported for who has such a template.
+        from handler.collisions import anything, find_collision, words
+
+        choices = {"ext": _EXTENSIONS} | ({"name": self.names} if self.names else {})
+        parts = [
+            words("", [part])
+            if not part.startswith("{")
+            else words(part[1:-1], choices[part[1:-1]])
+            if part[1:-1] in choices
+            else anything(part[1:-1])
+            for part in re.split(r"(\{\w+\})", self.text)
+            if part
+        ]
+        own = {"name": MANIFEST_NAME, "ext": MANIFEST_EXTENSION}
+        manifest = [
+            words(part.field, [own[part.field]]) if part.field in own else part for part in parts
+        ]
+        found = find_collision([parts, manifest])
+        if found is not None:
+            made, one, other = found
+            raise SettingsError(
+                "DESTINATION_KEY_TEMPLATE: expected that each key leads back to one rendition of "
+                f"one photo but received {self.text!r}, by which {made!r} is of {_told(one)} and "
+                f"of {_told(other)}"
+            )
 
     @property
     def has_bucket(self) -> bool:
@@ -81,7 +158,8 @@ class KeyTemplate:
         Raises:
             KeyTooLongError: S3 would not take it.
         """
-        made = self.text.format(key=key, name=name, ext=extension, bucket=bucket)
+        parts = {} if "{key}" in self.text else _parts(key)
+        made = self.text.format(key=key, name=name, ext=extension, bucket=bucket, **parts)
         if (length := len(made.encode())) > _MAX_KEY_BYTES:
             raise KeyTooLongError(
                 f"Expected a destination key of at most {_MAX_KEY_BYTES} bytes "
@@ -91,17 +169,45 @@ class KeyTemplate:
 
     def source(self, destination: str) -> tuple[str, str, str] | None:
         """Return source key, name and extension of a key made here; None for any other."""
-        found = self._match(destination, NAME_PATTERN, _EXTENSIONS)
-        return (found["key"], found["name"], found["ext"]) if found else None
+        names = "|".join(map(re.escape, self.names)) or NAME_PATTERN
+        found = self._match(destination, names, _PATTERNS["ext"])
+        if found is None:
+            return None
+        fields = found.groupdict()
+        key, name, extension = _key(fields), fields["name"], fields["ext"]
+        bucket = fields.get(_BUCKET, "")
+        # A key has parts in one way alone; what has others was not made here.
+        is_ours = self.destination(key, name, extension, bucket=bucket) == destination
+        return (key, name, extension) if is_ours else None
 
     def is_manifest(self, destination: str) -> bool:
         """Tell whether a key could be that of a photo's manifest."""
         return self._match(destination, MANIFEST_NAME, MANIFEST_EXTENSION) is not None
 
     def _match(self, destination: str, name: str, extension: str) -> re.Match[str] | None:
-        patterns = {"key": ".+", "name": name, "ext": extension, _BUCKET: _BUCKET_PATTERN}
+        patterns = _PATTERNS | {"name": name, "ext": extension}
         parts = (
             f"(?P<{part[1:-1]}>{patterns[part[1:-1]]})" if part.startswith("{") else re.escape(part)
             for part in re.split(r"(\{\w+\})", self.text)
         )
         return re.fullmatch("".join(parts), destination, re.DOTALL)
+
+
+def _parts(key: str) -> dict[str, str]:
+    """Return the parts of ``key``: its folders, and what is before and after the last dot."""
+    folders, slash, file = key.rpartition("/")
+    found = re.fullmatch(r"(.+)\.([^.]+)", file, re.DOTALL)
+    stem, extension = found.groups() if found else (file, "")
+    return {"prefix": folders + slash, "stem": stem, "source_ext": extension}
+
+
+def _key(fields: Mapping[str, str]) -> str:
+    if "key" in fields:
+        return fields["key"]
+    extension = fields["source_ext"]
+    return fields["prefix"] + fields["stem"] + (f".{extension}" if extension else "")
+
+
+def _told(fields: Mapping[str, str]) -> str:
+    of = f" in {fields[_BUCKET]}" if _BUCKET in fields else ""
+    return f"{_key(fields)!r}{of} as {fields['name']}.{fields['ext']}"

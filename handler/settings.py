@@ -202,7 +202,7 @@ def _former_key_templates(
             f"DESTINATION_KEY_TEMPLATE's own, {template.text!r}"
         )
     try:
-        return tuple(map(KeyTemplate, texts))
+        return tuple(KeyTemplate(text, template.names) for text in texts)
     except SettingsError as error:
         raise SettingsError(f"FORMER_KEY_TEMPLATES: {error}") from error
 
@@ -361,7 +361,9 @@ def read_settings(
     bucket = environ.get("DESTINATION_BUCKET", "")
     if not bucket:
         raise SettingsError("DESTINATION_BUCKET: expected a bucket's name but received nothing")
-    template = KeyTemplate(environ.get("DESTINATION_KEY_TEMPLATE", "{key}/{name}.{ext}"))
+    config, config_version = _config(environ, read_stored, read_mark)
+    names = tuple(dict.fromkeys(spec.name for spec in config.renditions))
+    template = KeyTemplate(environ.get("DESTINATION_KEY_TEMPLATE", "{key}/{name}.{ext}"), names)
     source_prefix = environ.get("SOURCE_PREFIX", "")
     sources = _source_buckets(environ)
     if len(sources) > 1 and not template.has_bucket:
@@ -380,7 +382,6 @@ def read_settings(
         raise SettingsError(
             f"LOG_LEVEL: expected one of {', '.join(_LEVELS)} but received {named!r}"
         )
-    config, config_version = _config(environ, read_stored, read_mark)
     function = _function(environ)
     memory_mb = function.memory_mb
     vcpus = -(-memory_mb // _MB_PER_VCPU) if memory_mb is not None else os.cpu_count() or 1
