@@ -174,7 +174,10 @@ def _picture(
             read_tile = _tile_reader(opened(), grid, tiles)
             return read_tile if all(there) else _with_grey(read_tile, _grey(picture, grid), there)
 
-        read_tile = Ahead(reader, grid.count, threads).read_tile if threads > 1 else reader()
+        shown = layout.left, layout.top, layout.shown_width, layout.shown_height
+        read_tile: ReadTile = (
+            Ahead(reader, grid.tiles_of(*shown), threads).read_tile if threads > 1 else reader()
+        )
         image = image_of(grid, read_tile, photo.capture)
     limited = read_limited(container, file.read)
     if picture.sample_bytes > 1 and not (

@@ -8,7 +8,8 @@ lie, the tile is decoded.
 
 import os
 import struct
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -71,6 +72,14 @@ class Grid:
     @property
     def count(self) -> int:
         return self.columns * self.rows
+
+    def tiles_of(self, left: int, top: int, width: int, height: int) -> list[int]:
+        """Return the numbers of the tiles that have a part of a rectangle of pixels, rising."""
+        return [
+            row * self.columns + column
+            for row in range(top // self.tile_height, -(-(top + height) // self.tile_height))
+            for column in range(left // self.tile_width, -(-(left + width) // self.tile_width))
+        ]
 
     @property
     def tile_bytes(self) -> int:
@@ -196,19 +205,19 @@ def image_of(
 class Ahead:
     """Tiles that are decoded side by side, ahead of who reads them.
 
-    *Cost*: twice as many tiles as threads.
+    *Cost*: four times as many tiles as threads.
 
     *Thread*: one reads; ``make``'s functions are called by one thread each.
 
     Args:
         make: Makes what decodes a tile by its number, for one thread.
-        count: How many tiles there are.
+        needed: The tiles that are read, in rising order; another one is decoded when it is read.
         threads: How many decode.
     """
 
-    def __init__(self, make: Callable[[], ReadTile], count: int, threads: int) -> None:
+    def __init__(self, make: Callable[[], ReadTile], needed: Sequence[int], threads: int) -> None:
         self._idle = [make() for _ in range(threads)]
-        self._count = count
+        self._needed = needed
         self._ahead = 2 * threads
         self._pool = ThreadPoolExecutor(threads)
         self._waiting: dict[int, Future[memoryview]] = {}
@@ -223,9 +232,12 @@ class Ahead:
 
     def read_tile(self, number: int) -> memoryview:
         """Return a tile; the next ones are under way then."""
-        for behind in [one for one in self._waiting if one < number]:
-            del self._waiting[behind]
-        for wanted in range(number, min(self._count, number + self._ahead)):
+        at = bisect_left(self._needed, number)
+        for wanted in {number: None, **dict.fromkeys(self._needed[at : at + self._ahead])}:
             if wanted not in self._waiting:
                 self._waiting[wanted] = self._pool.submit(self._decode, wanted)
-        return self._waiting.pop(number).result()
+        found = self._waiting.pop(number)
+        # libvips' threads ask for tiles of the next row before they are done with this one.
+        for passed in sorted(self._waiting)[: max(0, len(self._waiting) - 2 * self._ahead)]:
+            del self._waiting[passed]
+        return found.result()

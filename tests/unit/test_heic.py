@@ -15,7 +15,7 @@ import pyvips
 from imaging.bridge.source import OpenPhoto
 from imaging.decoders import heif_picture as decoder
 from imaging.decoders import read_header
-from imaging.decoders.libheif import HEVC, Picture
+from imaging.decoders.libheif import HEVC, Picture, Samples
 from imaging.errors import CorruptPhotoError, UnsupportedFormatError
 from imaging.files.heif import from_memory, read_container
 from imaging.formats import InputFormat, OutputFormat
@@ -286,6 +286,32 @@ def test_any_transformations_are_applied_in_their_order(transforms: int) -> None
     image = heif_picture_of(data).copy_memory().autorot()
     assert (image.width, image.height) == (whole.width, whole.height)
     assert (image - whole).abs().max() == 0
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_only_the_tiles_that_a_crop_needs_are_decoded(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that crops 320 x 320 of 300 tiles: 6 x 5 of them."""
+    decoded = []
+
+    def tile(picture: Picture, column: int, row: int) -> Samples:
+        decoded.append((column, row))
+        return whole_tile(picture, column, row)
+
+    whole_tile = Picture.tile
+    monkeypatch.setattr(Picture, "tile", tile)
+    crop = prop(b"clap", 320, 1, 320, 1, 0, 1, 0, 1)
+    data = grid_heic(20, 15, 1280, 960, chroma="444", properties=(crop,))
+    before = pyvips.vips_lib.vips_concurrency_get()
+    pyvips.vips_lib.vips_concurrency_set(threads)
+    try:
+        rendered(data, *SPECS)
+    finally:
+        pyvips.vips_lib.vips_concurrency_set(before)
+    assert set(decoded) == {(column, row) for column in range(7, 13) for row in range(5, 10)}
+    # Two threads ask for tiles of so few rows in any order.
+    assert threads > 1 or len(decoded) == 30
 
 
 def test_more_items_than_libvips_reads_by_itself() -> None:

@@ -103,7 +103,7 @@ def test_tiles_ahead_are_decoded_by_as_many_threads_as_there_are() -> None:
 
         return read_tile
 
-    ahead = Ahead(make, count=10, threads=2)
+    ahead = Ahead(make, needed=range(10), threads=2)
     for number in range(10):
         assert bytes(ahead.read_tile(number)) == bytes([number])
         assert max(under_way) < number + 4
@@ -113,7 +113,36 @@ def test_tiles_ahead_are_decoded_by_as_many_threads_as_there_are() -> None:
 
 def test_tiles_that_are_passed_over_are_let_go_of() -> None:
     """A crop needs only some; what was decoded for nothing does not stay."""
-    ahead = Ahead(lambda: lambda number: memoryview(bytes([number])), count=100, threads=2)
+    ahead = Ahead(lambda: lambda number: memoryview(bytes([number])), needed=range(100), threads=2)
     for number in range(0, 100, 9):
         assert bytes(ahead.read_tile(number)) == bytes([number])
-        assert len(ahead._waiting) <= 4
+        assert len(ahead._waiting) <= 8
+
+
+def test_tiles_that_nobody_needs_are_not_decoded_ahead() -> None:
+    """Of a crop, those beside it; what libvips asks for all the same is there."""
+    decoded: list[int] = []
+
+    def read_tile(number: int) -> memoryview:
+        decoded.append(number)
+        return memoryview(bytes([number]))
+
+    ahead = Ahead(lambda: read_tile, needed=[7, 8, 12, 13], threads=2)
+    for number in (7, 8, 12, 13, 20):
+        assert bytes(ahead.read_tile(number)) == bytes([number])
+    assert sorted(decoded) == [7, 8, 12, 13, 20]
+
+
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [
+        ((0, 0, 96, 64), [0, 1, 2, 3, 4, 5]),
+        ((32, 32, 32, 32), [4]),
+        ((31, 0, 2, 33), [0, 1, 3, 4]),
+        ((64, 0, 1, 1), [2]),
+    ],
+)
+def test_the_tiles_of_a_rectangle(box: tuple[int, int, int, int], expected: list[int]) -> None:
+    """Those that have a pixel of it, and no other."""
+    grid = Grid(width=96, height=64, tile_width=32, tile_height=32, bands=3, sample_bytes=1)
+    assert grid.tiles_of(*box) == expected
