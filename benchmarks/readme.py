@@ -1,4 +1,4 @@
-"""``results/*.json`` -> the tables of the README, between ``<!-- measured: ... -->`` and its end.
+"""``results/*.json`` -> the tables of docs/speed.md, between marks.
 
 python -m benchmarks.readme
 """
@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from benchmarks.shown import SHOWN
 
-__all__ = ["README", "main", "renewed"]
+__all__ = ["PAGE", "main", "renewed"]
 
-README: Final = Path(__file__).parent.parent / "README.md"
+PAGE: Final = Path(__file__).parent.parent / "docs" / "speed.md"
 _RESULTS: Final = Path(__file__).parent / "results"
 
 _PEERS: Final = {
@@ -103,20 +103,22 @@ _TABLES: Final = {"make bench": _peers, "make bench-function": _function, "make 
 
 
 def renewed(text: str) -> str:
-    """Return the README ``text`` with each table as it was measured last."""
+    """Return the page's ``text`` with each table as it was measured last."""
     for command, table in _TABLES.items():
         begin, end = f"<!-- measured: {command} -->\n", "<!-- end -->"
         before, there, rest = text.partition(begin)
         _, ended, after = rest.partition(end)
         if not (there and ended):
-            raise ValueError(f"Expected {begin!r} and {end!r} in the README but received neither")
+            raise ValueError(
+                f"Expected {begin!r} and {end!r} in docs/speed.md but received neither"
+            )
         text = "\n".join([before + begin, *table(), "", end]) + after
     return text
 
 
 def main() -> None:
     """Renew the tables."""
-    README.write_text(renewed(README.read_text("utf-8")), encoding="utf-8")
+    PAGE.write_text(renewed(PAGE.read_text("utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The photos that the README's tables and plots show, and what they call them."""
+"""The photos that docs/speed.md's tables and plots show, and what they call them."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -7,9 +7,11 @@ from typing import Final
 import handler.errors
 import handler.http.choice
 import imaging.errors
-from benchmarks.readme import renewed
+from benchmarks.readme import PAGE, renewed
+from handler.backfill.prices import X86, Work, price_of
 from handler.errors import Disposition, RequestError
 from imaging.errors import RenditionsError
+from scripts.cost import RENDITIONS, measured
 
 _ROOT: Final = Path(__file__).parent.parent.parent
 _README: Final = (_ROOT / "README.md").read_text()
@@ -24,7 +26,42 @@ def _codes(kind: type[RenditionsError]) -> set[str]:
 
 def test_the_figures_are_those_that_were_measured_last() -> None:
     """``python -m benchmarks.readme`` renews them."""
-    assert renewed(_README) == _README
+    page = PAGE.read_text(encoding="utf-8")
+    assert renewed(page) == page
+
+
+def test_the_front_page_is_short() -> None:
+    """A stranger reads it in five minutes: what it is, why, how, what it costs and does not do."""
+    assert len(_README.split()) <= 1200
+    top = _README.split("## Try it")[0]
+    for said in ("never run in an AWS account", "single manifest", "Metadata is\nremoved"):
+        assert said in top
+
+
+def test_the_front_page_says_what_was_measured() -> None:
+    """CPU and memory of its table are those of the first row of docs/speed.md, costs cost.md's."""
+    (row,) = re.findall(r"^\| 24 MP JPEG \| (.* / .*) \|$", PAGE.read_text("utf-8"), re.MULTILINE)
+    cells = [cell.split(" / ") for cell in row.split(" | ")]
+    by_peer = dict(zip(("this", "sharp", "Pillow"), cells, strict=False))
+    (cpu,) = re.findall(r"^\| CPU, five JPEGs.*$", _README, re.MULTILINE)
+    (memory,) = re.findall(r"^\| peak memory.*$", _README, re.MULTILINE)
+    for process, _, peak in by_peer.values():
+        assert f"| {process} ms" in cpu
+        assert f"| {peak} MB |" in memory
+    work = Work(
+        photos=1e6,
+        seconds=measured()["jpeg-24", 512],
+        memory_mb=512,
+        renditions=RENDITIONS,
+        stored_bytes=0,
+    )
+    bill = price_of(work, X86)
+    (cost,) = re.findall(r"about \$(\d+): \$(\d+) of compute, \$(\d+) of S3", _README)
+    assert tuple(map(int, cost)) == (
+        round(bill.total),
+        round(bill.compute),
+        round(bill.reads + bill.writes),
+    )
 
 
 def test_every_setting_is_in_the_reference() -> None:
