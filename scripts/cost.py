@@ -10,7 +10,7 @@ import argparse
 import json
 import statistics
 import sys
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "function.json"
 DOCUMENT = ROOT / "docs" / "cost.md"
 BEGIN, END = "<!-- measured: python -m scripts.cost --write -->\n", "<!-- end -->\n"
+BEGIN_SERVERS = "<!-- computed: python -m scripts.cost --write -->\n"
 RENDITIONS = 5
 STORED_MB = 1.0
 
@@ -81,10 +82,8 @@ def with_prices(prices: Prices, changes: Sequence[str]) -> Prices:
 
 def table(known: Mapping[tuple[str, int], float]) -> str:
     """Returns what a million of each measured photo costs at each memory, in Markdown."""
-    lines = [
-        "| photo | MB | seconds | compute: x86_64 | arm64 | writes | all the rest |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    columns = " | ".join(f"{name}: compute | and all requests" for name in ("x86_64", "arm64"))
+    lines = [f"| photo | MB | seconds | {columns} |", "|---|---|---|---|---|---|---|"]
     for (photo, memory_mb), seconds in sorted(known.items()):
         work = Work(
             photos=1e6,
@@ -93,20 +92,94 @@ def table(known: Mapping[tuple[str, int], float]) -> str:
             renditions=RENDITIONS,
             stored_bytes=STORED_MB * 1e6,
         )
-        bill = price_of(work, X86)
-        rest = bill.total - bill.compute - bill.writes
+        cells = [
+            f"${bill.compute:.2f} | ${bill.total:.2f}"
+            for bill in (price_of(work, X86), price_of(work, ARM))
+        ]
+        lines.append(f"| {photo} | {memory_mb:,} | {seconds:.2f} | {cells[0]} | {cells[1]} |")
+    return "\n".join(lines) + "\n"
+
+
+def warm_cpu_s(peer: str, photo: str = "jpeg-24") -> float:
+    """Returns the CPU seconds that a peer takes for five renditions in a warm process."""
+    path = RESULTS.parent / "peers" / f"{photo}.json"
+    contenders = json.loads(path.read_text(encoding="utf-8"))["contenders"]
+    (runs,) = (one["warm"] for one in contenders if one["name"] == peer)
+    return float(statistics.median(run["cpu_ms"] for run in runs)) / 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A service of containers that makes a rendition when it is asked for.
+
+    Attributes:
+        name: What it is called in the table.
+        cpu_s: Of one vCPU, for five renditions of one photo.
+        monthly: What stands there besides its two tasks.
+    """
+
+    name: str
+    cpu_s: float
+    monthly: float
+
+
+# One vCPU and 2 GB of Fargate for an hour, and a load balancer for one. Like the prices of Lambda,
+# from memory in November 2026: https://aws.amazon.com/fargate/pricing/,
+# https://aws.amazon.com/elasticloadbalancing/pricing/
+TASK_HOUR = {"x86_64": 0.04048 + 2 * 0.004445, "arm64": 0.03238 + 2 * 0.00356}
+BALANCER_HOUR = 0.0225
+MONTH_H = 730
+BUSY = 0.5
+"""The share of a task's time that it works: scaling out takes minutes, and a burst is at once."""
+TASKS = 2
+"""One in each of two zones, at least, also at night."""
+
+
+def beside_servers(known: Mapping[tuple[str, int], float]) -> str:
+    """Returns what five renditions of a million photos cost here and on servers, in Markdown."""
+    seconds = known["jpeg-24", 512]
+    work = Work(photos=1e6, seconds=seconds, memory_mb=512, renditions=RENDITIONS, stored_bytes=0)
+    lines = [
+        "| | CPU s a photo | compute | S3 requests, queue, log | each month, whatever is asked |",
+        "|---|---|---|---|---|",
+    ]
+    for processor, prices in (("x86_64", X86), ("arm64", ARM)):
+        bill = price_of(work, prices)
+        rest = bill.total - bill.compute
         lines.append(
-            f"| {photo} | {memory_mb:,} | {seconds:.2f} | ${bill.compute:.2f} "
-            f"| ${price_of(work, ARM).compute:.2f} | ${bill.writes:.2f} | ${rest:.2f} |"
+            f"| this, Lambda of 512 MB, {processor} | - | ${bill.compute:.2f} | ${rest:.2f} | $0 |"
         )
+    balancer = BALANCER_HOUR * MONTH_H
+    servers = [
+        Server(
+            name="DIT on ECS",
+            cpu_s=warm_cpu_s("sharp, stream and clone()"),
+            monthly=balancer,
+        ),
+        Server(
+            name="imgproxy on Fargate",
+            cpu_s=warm_cpu_s("pyvips, thumbnail per size"),
+            monthly=balancer,
+        ),
+    ]
+    for server in servers:
+        for processor, hour in TASK_HOUR.items():
+            compute = 1e6 * server.cpu_s / 3600 / BUSY * hour
+            reads = 1e6 * RENDITIONS * X86.read
+            lines.append(
+                f"| {server.name}, {processor} | {server.cpu_s:.2f} | ${compute:.2f} "
+                f"| ${reads:.2f} | ${TASKS * MONTH_H * hour + server.monthly:.0f} |"
+            )
     return "\n".join(lines) + "\n"
 
 
 def renewed(document: str, known: Mapping[tuple[str, int], float]) -> str:
-    """Returns docs/cost.md with the table of what is measured."""
-    before, _, after = document.partition(BEGIN)
-    _, _, after = after.partition(END)
-    return f"{before}{BEGIN}\n{table(known)}\n{END}{after}"
+    """Returns docs/cost.md with the tables of what is measured, and computed from it."""
+    for begin, made in ((BEGIN, table(known)), (BEGIN_SERVERS, beside_servers(known))):
+        before, _, after = document.partition(begin)
+        _, _, after = after.partition(END)
+        document = f"{before}{begin}\n{made}\n{END}{after}"
+    return document
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -131,7 +204,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help=f"instead of the built-in one: {', '.join(f.name for f in fields(Prices))}",
     )
     parser.add_argument(
-        "--write", action="store_true", help="renew the table of docs/cost.md, and no more"
+        "--write", action="store_true", help="renew the tables of docs/cost.md, and no more"
     )
     options = parser.parse_args(arguments)
     known = measured()

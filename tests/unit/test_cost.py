@@ -20,6 +20,19 @@ def test_the_document_has_the_measured_figures() -> None:
 
     assert cost.renewed(document, cost.measured()) == document
     assert cost.table(cost.measured()) in document
+    assert cost.beside_servers(cost.measured()) in document
+
+
+def test_what_a_server_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A photo's CPU at a task's price, twice for the time that it waits; two tasks a month."""
+    monkeypatch.setattr(cost, "warm_cpu_s", lambda _: 3.6)
+    monkeypatch.setattr(cost, "TASK_HOUR", {"x86_64": 0.05})
+
+    rows = cost.beside_servers({("jpeg-24", 512): 1.0}).splitlines()
+
+    # A thousand hours for a million photos, at half load two thousand.
+    assert rows[-1] == "| imgproxy on Fargate, x86_64 | 3.60 | $100.00 | $2.00 | $89 |"
+    assert rows[2].startswith("| this, Lambda of 512 MB, x86_64 | - | $8.33 |")
 
 
 def test_the_document_shows_a_real_run(capsys: pytest.CaptureFixture[str]) -> None:
