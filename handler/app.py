@@ -118,7 +118,7 @@ def lambda_handler(event: Mapping[str, Any], context: object) -> Any:  # noqa: A
         invocation(context) as deadline,
         ThreadPoolExecutor(max_workers=2 * PARALLEL, thread_name_prefix="upload") as executor,
     ):
-        requests = Requests(_client, deadline)
+        requests = Requests(_client, deadline, requester_pays=_settings.source_requester_pays)
         open_photo = partial(_workers.open_photo, deadline=deadline)
 
         def make(record: ObjectEvent, specs: Sequence[RenditionSpec] | None = None) -> JobReport:

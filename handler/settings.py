@@ -109,6 +109,7 @@ class Settings:
             taken, from every kind of event; none for any bucket, and no HTTP.
         source_prefix: ``SOURCE_PREFIX``: what the keys of photos begin with; a destination key in
             the source's own bucket must not. With ``SOURCE_BUCKET`` init checks that already.
+        source_requester_pays: ``SOURCE_REQUESTER_PAYS``: the photos' buckets are Requester Pays.
         http_base_path: ``HTTP_BASE_PATH``: what a custom domain puts before every path; or empty.
         url_signing_keys: ``URL_SIGNING_KEYS``; where there is one, HTTP requests must be signed.
         cache_control: ``CACHE_CONTROL`` of every rendition.
@@ -133,6 +134,7 @@ class Settings:
     former_key_templates: tuple[KeyTemplate, ...]
     source_buckets: tuple[str, ...]
     source_prefix: str
+    source_requester_pays: bool
     http_base_path: str
     url_signing_keys: tuple[bytes, ...] = field(repr=False)
     cache_control: str
@@ -391,6 +393,7 @@ def read_settings(
         former_key_templates=_former_key_templates(environ, template),
         source_buckets=sources,
         source_prefix=source_prefix,
+        source_requester_pays=_boolean(environ, "SOURCE_REQUESTER_PAYS", default=False),
         http_base_path=_http_base_path(environ),
         url_signing_keys=_url_signing_keys(environ),
         cache_control=environ.get("CACHE_CONTROL", "public, max-age=86400"),

@@ -187,6 +187,13 @@ _WATERMARK_KEYS: Final[Mapping[str, _Reader]] = {
     "margin": _number,
 }
 
+
+def _tags(value: object) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
+        raise _Unexpected('tags such as { team = "photos" }')
+    return tuple(sorted(value.items()))
+
+
 _FIELDS: Final = {"format": "formats"}
 """The keys that are not the names of their fields."""
 
@@ -202,6 +209,7 @@ _OWN_READERS: Final[Mapping[str, _Reader]] = {
     "formats": _formats,
     "quality": _quality,
     "background": _colour,
+    "tags": _tags,
     "watermark": _watermark,
 }
 

@@ -11,6 +11,7 @@ from imaging.errors import ConfigError
 from imaging.formats import OutputFormat
 
 __all__ = [
+    "MAX_TAGS",
     "NAME_PATTERN",
     "SOURCE_FORMAT",
     "Colour",
@@ -20,6 +21,7 @@ __all__ = [
     "Metadata",
     "Position",
     "RenditionSpec",
+    "StorageClass",
     "Truncated",
     "Watermark",
 ]
@@ -114,6 +116,21 @@ class Metadata(StrEnum):
     ALL = "all"
     """All that the photo has, position and serial numbers included, except what would no longer be
     true: the embedded thumbnail, and XMP that describes other parts of the file."""
+
+
+class StorageClass(StrEnum):
+    """Where a rendition is kept, in S3's words: those from which it can be read at once."""
+
+    STANDARD = "STANDARD"
+    STANDARD_IA = "STANDARD_IA"
+    ONEZONE_IA = "ONEZONE_IA"
+    INTELLIGENT_TIERING = "INTELLIGENT_TIERING"
+    GLACIER_IR = "GLACIER_IR"
+
+
+MAX_TAGS: Final = 10
+"""S3's; of one object."""
+_TAG: Final = re.compile(r"[\w +\-=.:/@]*")
 
 
 class Truncated(StrEnum):
@@ -221,6 +238,10 @@ class RenditionSpec:
             for more work.
         metadata: Which metadata of its photo the rendition has.
         colour: Which colours it is in.
+        storage_class: Where it is kept; None for the bucket's default.
+        tags: Its tags, each a key and a value.
+        copy_tags: It has the photo's tags too, as far as S3 takes so many.
+        content_disposition: The header of that name; None for none.
         hdr: What becomes of a gain map; None to keep it in a JPEG whose longer side has
             :data:`HDR_SIDE` pixels or more.
         watermark: What is laid on it, last of all; None for nothing.
@@ -249,6 +270,10 @@ class RenditionSpec:
     metadata: Metadata = Metadata.COPYRIGHT
     colour: Colour = Colour.SRGB
     hdr: Hdr | None = None
+    storage_class: StorageClass | None = None
+    tags: tuple[tuple[str, str], ...] = ()
+    copy_tags: bool = False
+    content_disposition: str | None = None
     watermark: Watermark | None = None
 
     def __post_init__(self) -> None:
@@ -293,9 +318,27 @@ class RenditionSpec:
         )
         yield "hdr", mapped, "format to name jpeg", listed
         yield from self._quality_rules()
+        yield from self._object_rules()
         background = all(0 <= value <= 255 for value in self.background)
         expected = "three integers from 0 to 255"
         yield "background", background, expected, list(self.background)
+
+    def _object_rules(self) -> Iterator[tuple[str, bool, str, object]]:
+        # Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
+        tagged = len(self.tags) <= MAX_TAGS and all(
+            1 <= len(key) <= 128
+            and len(value) <= 256
+            and _TAG.fullmatch(key)
+            and _TAG.fullmatch(value)
+            and not key.lower().startswith("aws:")
+            for key, value in self.tags
+        )
+        expected = f"at most {MAX_TAGS} tags of letters, digits, spaces and + - = . _ : / @"
+        yield "tags", tagged, expected, dict(self.tags)
+        said = self.content_disposition
+        printable = said is None or (said.isascii() and said.isprintable() and said.strip() == said)
+        expected = "a header's text in ASCII, such as 'inline' or 'attachment'"
+        yield "content_disposition", printable and said != "", expected, said
 
     def _quality_rules(self) -> Iterator[tuple[str, bool, str, object]]:
         each = self.quality if isinstance(self.quality, Mapping) else {None: self.quality}
@@ -356,7 +399,7 @@ class RenditionSpec:
         )
 
     def digest(self, output: OutputFormat) -> str:
-        """Return 16 hexadecimal digits that change whenever the pixels of ``output`` would.
+        """Return 16 hexadecimal digits that change whenever the object of ``output`` would.
 
         What the spec says of other formats does not count, and a field that has its default is left
         out: neither another format nor a new option makes stored renditions stale.

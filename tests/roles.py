@@ -31,6 +31,7 @@ FEATURES: Final[Mapping[str, Mapping[str, str]]] = {
     "a failure queue": {},
     "events by SQS": {"Trigger": "sqs"},
     "`REJECTED_PREFIX`": {"RejectedPrefix": "refused/"},
+    "`tags` or `copy_tags`": {"Tagging": "true"},
     "`RENDITIONS_CONFIG`, an object": {"ConfigS3Uri": "s3://settings/app/renditions.toml"},
     "`COMPLETION_TARGET`, a bus": {"CompletionBusArn": _BUS},
     "`COMPLETION_TARGET`, a topic": {"CompletionTopicArn": _TOPIC},

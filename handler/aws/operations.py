@@ -15,6 +15,7 @@ OPERATIONS: Final[Mapping[str, tuple[str, ...]]] = {
         "CreateSession",
         "DeleteObject",
         "GetObject",
+        "GetObjectTagging",
         "HeadBucket",
         "HeadObject",
         "PutObject",

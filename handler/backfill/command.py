@@ -38,6 +38,9 @@ __all__ = ["backfill"]
 Work = Callable[[Stop], int]
 """Does what is left to do by one way; returns the command's status."""
 
+_OF_SOURCE: Final = ("GetObject", "ListObjectsV2")
+"""What it asks of the photos' bucket."""
+
 _INTERRUPTED: Final = 130
 """What a shell gives for a command that Ctrl-C ended."""
 
@@ -83,6 +86,9 @@ class _Command:
         self._outputs = outputs
         self._session = session
         self._s3 = session.client("s3")
+        if settings.source_requester_pays:
+            for operation in _OF_SOURCE:
+                self._s3.meta.events.register(f"provide-client-params.s3.{operation}", _pay)
         photos = outputs.get("SourceBucket", arguments.bucket)
         if photos != arguments.bucket:
             raise ConfigError(
@@ -299,6 +305,10 @@ class _Command:
         if end.counts["failed"]:
             print(f"The report of what failed is in s3://{place.bucket}/backfill/")
         return 0 if state.finished and not end.counts["failed"] else 1
+
+
+def _pay(params: Mapping[str, Any], **_: object) -> dict[str, Any]:
+    return {**params, "RequestPayer": "requester"}
 
 
 def _agreed() -> bool:

@@ -60,7 +60,7 @@ def _make(photo: Photo) -> Outcome:
     report = process(
         ObjectEvent(bucket=_Worker.bucket, key=photo.key, etag=photo.etag, name="backfill"),
         _Worker.settings,
-        Requests(_Worker.client),
+        Requests(_Worker.client, requester_pays=_Worker.settings.source_requester_pays),
         _Worker.executor,
         _Worker.workers.open_photo,
     )

@@ -218,6 +218,8 @@ def _headers(
         "Cache-Control": cache_control,
         "X-Content-Type-Options": "nosniff",
     }
+    if "ContentDisposition" in answer:
+        headers["Content-Disposition"] = answer["ContentDisposition"]
     return headers | {"Vary": "Accept"} if varies else headers
 
 

@@ -1,7 +1,9 @@
 """Object event -> where its renditions and its manifest go, and what is stored with them; pure."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from urllib.parse import quote, urlencode
 
 from handler.errors import KeyTooLongError, LoopError, OutsideSourceError
 from handler.keys import MANIFEST_EXTENSION, MANIFEST_NAME
@@ -13,6 +15,7 @@ from handler.version import SourceVersion
 from imaging.errors import NeedsMoreMemoryError
 from imaging.formats import OutputFormat
 from imaging.plan import PlannedRendition
+from imaging.specs import MAX_TAGS, RenditionSpec
 
 __all__ = [
     "Destination",
@@ -138,9 +141,20 @@ def made_digest(settings: Settings, key: str, rejected: str | None) -> str:
 
 
 def destination(
-    event: ObjectEvent, version: SourceVersion, rendition: PlannedRendition, settings: Settings
+    event: ObjectEvent,
+    version: SourceVersion,
+    rendition: PlannedRendition,
+    settings: Settings,
+    tags: Mapping[str, str],
 ) -> Destination:
     """Return where ``rendition`` of the photo of ``event`` goes.
+
+    Args:
+        event: The photo's.
+        version: What it is made of.
+        rendition: What is made.
+        settings: The settings.
+        tags: The photo's, for renditions that copy them.
 
     Raises:
         KeyTooLongError: S3 would not take the key.
@@ -158,5 +172,21 @@ def destination(
                 "source-key",
                 event.key,
             ),
+            **_headers(rendition.spec, tags),
         },
     )
+
+
+def _headers(spec: RenditionSpec, tags: Mapping[str, str]) -> dict[str, str]:
+    """Return what the configuration says of the object, where it says something."""
+    headers = {}
+    if spec.storage_class is not None:
+        headers["StorageClass"] = spec.storage_class.value
+    if spec.content_disposition is not None:
+        headers["ContentDisposition"] = spec.content_disposition
+    own = dict(spec.tags)
+    copied = sorted((tags.keys() if spec.copy_tags else set()) - own.keys())
+    own |= {name: tags[name] for name in copied[: MAX_TAGS - len(own)]}
+    if own:
+        headers["Tagging"] = urlencode(own, quote_via=quote)
+    return headers

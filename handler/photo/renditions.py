@@ -1,13 +1,13 @@
 """Bytes of a photo -> renditions that S3 has confirmed: the one place that calls imaging."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from handler.errors import ConditionFailedError, SourceChangedError
 from handler.objects import ObjectEvent
 from handler.photo.attempt import Attempt, check_not_folder
-from handler.photo.destinations import destination
+from handler.photo.destinations import Destination, destination
 from handler.photo.manifest import Kept
 from handler.report import RenditionReport
 from handler.s3.sink import S3Sink
@@ -38,10 +38,17 @@ class Stored(NamedTuple):
 class _Uploads:
     """The sinks of one photo's renditions, in the order of the plan."""
 
-    def __init__(self, attempt: Attempt, source: S3Source) -> None:
+    def __init__(self, attempt: Attempt, source: S3Source, tags: Mapping[str, str]) -> None:
         self._attempt = attempt
         self._source = source
+        self._tags = tags
         self._sinks: dict[str, S3Sink] = {}
+
+    def place(self, rendition: PlannedRendition) -> Destination:
+        """Return where ``rendition`` goes."""
+        attempt = self._attempt
+        version = self._source.version
+        return destination(attempt.event, version, rendition, attempt.settings, self._tags)
 
     def open(self, rendition: PlannedRendition) -> S3Sink:
         """Return a sink for ``rendition``. The first one is opened after the whole decode.
@@ -50,7 +57,7 @@ class _Uploads:
         """
         attempt = self._attempt
         attempt.journal.enter(Stage.ENCODE)
-        place = destination(attempt.event, self._source.version, rendition, attempt.settings)
+        place = self.place(rendition)
         sink = S3Sink(
             attempt.requests,
             attempt.executor,
@@ -109,7 +116,7 @@ def store_renditions(
     attempt.journal.enter(Stage.DECODE)
     attempt.journal.add_etag(source.version.etag)
     check_not_folder(attempt.event, source.size)
-    uploads = _Uploads(attempt, source)
+    uploads = _Uploads(attempt, source, _tags(attempt, specs))
     try:
         asked = replace(
             attempt.settings.config.asked(
@@ -136,6 +143,15 @@ def store_renditions(
     )
 
 
+def _tags(attempt: Attempt, specs: Sequence[RenditionSpec]) -> dict[str, str]:
+    """Return the photo's tags. *Cost*: a GetObjectTagging, where a rendition copies them."""
+    if not any(spec.copy_tags for spec in specs):
+        return {}
+    event = attempt.event
+    answer = attempt.requests.of_source("get_object_tagging", Bucket=event.bucket, Key=event.key)
+    return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
+
+
 def _render(
     attempt: Attempt, source: S3Source, asked: Asked, uploads: _Uploads, *, announces: bool
 ) -> tuple[RenditionPlan, list[Rendition]]:
@@ -147,10 +163,7 @@ def _render(
             plan = make_plan(photo.header, asked)
             journal.add_plan(plan)
             # Every key is checked before the first rendition is stored.
-            places = [
-                destination(attempt.event, source.version, rendition, attempt.settings)
-                for rendition in plan.renditions
-            ]
+            places = [uploads.place(rendition) for rendition in plan.renditions]
             if announces:
                 keys = (place.key for place in places)
                 attempt.manifests.announce(keys, source.version, source.check_current)

@@ -58,10 +58,22 @@ class Requests:
     invocation, and never beyond the deadline.
 
     *Cost*: one request, mostly. *Thread*: any.
+
+    Args:
+        client: botocore's.
+        deadline: When they stop.
+        requester_pays: Whoever asks for a photo pays for it.
     """
 
-    def __init__(self, client: Any, deadline: Deadline = NEVER) -> None:  # noqa: ANN401 - botocore's
+    def __init__(
+        self,
+        client: Any,  # noqa: ANN401 - botocore's
+        deadline: Deadline = NEVER,
+        *,
+        requester_pays: bool = False,
+    ) -> None:
         self._client = client
+        self._payer = {"RequestPayer": "requester"} if requester_pays else {}
         self._lock = threading.Lock()
         self._retries = _RETRIES
         self.deadline = deadline
@@ -78,7 +90,7 @@ class Requests:
             OutOfTimeError: The deadline passed.
         """
         try:
-            return self._attempt(operation, arguments)
+            return self._attempt(operation, arguments | self._payer)
         except _FAILURES as error:
             raise _source_failure(error, _place(arguments)) from error
 

@@ -39,6 +39,7 @@ _CONFIG: Final = """
 [[renditions]]
 name = "small"
 width = 16
+copy_tags = true
 
 [[renditions]]
 name = "whole"
@@ -65,6 +66,7 @@ def _statements() -> dict[str, dict[str, Any]]:
         SourcePrefix="in/",
         DestinationPrefix="out/",
         RejectedPrefix="refused/",
+        Tagging="true",
     )
     (policy,) = stack.resources["Role"]["Properties"]["Policies"]
     found = {}
@@ -80,13 +82,14 @@ _ENFORCED: Final = [
     Grant(sid, action)
     for sid, statement in _STATEMENTS.items()
     for action in statement["Action"]
-    if action != "s3:ListBucket"
+    # moto takes the tags of a PutObject from who may store the object.
+    if action not in {"s3:ListBucket", "s3:PutObjectTagging"}
 ]
 
 
 _BY_HAND: Final = {
     one["Sid"]: one
-    for one in policy_from_role(role_of_the_page(["`REJECTED_PREFIX`"]))
+    for one in policy_from_role(role_of_the_page(["`REJECTED_PREFIX`", "`tags` or `copy_tags`"]))
     if any(action.startswith("s3:") for action in one["Action"])
 }
 """What somebody allows who goes by docs/image.md."""
@@ -109,6 +112,8 @@ def _wanted_by(request: Request) -> Grant:
     match request.operation:
         case "GetObject" if "versionId" in request.query:
             return Grant(sid, "s3:GetObjectVersion")
+        case "GetObjectTagging":
+            return Grant("ReadTags", "s3:GetObjectTagging")
         case "GetObject" | "HeadObject":
             return Grant(sid, "s3:GetObject")
         case "PutObject" | "CreateMultipartUpload" | "UploadPart" | "CompleteMultipartUpload":

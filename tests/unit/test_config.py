@@ -92,6 +92,18 @@ def test_the_default_file_makes_five() -> None:
         ),
         ('[[renditions]]\nname = "a"\nbackground = "white"', "background: expected a colour"),
         ('[[renditions]]\nname = "A/b"', "name: expected text that matches"),
+        (
+            '[[renditions]]\nname = "a"\nstorage_class = "GLACIER"',
+            'storage_class: expected one of "STANDARD", "STANDARD_IA"',
+        ),
+        ('[[renditions]]\nname = "a"\ntags = { a = 1 }', "tags: expected tags such as { team"),
+        ('[[renditions]]\nname = "a"\ntags = { "aws:a" = "1" }', "tags: expected at most 10 tags"),
+        ('[[renditions]]\nname = "a"\ntags = { a = "&" }', "tags: expected at most 10 tags of"),
+        ('[[renditions]]\nname = "a"\ncopy_tags = 1', "copy_tags: expected true or false"),
+        (
+            '[[renditions]]\nname = "a"\ncontent_disposition = "a\\nb"',
+            "content_disposition: expected a header's text in ASCII",
+        ),
         ("[[renditions]]\nwidth = 3", "rendition 1: name: expected text but received nothing"),
         ('[[renditions]]\nname = "a"\n[[renditions]]\nname = "a"', "expected unique names"),
         ('[[renditions]]\nname = "a"\n[limits]\nmax_pixels = -1', "limits: max_pixels: expected"),

@@ -20,9 +20,11 @@ _NEEDS: Final = {
     "CreateMultipartUpload": {"s3:PutObject"},
     "DeleteObject": {"s3:DeleteObject"},
     "GetObject": {"s3:GetObject", "s3:ListBucket"},
+    "GetObjectTagging": {"s3:GetObjectTagging"},
     "HeadObject": {"s3:GetObject", "s3:ListBucket"},
     "PutEvents": {"events:PutEvents"},
-    "PutObject": {"s3:PutObject"},
+    # The second where it names tags.
+    "PutObject": {"s3:PutObject", "s3:PutObjectTagging"},
     "Publish": {"sns:Publish"},
     "UploadPart": {"s3:PutObject"},
 }
@@ -55,6 +57,7 @@ def _stack() -> Stack:
         CompletionTopicArn="arn:aws:sns:us-east-1:000000000000:done",
         SourceKmsKeyArn="arn:aws:kms:us-east-1:000000000000:key/s",
         DestinationKmsKeyArn="arn:aws:kms:us-east-1:000000000000:key/d",
+        Tagging="true",
         Tracing="Active",
         Trigger="sqs",
     )

@@ -6,7 +6,16 @@ from typing import Any
 import pytest
 
 from imaging.formats import OutputFormat
-from imaging.specs import Colour, Fit, Hdr, Metadata, Position, RenditionSpec, Watermark
+from imaging.specs import (
+    Colour,
+    Fit,
+    Hdr,
+    Metadata,
+    Position,
+    RenditionSpec,
+    StorageClass,
+    Watermark,
+)
 
 JPEG, WEBP, GIF = OutputFormat.JPEG, OutputFormat.WEBP, OutputFormat.GIF
 
@@ -26,6 +35,10 @@ OTHER: dict[str, dict[str, Any]] = {
     "metadata": {"metadata": Metadata.NONE},
     "colour": {"colour": Colour.SOURCE},
     "hdr": {"hdr": Hdr.SDR},
+    "storage_class": {"storage_class": StorageClass.GLACIER_IR},
+    "tags": {"tags": (("team", "photos"),)},
+    "copy_tags": {"copy_tags": True},
+    "content_disposition": {"content_disposition": "attachment"},
     "watermark": {"watermark": Watermark(image="logo.png")},
 }
 
