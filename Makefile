@@ -135,7 +135,8 @@ bench: $(BENCH) $(READY) ## Measure the pipeline beside its peers; table and plo
 	@$(PY) -m compileall -q imaging benchmarks/*.py benchmarks/ways
 	@$(PY) -m benchmarks $(PHOTOS) $(if $(RUNS),--runs $(RUNS))
 	@$(PY) -m benchmarks.report
-	@$(PY) -m benchmarks.transfer
+# It makes every photo.
+	@$(if $(PHOTOS),:,$(PY) -m benchmarks.transfer)
 	@$(BENCH) -m benchmarks.plots
 	@$(PY) -m benchmarks.readme
 

@@ -10,13 +10,14 @@ import os
 import platform
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import pyvips
 
 from benchmarks.check import check, compare, pixels
-from benchmarks.contenders import CONTENDERS, Contender, floor_of
+from benchmarks.contenders import CONTENDERS, OURS, Contender, floor_of
 from benchmarks.measure import measure, measure_warm, median
 from benchmarks.photos import PHOTOS, BenchPhoto
 
@@ -53,11 +54,13 @@ def _checked(photo: BenchPhoto, wanted: Path, contenders: list[Contender]) -> di
     return checks
 
 
-def _bench(photo: BenchPhoto, runs: int) -> dict[str, Any]:
+def _bench(photo: BenchPhoto, runs: int, only: Sequence[str] | None) -> dict[str, Any]:
     photo.make()
     wanted = pixels(photo)
     floor = floor_of(photo, wanted)
     everyone = [*CONTENDERS, *([floor] if floor is not None else [])]
+    if only is not None:
+        everyone = [OURS, *(one for one in everyone if one.name in only)]
     able = [one for one in everyone if one.missing is None and one.takes(photo)]
     checks = _checked(photo, wanted, able)
     figures: dict[str, list[dict[str, Any]]] = {one.name: [] for one in able}
@@ -97,6 +100,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("photos", nargs="*", help="names such as jpeg-24; default: all")
     parser.add_argument("--runs", type=int, default=5, help="default: %(default)s")
+    parser.add_argument(
+        "--only", nargs="*", metavar="NAME", help="beside these alone; prints, and writes nothing"
+    )
     arguments = parser.parse_args()
     chosen = [photo for photo in PHOTOS if not arguments.photos or photo.name in arguments.photos]
     if not chosen:
@@ -106,10 +112,11 @@ def main() -> None:
             print(f"MISSING {one.name}: {one.missing}", file=sys.stderr)
     _RESULTS.mkdir(parents=True, exist_ok=True)
     for photo in chosen:
-        result = _bench(photo, arguments.runs)
-        (_RESULTS / f"{photo.name}.json").write_text(
-            json.dumps(result, indent=1) + "\n", encoding="utf-8"
-        )
+        result = _bench(photo, arguments.runs, arguments.only)
+        if arguments.only is None:
+            (_RESULTS / f"{photo.name}.json").write_text(
+                json.dumps(result, indent=1) + "\n", encoding="utf-8"
+            )
         print(f"{photo.name}: {photo.bytes_per_pixel:.2f} bytes a pixel")
         for one in result["contenders"]:
             if one["process"]:

@@ -11,7 +11,16 @@ from typing import Final
 
 from benchmarks.photos import BenchPhoto
 
-__all__ = ["CONTENDERS", "FLOOR", "OURS", "RENDITIONS", "SHARP", "Contender", "floor_of"]
+__all__ = [
+    "CONTENDERS",
+    "FLOOR",
+    "OURS",
+    "RENDITIONS",
+    "SHARP",
+    "WITHOUT_WALL",
+    "Contender",
+    "floor_of",
+]
 
 _WAYS: Final = Path(__file__).parent / "ways"
 _ROOT: Final = Path(__file__).parent.parent
@@ -96,6 +105,7 @@ _NO_SHARP: Final = (
 _NO_BENCH: Final = (str(_BENCH_PYTHON), "make bench installs requirements/bench.lock")
 
 OURS: Final = Contender(name="renditions", command=_python("renditions"))
+WITHOUT_WALL: Final = Contender(name="renditions, no wall", command=_python("without_wall"))
 SHARP: Final = Contender(
     name="sharp, stream and clone()",
     command=_NODE,

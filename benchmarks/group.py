@@ -12,8 +12,12 @@ _CLOCK_OF_PROCESS = 2
 
 
 def _children(process: int) -> list[int]:
-    tasks = Path(f"/proc/{process}/task").glob("*/children")
-    return [int(child) for task in tasks for child in task.read_text("ascii").split()]
+    children: list[int] = []
+    for task in Path(f"/proc/{process}/task").glob("*/children"):
+        # A thread may end meanwhile.
+        with suppress(OSError):
+            children += map(int, task.read_text("ascii").split())
+    return children
 
 
 def descendants(process: int) -> list[int]:

@@ -19,7 +19,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.contenders import OURS
+from benchmarks.contenders import WITHOUT_WALL
 from benchmarks.measure import Figures, measure_repeated
 from benchmarks.photos import PHOTOS, BenchPhoto, copies
 from benchmarks.s3 import credentials, link, serving
@@ -69,7 +69,7 @@ def _environments(photo: BenchPhoto, runs: int) -> None:
     warm: dict[str, list[Figures]] = defaultdict(list)
     for _ in range(runs):
         for name, variables in able.items():
-            contender = replace(OURS, environment=variables)
+            contender = replace(WITHOUT_WALL, environment=variables)
             process, each = measure_repeated(contender, photo.make(), _PHOTOS_A_PROCESS)
             processes[name].append(process)
             first[name].append(each[0])

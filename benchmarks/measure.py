@@ -24,9 +24,10 @@ class Figures:
     """One run of one whole process, or one repetition in a process that stays.
 
     Attributes:
-        cpu_ms: User and system milliseconds, those of its children included.
+        cpu_ms: User and system milliseconds, those of all processes that it started included.
         wall_ms: From start to end.
-        rss_mb: The most that a process of it held, resident; None for a repetition.
+        rss_mb: The most that it held, resident: that of its largest process, or what it says of
+            all its processes together (``benchmarks/group.py``). None where it says nothing.
     """
 
     cpu_ms: float
@@ -54,7 +55,13 @@ def _run(contender: Contender, photo: Path, out: Path, times: int) -> tuple[Figu
             complaint = done.stderr.decode(errors="replace")
             raise RuntimeError(f"{contender.name} ended with {done.returncode}: {complaint}")
         cpu_ms, wall_ms, peak_kib = map(float, Path(report.name).read_text("ascii").split())
-    return Figures(cpu_ms=cpu_ms, wall_ms=wall_ms, rss_mb=peak_kib / 1024), done.stdout
+    said = [each.rss_mb or 0.0 for each in _repetitions(done.stdout)]
+    rss_mb = max([peak_kib / 1024, *said])
+    return Figures(cpu_ms=cpu_ms, wall_ms=wall_ms, rss_mb=rss_mb), done.stdout
+
+
+def _repetitions(output: bytes) -> list[Figures]:
+    return [Figures(**json.loads(line)) for line in output.splitlines() if line.startswith(b"{")]
 
 
 def measure(contender: Contender, photo: Path, out: Path | None = None) -> Figures:
@@ -69,7 +76,7 @@ def measure_repeated(
     """Return what one process took as a whole, and each of its ``times`` repetitions."""
     with tempfile.TemporaryDirectory() as folder:
         process, output = _run(contender, photo, Path(folder), times)
-    return process, [Figures(**json.loads(line)) for line in output.splitlines()]
+    return process, _repetitions(output)
 
 
 def measure_warm(contender: Contender, photo: Path, times: int) -> list[Figures]:
