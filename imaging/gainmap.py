@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Final
 import pyvips
 
 from imaging.files.jpeg import ISO_GAIN_MAP, XMP, segments
-from imaging.geometry import Box, Placement
+from imaging.files.jpeg_scans import ScanCounter
+from imaging.geometry import Box, Placement, is_sideways
+from imaging.limits import Limits
 
 if TYPE_CHECKING:
     from imaging.files.heif_gain_map import GainMapItem
@@ -36,6 +38,12 @@ __all__ = [
 
 # Its errors are exponents: one level of 255 in 6 stops is 1.6 % of light.
 _QUALITY: Final = 90
+
+_DEFAULT_LIMITS: Final = Limits()
+_MOST_SHRINK: Final = 8
+_SHARE: Final = 4
+_SMALL_PIXELS: Final = 1 << 20
+"""Up to here a gain map is decoded as it is."""
 
 # Light up to 10,000 cd/m2, of which 203 are white, takes 6 stops.
 _MAX_STOPS: Final = 32
@@ -56,6 +64,7 @@ class GainMap:
 
     Attributes:
         image: uchar, one band or three.
+        size: Its width and height as the photo has it; ``image`` may be smaller.
         minimum: What 0 stands for, as a power of 2.
         maximum: What 255 stands for, as a power of 2.
         gamma: Of the steps between.
@@ -66,6 +75,7 @@ class GainMap:
     """
 
     image: pyvips.Image
+    size: tuple[int, int]
     minimum: Triple
     maximum: Triple
     gamma: Triple
@@ -119,28 +129,41 @@ class EncodedGainMap:
         return len(self.data)
 
 
-def read_gain_map(data: bytes, orientation: int) -> GainMap | None:
+def read_gain_map(
+    data: bytes, orientation: int, *, scale: float = 1.0, limits: Limits = _DEFAULT_LIMITS
+) -> GainMap | None:
     """Return the gain map of an Ultra HDR JPEG; None where there is none that can be used.
 
     A gain map that has more pixels than its photo is not used.
 
-    *Cost*: decodes the gain map, a sixteenth of the photo or less.
+    *Cost*: decodes the gain map, a sixteenth of the photo or less; a large one as small as it may.
 
     Args:
         data: The whole file.
         orientation: The photo's, as EXIF has it: the gain map lies as the photo does.
+        scale: Of the largest rendition that keeps it, to the photo.
+        limits: What it may be at most.
+
+    Raises:
+        OverLimitError: It is larger, or has more scans.
     """
     try:
         photo = pyvips.Image.uhdrload_buffer(data)
         # pyvips' stubs know of no blobs.
         blob = bytes(photo.get("gainmap-data"))  # type: ignore[arg-type]
-        image = pyvips.Image.jpegload_buffer(blob, fail_on="truncated").copy()
-        if image.width * image.height > photo.width * photo.height or image.bands not in {1, 3}:
+        image = pyvips.Image.jpegload_buffer(blob)
+        size = image.width, image.height
+        if size[0] * size[1] > photo.width * photo.height or image.bands not in {1, 3}:
             return None
-        image.set_type(pyvips.GValue.gint_type, "orientation", orientation)
-        image = image.autorot().copy_memory()
+        limits.check("max_gain_map_pixels", size[0] * size[1])
+        counter = ScanCounter()
+        counter.take(blob)
+        limits.check("max_scans", counter.scans)
+        image = _decoded(blob, size, scale, photo.width * photo.height)
+        image = _upright(image, orientation)
         gain_map = GainMap(
             image=image,
+            size=size[::-1] if is_sideways(orientation) else size,
             minimum=_logarithms(photo, "gainmap-min-content-boost"),
             maximum=_logarithms(photo, "gainmap-max-content-boost"),
             gamma=_triple(photo, "gainmap-gamma"),
@@ -160,6 +183,35 @@ def read_gain_map(data: bytes, orientation: int) -> GainMap | None:
     return gain_map if gain_map.is_plausible else None
 
 
+def _decoded(blob: bytes, size: tuple[int, int], scale: float, pixels: int) -> pyvips.Image:
+    """Return the gain map in memory, as small as a rendition of ``scale`` lets it be.
+
+    A large one has a quarter of the photo's ``pixels`` at most.
+    """
+    stored = size[0] * size[1]
+    shrink = 1
+    while stored > _SMALL_PIXELS and shrink < _MOST_SHRINK:
+        if scale * shrink * 2 > 1 and stored <= pixels / _SHARE * shrink**2:
+            break
+        shrink *= 2
+    image = pyvips.Image.jpegload_buffer(
+        blob, shrink=shrink, access="sequential", fail_on="truncated"
+    )
+    if shrink > 1:
+        # As of the photo: what is left beyond whole pixels is not dropped.
+        width, height = (max(1, math.floor(side / shrink + 0.5)) for side in size)
+        image = image.embed(0, 0, width, height, extend="copy")
+    return image.copy_memory()
+
+
+def _upright(image: pyvips.Image, orientation: int) -> pyvips.Image:
+    if orientation == 1:
+        return image
+    image = image.copy()
+    image.set_type(pyvips.GValue.gint_type, "orientation", orientation)
+    return image.autorot().copy_memory()
+
+
 def gain_map_of_item(
     said: "GainMapItem", image: pyvips.Image, header: "ImageHeader"
 ) -> GainMap | None:
@@ -172,10 +224,10 @@ def gain_map_of_item(
     """
     if image.width * image.height > header.width * header.height:
         return None
-    image = image.copy()
-    image.set_type(pyvips.GValue.gint_type, "orientation", header.orientation)
+    size = image.width, image.height
     gain_map = GainMap(
-        image=image.autorot().copy_memory(),
+        image=_upright(image.copy_memory(), header.orientation),
+        size=size[::-1] if is_sideways(header.orientation) else size,
         minimum=said.minimum,
         maximum=said.maximum,
         gamma=said.gamma,
@@ -225,7 +277,7 @@ def encode_gain_map(
             than SDR, 0 to 1; None where nothing does.
     """
     image = gain_map.image
-    share = image.width / upright[0], image.height / upright[1]
+    share = gain_map.size[0] / upright[0], gain_map.size[1] / upright[1]
     if crop is not None or placement.canvas is not None:
         # Cut where the rendition is cut, to the pixel, and only then made small.
         image = _resized(image, placement.width, placement.height)

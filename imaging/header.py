@@ -71,7 +71,8 @@ class ImageHeader:
         gamma: PNG: colours by an exponent, which stand for a profile.
         orientation: The EXIF orientation, 1 to 8.
         n_pages: Pages or frames in the file.
-        interlaced: Progressive JPEG or interlaced PNG: decoding holds the whole picture.
+        interlaced: Progressive JPEG or interlaced PNG: decoding holds the whole picture. TIFF: a
+            strip or tile is a progressive JPEG, and is held whole.
         size: Encoded bytes.
         exif: The EXIF fields that are known here.
         rights: Whose it is and how it was made, as XMP and IPTC say; None where they do not.
@@ -80,6 +81,10 @@ class ImageHeader:
         chroma: JPEG, AVIF: how chroma is sampled, such as ``4:2:0``; empty where nothing says so.
         tile: TIFF: width and height of its tiles; None for strips.
         strip_rows: TIFF: rows of a strip; None where it does not say, and without strips.
+        n_tiles: HEIC, AVIF: coded pictures that it is put together from.
+        coded_pixels: Of the largest picture that its decoder holds beside the photo: a tile, a
+            strip, the frame before; 0 for none.
+        gain_map_pixels: Of its gain map, or the most that it may have; 0 for none.
         raw: The camera raw whose preview the photo is; None for any other photo.
         lossless: WebP: whether it was compressed without loss.
         metadata_bytes: What the decoder holds beside pixels: EXIF, XMP, profile, comments, text.
@@ -114,6 +119,9 @@ class ImageHeader:
     gamma: Gamma | None = None
     rights: Rights | None = None
     credentials: Credentials | None = None
+    n_tiles: int = 1
+    coded_pixels: int = 0
+    gain_map_pixels: int = 0
 
     @property
     def hdr(self) -> bool:

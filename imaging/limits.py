@@ -36,7 +36,11 @@ class Limits:
         max_metadata_bytes: EXIF, XMP, ICC profile, comments and text in all, unpacked; of a JPEG or
             PNG whatever comes before the pixels.
         max_profile_bytes: The ICC profile.
-        max_scans: Scans of a progressive JPEG; cameras and editors write ten.
+        max_scans: Scans of a JPEG; cameras and editors write ten of a progressive one.
+        max_tiles: Coded pictures that a HEIC or AVIF is put together from; 300 megapixels in tiles
+            of 256 x 256 are 4,578.
+        max_gain_map_pixels: Of a gain map, where a rendition keeps it; 200 megapixels of a phone's
+            have one of 12.5.
     """
 
     max_width: int = 100_000
@@ -48,33 +52,34 @@ class Limits:
     max_metadata_bytes: int = 16 << 20
     max_profile_bytes: int = 4 << 20
     max_scans: int = 100
+    max_tiles: int = 5_000
+    max_gain_map_pixels: int = 16 << 20
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
         return tuple(field.name for field in fields(cls))
 
-    def _check(self, limit: str, actual: int) -> None:
+    def check(self, limit: str, actual: int) -> None:
+        """Raise OverLimitError when ``actual`` is more than the limit of that name."""
         maximum: int = getattr(self, limit)
         if actual > maximum:
             raise OverLimitError(limit, actual=actual, maximum=maximum)
 
     def check_bytes(self, size: int) -> None:
         """Raise OverLimitError when ``size``, in bytes, is too large; before anything is read."""
-        self._check("max_bytes", size)
-
-    def check_scans(self, scans: int) -> None:
-        """Raise OverLimitError when a progressive JPEG has more than so many ``scans``."""
-        self._check("max_scans", scans)
+        self.check("max_bytes", size)
 
     def check_header(self, header: ImageHeader, *, frames: int = 1) -> None:
         """Raise OverLimitError for the first limit that ``header`` exceeds.
 
         ``frames`` are to be decoded, and count together.
         """
-        self._check("max_frames", header.n_pages)
-        self._check("max_profile_bytes", header.profile_bytes)
-        self._check("max_metadata_bytes", header.metadata_bytes)
-        self._check("max_width", header.width)
-        self._check("max_height", header.height)
-        self._check("max_pixels", header.width * header.height * frames)
-        self._check("max_bands", header.bands)
+        self.check("max_frames", header.n_pages)
+        self.check("max_profile_bytes", header.profile_bytes)
+        self.check("max_metadata_bytes", header.metadata_bytes)
+        self.check("max_width", header.width)
+        self.check("max_height", header.height)
+        self.check("max_pixels", header.width * header.height * frames)
+        self.check("max_pixels", header.coded_pixels)
+        self.check("max_tiles", header.n_tiles)
+        self.check("max_bands", header.bands)

@@ -14,6 +14,7 @@ from typing import Final, assert_never
 from imaging import working
 from imaging.decoders import decoder_of
 from imaging.encoders import encoder_of
+from imaging.formats import InputFormat
 from imaging.header import ImageHeader
 from imaging.plan import (
     Animated,
@@ -73,6 +74,19 @@ def _decoder_bytes(header: ImageHeader, load: Load) -> float:
     return decoder_of(header.format).peak_bytes(header, load)
 
 
+def _gain_map_bytes(plan: RenditionPlan) -> float:
+    """Return what the gain map takes, of three bands.
+
+    That of a JPEG is decoded to twice the sides that are kept, and to half the photo's at most.
+    """
+    header, scale = plan.header, plan.gain_map_scale
+    if not scale:
+        return 0
+    share = min(0.5, 2 * scale) ** 2 if header.format is InputFormat.JPEG else 1
+    copies = 2 if header.orientation > 1 else 1
+    return header.gain_map_pixels * _RGB * share * copies
+
+
 def _decoding(plan: RenditionPlan, bands: int) -> _Decoding:
     if plan.base is None:
         return _Decoding(peak=0, kept=0, bases=0)
@@ -85,22 +99,23 @@ def _decoding(plan: RenditionPlan, bands: int) -> _Decoding:
     kept = strips * working.KEPT_STRIPS + codec * working.KEPT_PLANES
     pixels = plan.base[0] * plan.base[1]
     if plan.frames > 1:
-        bases = pixels * header.bands * plan.frames
-        return _Decoding(peak=codec + strips + bases, kept=kept, bases=bases)
+        frames = pixels * header.bands * plan.frames
+        return _Decoding(peak=codec + strips + frames, kept=kept, bases=frames)
     asked = set(plan.colours)
     # Those that need no conversion share one base.
     shared = asked & header.own_colours
-    bases = pixels * bands * (len(asked - shared) + bool(shared))
+    gain_map = _gain_map_bytes(plan)
+    bases: float = pixels * bands * (len(asked - shared) + bool(shared)) + gain_map
     first = bases
     peak: float = 0
     if len(asked) > 1:
         # The base in the photo's own colours, from which the others are made.
-        first = pixels * header.bands * header.sample_bytes
+        first = pixels * header.bands * header.sample_bytes + gain_map
         peak = kept + bases + (0 if shared else first)
     peak = max(peak, codec + strips + first)
     if header.orientation > 1:
         # Each colour is turned for itself.
-        turned = pixels * bands * len(asked)
+        turned = pixels * bands * len(asked) + gain_map
         peak = max(peak, kept + bases + turned)
         bases = turned
     return _Decoding(peak=peak, kept=kept, bases=bases)

@@ -141,7 +141,12 @@ def _read_gain_maps(
 
     gain_map = None
     if photo.format is InputFormat.JPEG:
-        gain_map = read_gain_map(photo.encoded(), plan.header.orientation)
+        gain_map = read_gain_map(
+            photo.encoded(),
+            plan.header.orientation,
+            scale=plan.gain_map_scale,
+            limits=photo.limits,
+        )
         if gain_map is None:
             # The file may be truncated: a decoder that reads as it goes notices.
             photo.rewind()

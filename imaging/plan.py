@@ -208,6 +208,18 @@ class RenditionPlan:
         """How many frames are decoded and held: 1, or all of an animated photo."""
         return max(rendition.frames for rendition in self.renditions)
 
+    @property
+    def gain_map_scale(self) -> float:
+        """Width of the largest rendition that keeps the gain map, as a share; 0 for none."""
+        return max(
+            (
+                rendition.placement.width / self.header.upright[0]
+                for rendition in self.renditions
+                if rendition.keeps_gain_map
+            ),
+            default=0,
+        )
+
     def summary(self) -> str:
         """Return the plan in one line, for a log."""
         load = [

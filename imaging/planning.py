@@ -411,6 +411,8 @@ def make_plan(header: ImageHeader, asked: Asked) -> RenditionPlan:
     asked.limits.check_header(header, frames=max(each.frames for each in wanted))
     smallest = min(wanted, key=lambda each: each.placement.width * each.placement.height).spec.name
     renders_truncated = asked.truncated is Truncated.RENDER and header.has_parts
+    if any(each.keeps_gain_map for each in wanted):
+        asked.limits.check("max_gain_map_pixels", header.gain_map_pixels)
     pictures = _pictures(wanted)
     apart = {
         picture.name

@@ -61,5 +61,5 @@ def open_photo(source: ByteSource, asked: Asked) -> Iterator[Photo]:
         SourceError: The bytes cannot be read.
     """
     asked.limits.check_bytes(source.size)
-    with OpenPhoto(source) as opened:
+    with OpenPhoto(source, asked.limits) as opened:
         yield _PhotoHere(opened, read_header(opened), _marks(asked))

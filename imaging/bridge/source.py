@@ -10,14 +10,15 @@ import pyvips
 
 from imaging.errors import (
     CorruptPhotoError,
-    OverLimitError,
     RenditionsError,
     SourceError,
     TruncatedPhotoError,
 )
 from imaging.files.credentials import MAX_STORE_BYTES
+from imaging.files.jpeg_scans import ScanCounter
 from imaging.files.webp import ChunkAhead
 from imaging.formats import SNIFF_BYTES, InputFormat, Reading, sniff
+from imaging.limits import Limits
 from imaging.streams import ByteSource
 
 if TYPE_CHECKING:
@@ -27,8 +28,14 @@ __all__ = ["OpenPhoto", "Watcher"]
 
 _CHUNK_BYTES: Final = 64 << 10
 
-_MAX_HEADER_BYTES: Final = {True: 24 << 20, False: 5 << 20}
-"""Of a file, that are kept until its header is read: alone, or with the whole file."""
+_MAX_HEADER_BYTES: Final = 5 << 20
+"""Of a file that is read whole, that are kept until its header is read."""
+
+_SEGMENT_BYTES: Final = 256
+"""What a segment of a JPEG counts for at least: millions may have no byte of their own."""
+
+_DEFAULT_LIMITS: Final = Limits()
+_JPEGS: Final = frozenset({InputFormat.JPEG, InputFormat.RAW})
 
 
 def _chunk_ahead(format_: InputFormat) -> ChunkAhead | None:
@@ -64,12 +71,17 @@ class OpenPhoto:
         format: What they are of.
         passing: What finds the credentials of a WebP in the bytes that are read; None for others.
 
+    Args:
+        source: Its bytes.
+        limits: What it may be at most, for what shows before its header is known, or after.
+
     Raises:
         RejectedPhotoError: The first bytes are not those of a photo that is accepted.
         SourceError: The first bytes cannot be read.
     """
 
-    def __init__(self, source: ByteSource) -> None:
+    def __init__(self, source: ByteSource, limits: Limits = _DEFAULT_LIMITS) -> None:
+        self.limits = limits
         self._bytes = source
         # What libvips is shown of it.
         self._shown = source
@@ -92,6 +104,7 @@ class OpenPhoto:
             and int.from_bytes(self._head[4:8], "little") + 8 > self.size
         )
         self._source: pyvips.SourceCustom | None = self._made_source()
+        self._scans = self._counter()
         if self._seeks:
             self.rewind()
 
@@ -122,6 +135,10 @@ class OpenPhoto:
         self._seeks = False
         self._records = self._row.keeps_header
         self._source = self._made_source()
+        self._scans = self._counter()
+
+    def _counter(self) -> ScanCounter | None:
+        return ScanCounter() if self.format in _JPEGS else None
 
     def show(self, first: bytes, last: bytes) -> None:
         """Show libvips ``first`` in the place of the first bytes, and ``last`` behind the others.
@@ -171,6 +188,7 @@ class OpenPhoto:
         self._header.clear()
         self._watcher = None
         self._source = self._made_source()
+        self._scans = self._counter()
 
     def watch(self, watcher: Watcher) -> None:
         """Show ``watcher`` every byte of a file of which the header was read, until its end.
@@ -203,14 +221,12 @@ class OpenPhoto:
         return count
 
     def _record(self, read: memoryview) -> None:
-        if len(self._header) + len(read) <= _MAX_HEADER_BYTES[self._row.header_alone]:
+        if self._row.header_alone:
+            # Pixels of the last piece are among it.
+            self.limits.check("max_metadata_bytes", len(self._header))
             self._header += read
-        elif self._row.header_alone:
-            raise OverLimitError(
-                "bytes before the pixels",
-                actual=len(self._header) + len(read),
-                maximum=_MAX_HEADER_BYTES[True],
-            )
+        elif len(self._header) + len(read) <= _MAX_HEADER_BYTES:
+            self._header += read
         else:
             # The whole file goes by, of which the beginning is enough.
             self._records = False
@@ -233,6 +249,10 @@ class OpenPhoto:
                 self.passing.feed(view[:count])
             if self._watcher is not None:
                 self._watcher.feed(view[:count])
+            if self._scans is not None:
+                self._scans.take(view[:count])
+                self.limits.check("max_scans", self._scans.scans)
+                self.limits.check("max_metadata_bytes", self._scans.segments * _SEGMENT_BYTES)
         except BaseException as error:  # noqa: BLE001 - libvips would turn it into end-of-file
             self._captured = error
             return -1

@@ -1,10 +1,11 @@
 """GIF, by libvips: libnsgif."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from imaging.decoders.header import common_header
 from imaging.files.credentials import credentials_of
-from imaging.files.gif import application, check_whole
+from imaging.files.gif import application, read_blocks
 
 if TYPE_CHECKING:
     import pyvips
@@ -20,12 +21,24 @@ _CREDENTIALS: Final = b"C2PA_GIF\x01\0\0"
 _TABLES_BYTES: Final = 1 << 20
 _TABLES_BYTES_PER_PIXEL: Final = 4
 _BYTES_PER_PIXEL: Final = 3.2
+_RESTORED_BYTES_PER_PIXEL: Final = 4
 
 
 def header(photo: "OpenPhoto") -> "ImageHeader":
-    check_whole(photo.encoded())
+    blocks = read_blocks(photo.encoded())
     store = application(photo.encoded(), _CREDENTIALS)
-    return common_header(photo, photo.load(), credentials=credentials_of(store))
+    # Before its decoder looks at each.
+    photo.limits.check("max_frames", blocks.frames)
+    photo.limits.check("max_metadata_bytes", blocks.metadata_bytes)
+    photo.limits.check("max_pixels", blocks.largest)
+    read = common_header(
+        photo,
+        photo.load(),
+        metadata_bytes=blocks.metadata_bytes,
+        credentials=credentials_of(store),
+    )
+    held = read.width * read.height if blocks.restores else 0
+    return replace(read, coded_pixels=held)
 
 
 def decode(photo: "OpenPhoto", header: "ImageHeader", load: "Load") -> "pyvips.Image":
@@ -34,8 +47,9 @@ def decode(photo: "OpenPhoto", header: "ImageHeader", load: "Load") -> "pyvips.I
 
 
 def peak_bytes(header: "ImageHeader", load: "Load") -> float:
-    """Tables, the file, and one frame."""
+    """Tables, the file, one frame, and the one before where it comes back."""
     del load
     pixels = header.width * header.height
     tables = min(_TABLES_BYTES, pixels * _TABLES_BYTES_PER_PIXEL)
-    return tables + header.size + pixels * _BYTES_PER_PIXEL
+    held = tables + header.size + pixels * _BYTES_PER_PIXEL
+    return held + header.coded_pixels * _RESTORED_BYTES_PER_PIXEL

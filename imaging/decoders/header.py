@@ -120,6 +120,8 @@ def common_header(
         "exif": _exif(image),
         "n_pages": number_of(image, "n-pages", 1),
         "rights": rights,
+        "interlaced": bool(number_of(image, "interlaced", 0)),
+        "metadata_bytes": _metadata_bytes(photo, image),
     }
     own["credentials"] = own.get("credentials") or elsewhere
     profile = read_profile(image)
@@ -137,9 +139,7 @@ def common_header(
         has_profile=fits,
         has_foreign_profile=profile is not None and not fits,
         orientation=orientation if orientation in _ORIENTATIONS else 1,
-        interlaced=bool(image.get_typeof("interlaced") and image.get("interlaced")),
         size=photo.size,
-        metadata_bytes=_metadata_bytes(photo, image),
         profile_bytes=0 if profile is None else len(profile),
         **fields | own,
     )

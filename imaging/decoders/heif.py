@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from imaging.files.heif import Container
     from imaging.files.heif_layout import Layout
     from imaging.header import ImageHeader
+    from imaging.limits import Limits
     from imaging.plan import Load
 
 __all__ = ["decode", "header", "peak_bytes"]
@@ -25,6 +26,8 @@ _AV1_PLANES: Final = {"4:0:0": 1.4, "4:2:0": 2.0, "4:2:2": 4.5}
 _AV1_FULL_PLANES: Final = 6.5
 """Bytes a pixel beside the samples of a picture that is decoded whole: libheif copies the planes
 that dav1d has."""
+
+_METADATA: Final = frozenset({b"Exif", b"mime", b"uri "})
 
 _ROWS_OF_TILES: Final = 2
 _TILES_AHEAD: Final = 8
@@ -43,6 +46,7 @@ def header(photo: "OpenPhoto") -> "ImageHeader":
     """
     # Imported on first use: they load a library.
     from imaging.decoders.heif_picture import agreed, check_codec, described
+    from imaging.files.coded_size import check_coded
     from imaging.files.credentials import credentials_of, heif_store
     from imaging.files.heif import read_container
     from imaging.files.heif_colour import read_chroma, read_cicp
@@ -54,6 +58,8 @@ def header(photo: "OpenPhoto") -> "ImageHeader":
     container.check_kinds()
     layout = read_layout(container, photo.read_at)
     truncation = _tolerated_truncation(container, layout)
+    _check_metadata(container, photo.limits)
+    coded_pixels = check_coded(container, photo.read_at)
     try:
         image = described(photo)
     except CorruptPhotoError:
@@ -69,6 +75,8 @@ def header(photo: "OpenPhoto") -> "ImageHeader":
             cicp=None if read_profile(image) else read_cicp(container),
             chroma=read_chroma(container),
             credentials=credentials_of(heif_store(photo.read_at, photo.size)),
+            coded_pixels=coded_pixels,
+            n_tiles=len(container.references.get((b"dimg", container.primary), ())) or 1,
         ),
         orientation=1,
     )
@@ -79,11 +87,32 @@ def header(photo: "OpenPhoto") -> "ImageHeader":
         common,
         # One that lies over what is cropped would have to be cropped with it.
         has_gain_map=gain_map is not None and not layout.is_cropped,
+        gain_map_pixels=0 if gain_map is None else _pixels_of(container, photo, gain_map.item),
         width=layout.shown_width,
         height=layout.shown_height,
         orientation=layout.orientation,
         tile=(layout.tiles.width, layout.tiles.height) if layout.tiles else None,
     )
+
+
+def _check_metadata(container: "Container", limits: "Limits") -> None:
+    """Raise OverLimitError for EXIF and XMP, which may name the same bytes of the file often."""
+    held = sum(
+        extent.length or container.size
+        for item in container.items.values()
+        if item.kind in _METADATA
+        for extent in item.extents
+    )
+    limits.check("max_metadata_bytes", held)
+
+
+def _pixels_of(container: "Container", photo: "OpenPhoto", item: int) -> int:
+    """Return the pixels of a gain map: its own, or those of a tile that is larger."""
+    from imaging.files.coded_size import check_coded
+    from imaging.files.heif import size_of
+
+    width, height = size_of(container.items[item]) or (0, 0)
+    return max(width * height, check_coded(container, photo.read_at, item))
 
 
 def _tolerated_truncation(

@@ -26,12 +26,16 @@ def header(photo: "OpenPhoto") -> "ImageHeader":
         _refuse(hidden_kind(photo.header))
         raise
     _refuse(odd_kind(photo.header))
+    has_gain_map = declares_gain_map(photo.header)
+    most = min(photo.limits.max_gain_map_pixels, image.width * image.height)
     return common_header(
         photo,
         image,
         chroma=text_of(image, "jpeg-chroma-subsample"),
-        has_gain_map=declares_gain_map(photo.header),
         credentials=credentials_of(manifest_store(photo.header)),
+        has_gain_map=has_gain_map,
+        # It stands behind the pixels.
+        gain_map_pixels=most if has_gain_map else 0,
     )
 
 

@@ -18,6 +18,7 @@ from imaging.files.credentials import (
     credentials_of,
 )
 from imaging.files.exif import read_exif
+from imaging.files.jpeg_scans import ScanCounter
 from imaging.files.raw import read_raw
 from imaging.files.tiff import open_tiff
 from imaging.files.tiff_picture import (
@@ -42,6 +43,13 @@ __all__ = ["decode", "header", "peak_bytes"]
 _STRIPS_BYTES: Final = 18 << 20
 _TILES_BYTES: Final = 17 << 20
 """At most: blocks of ranged GETs that are kept, and libtiff's strips and tiles."""
+
+_LARGE_BLOCK: Final = 1 << 20
+"""Pixels of a strip or tile."""
+
+_PIECE_BYTES: Final = 64 << 10
+_SCANS_BYTES: Final = 2
+"""Of each sample of a progressive JPEG, while it is decoded."""
 
 _COEFFICIENTS: Final = 529
 _REFERENCE: Final = 532
@@ -69,10 +77,14 @@ def header(photo: "OpenPhoto") -> ImageHeader:
     found = _open(photo)
     picture = found.picture
     levels = (Level(width=level.width, height=level.height, at=level.at) for level in found.levels)
+    photo.limits.check("max_metadata_bytes", picture.metadata_bytes)
+    photo.limits.check("max_pixels", picture.block_pixels)
     return common_header(
         photo,
         _load(photo, picture, InputFormat.TIFF.row.fail_on),
         exif=exif,
+        interlaced=_has_scans(photo, picture),
+        coded_pixels=picture.block_pixels,
         n_pages=found.n_pages,
         levels=tuple(levels),
         tile=picture.tile,
@@ -107,10 +119,13 @@ def peak_bytes(header: ImageHeader, load: "Load") -> float:
     """Tiles or a strip as they are in the file, and blocks of it."""
     width, height = load.decoded(header)
     samples = width * height * header.bands * header.sample_bytes
+    block = header.coded_pixels * header.bands * header.sample_bytes
+    scans = header.coded_pixels * header.bands * _SCANS_BYTES if header.interlaced else 0
     if header.tile is not None:
-        return min(_TILES_BYTES, samples)
+        return max(min(_TILES_BYTES, samples), block) + scans
     rows = min(header.strip_rows or height, height)
-    return min(_STRIPS_BYTES, samples) + min(header.size / header.n_pages, samples) * rows / height
+    encoded = min(header.size / header.n_pages, samples) * rows / height
+    return min(_STRIPS_BYTES, samples) + encoded + scans
 
 
 def _open(photo: "OpenPhoto") -> TiffPhoto:
@@ -124,8 +139,30 @@ def _open(photo: "OpenPhoto") -> TiffPhoto:
     tiff = open_tiff(photo.read_at, photo.size)
     if tiff is None:
         raise TruncatedPhotoError("Expected the header of a TIFF but it ends too soon")
-    found = find_picture(tiff)
+    found = find_picture(tiff, photo.limits.max_frames)
     photo.show(*found.picture.alone())
+    return found
+
+
+def _has_scans(photo: "OpenPhoto", picture: TiffPicture) -> bool:
+    """Tell whether a large strip or tile is a progressive JPEG, all of whose samples are held.
+
+    *Cost*: the head of each, of those with a megapixel or more; all of a progressive one.
+
+    Raises:
+        OverLimitError: One has too many scans.
+    """
+    found = False
+    if not picture.is_jpeg or picture.block_pixels < _LARGE_BLOCK:
+        return found
+    for at, length in picture.blocks():
+        counter = ScanCounter()
+        for begin in range(at, at + length, _PIECE_BYTES):
+            counter.take(photo.read_at(begin, min(_PIECE_BYTES, at + length - begin)))
+            photo.limits.check("max_scans", counter.scans)
+            if not counter.is_progressive:
+                break
+        found |= counter.is_progressive
     return found
 
 

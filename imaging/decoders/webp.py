@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING, Final
 
 from imaging.decoders.header import common_header
+from imaging.errors import CorruptPhotoError
 from imaging.files.credentials import credentials_of
-from imaging.files.webp import is_lossless
+from imaging.files.webp import check_canvas, is_lossless
 
 if TYPE_CHECKING:
     import pyvips
@@ -22,7 +23,11 @@ _MORE_BYTES: Final = 24 << 20
 
 
 def header(photo: "OpenPhoto") -> "ImageHeader":
-    image = photo.load()
+    try:
+        image = photo.load()
+    except CorruptPhotoError:
+        check_canvas(photo.header)
+        raise
     store = None if photo.passing is None else photo.passing.found
     return common_header(
         photo,

@@ -34,6 +34,9 @@ Read = Callable[[int, int], bytes]
 _MAX_META_BYTES: Final = 16 << 20
 """A directory of 200 megapixels in 822 items has 60 kB, and a profile of a printer four MB."""
 
+_MAX_BOXES: Final = 65_535
+"""In one; libheif allows as many."""
+
 _IN_FILE: Final = 0
 _IN_IDAT: Final = 1
 
@@ -353,8 +356,13 @@ def _meta(read: Read, size: int) -> bytes:
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield the type and the contents of each box."""
-    at = 0
+    at = count = 0
     while at + 8 <= len(data):
+        count += 1
+        if count > _MAX_BOXES:
+            raise CorruptPhotoError(
+                f"Expected at most {_MAX_BOXES:,} boxes in one of a HEIF but received more"
+            )
         length, kind = struct.unpack_from(">I4s", data, at)
         begin = 8
         if length == 1 and at + 16 <= len(data):

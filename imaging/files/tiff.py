@@ -22,7 +22,7 @@ _MAX_ENTRIES: Final = 4096
 """Of one directory; cameras write a few dozen."""
 
 _MAX_DIRECTORIES: Final = 1000
-"""Of one chain that are looked at."""
+"""Of one chain that are looked at, where nobody says how many."""
 
 _MAX_VALUES: Final = 1 << 20
 """Of one entry: a picture of 65,535 rows of tiles has no more tiles."""
@@ -193,17 +193,17 @@ class Tiff:
         following = struct.unpack(self.order + place, rest)[0] if len(rest) == inline else 0
         return Directory(at=at, following=following, entries=entries, tiff=self)
 
-    def chain(self, at: int) -> Iterator[Directory]:
+    def chain(self, at: int, most: int = _MAX_DIRECTORIES) -> Iterator[Directory]:
         """Yield the directories from the one at ``at`` on, each once, as far as they can be read.
 
-        The first must be readable; the chain ends before another that is not.
+        The first must be readable; the chain ends before another that is not, or behind ``most``.
 
         Raises:
             CorruptPhotoError: The first is no directory.
             TruncatedPhotoError: The file ends before the first does.
         """
         seen: set[int] = set()
-        while at and at not in seen and len(seen) < _MAX_DIRECTORIES:
+        while at and at not in seen and len(seen) < most:
             seen.add(at)
             try:
                 directory = self.directory(at)

@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from imaging.errors import CorruptPhotoError, TruncatedPhotoError, UnsupportedFormatError
+from imaging.errors import (
+    CorruptPhotoError,
+    OverLimitError,
+    TruncatedPhotoError,
+    UnsupportedFormatError,
+)
 from imaging.files.tiff import Directory, Tiff, restated
 
 __all__ = ["Numbers", "Space", "TiffLevel", "TiffPicture", "find_picture"]
@@ -44,6 +49,9 @@ _UNDERSTOOD: Final = frozenset(
 )
 """Tags that libtiff is shown; it warns of those that it does not know, and a warning may mean that
 a tile is damaged."""
+
+_HELD: Final = (347, 700, 33723, 34675)
+"""JPEG's tables, XMP, IPTC and the profile."""
 
 _COMPRESSIONS: Final[Mapping[int, str]] = {
     1: "none", 2: "CCITT", 3: "CCITT G3", 4: "CCITT G4", 5: "LZW", 7: "JPEG", 8: "Deflate",
@@ -166,6 +174,31 @@ class TiffPicture:
     tile: tuple[int, int] | None
     strip_rows: int | None
 
+    @property
+    def block_pixels(self) -> int:
+        """Of a strip or tile, which may reach beyond the picture."""
+        width, height = self.tile or (self.width, self.strip_rows or self.height)
+        return width * height
+
+    @property
+    def is_jpeg(self) -> bool:
+        """Whether each strip or tile is a JPEG."""
+        return _is_jpeg(self.directory)
+
+    @property
+    def metadata_bytes(self) -> int:
+        """Of the values that libtiff reads whole, whatever the picture's sides are."""
+        entries = self.directory.entries
+        return sum(entries[tag].length for tag in _HELD if tag in entries)
+
+    def blocks(self) -> Iterator[tuple[int, int]]:
+        """Yield where each strip or tile begins, and how many bytes it has as far as is known."""
+        places = self.directory.integers(_TILES) or self.directory.integers(_STRIPS)
+        lengths = self.directory.integers(_TILE_BYTES) or self.directory.integers(_STRIP_BYTES)
+        end = self.directory.tiff.size
+        for number, at in enumerate(places):
+            yield at, lengths[number] if number < len(lengths) else end - at
+
     def alone(self) -> tuple[bytes, bytes]:
         """Return what makes this the only picture of the file: see :func:`restated`.
 
@@ -218,15 +251,18 @@ class TiffPhoto:
     n_pages: int
 
 
-def find_picture(tiff: Tiff) -> TiffPhoto:
+def find_picture(tiff: Tiff, max_pages: int) -> TiffPhoto:
     """Return the photo: the first picture that is no smaller copy of another.
 
     Raises:
+        OverLimitError: There are more than ``max_pages`` to look at.
         UnsupportedFormatError: Its samples are not decoded here.
         CorruptPhotoError: Its directory contradicts itself.
         TruncatedPhotoError: The file ends before its samples do.
     """
-    chain = list(tiff.chain(tiff.first))
+    chain = list(tiff.chain(tiff.first, max_pages + 1))
+    if len(chain) > max_pages:
+        raise OverLimitError("max_frames", actual=len(chain), maximum=max_pages)
     if not chain:
         raise CorruptPhotoError("Expected a picture in a TIFF but it has none")
     below = [inner for outer in chain[:1] for inner in _below(tiff, outer)]

@@ -1,12 +1,14 @@
-"""Which codec a WebP's pixels are in, and one of its chunks, wherever it is; pure.
+"""Which codec a WebP's pixels are in, how large it says they are, and one chunk of it; pure.
 
-Source: RFC 9649, 2.
+Source: RFC 9649, 2; RFC 6386, 9.1, for the sides of VP8.
 """
 
 import struct
 from typing import Final
 
-__all__ = ["ChunkAhead", "is_lossless"]
+from imaging.errors import OverLimitError
+
+__all__ = ["ChunkAhead", "check_canvas", "is_lossless"]
 
 _BEGIN: Final = 12
 _CHUNK_BYTES: Final = 8
@@ -72,3 +74,46 @@ def is_lossless(header: bytes) -> bool:
         # A frame's own chunks follow where it lies and for how long.
         at += _FRAME_BYTES if kind == b"ANMF" else length + length % 2
     return True
+
+
+def check_canvas(header: bytes) -> None:
+    """Hold the canvas of a WebP that stands still against its picture, which has to fill it.
+
+    Raises:
+        OverLimitError: One is larger than the other. A decoder refuses that, and does not say so.
+    """
+    at, canvas = _BEGIN, None
+    while at + _CHUNK_BYTES <= len(header):
+        kind, length = struct.unpack_from("<4sI", header, at)
+        body = header[at + _CHUNK_BYTES : at + _CHUNK_BYTES + 10]
+        at += _CHUNK_BYTES + length + length % 2
+        if kind == b"ANMF":
+            return
+        if kind == b"VP8X":
+            canvas = _side(body[4:7], 24) + 1, _side(body[7:10], 24) + 1
+        sides = _sides(kind, body)
+        if sides is None:
+            continue
+        if canvas is not None and canvas != sides:
+            larger, smaller = sorted((canvas, sides), key=lambda one: -one[0] * one[1])
+            named = "{} x {} and {} x {}".format(*canvas, *sides)
+            raise OverLimitError(
+                f"pixels of a WebP that names {named}",
+                actual=larger[0] * larger[1],
+                maximum=smaller[0] * smaller[1],
+            )
+        return
+
+
+def _side(data: bytes, bits: int) -> int:
+    return int.from_bytes(data, "little") & (1 << bits) - 1
+
+
+def _sides(kind: bytes, body: bytes) -> tuple[int, int] | None:
+    """Return width and height of a picture; None for another chunk."""
+    if kind == b"VP8L":
+        bits = _side(body[1:5], 32)
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if kind == b"VP8 ":
+        return _side(body[6:8], 14), _side(body[8:10], 14)
+    return None

@@ -64,9 +64,6 @@ __all__ = ["Workers"]
 _COPIES: Final = 2
 """Of a file that is held, while it is put together."""
 
-_SCAN: Final = b"\xff\xda"
-"""What a scan of a JPEG begins with, and nothing within one. In metadata it may stand by chance."""
-
 _UNPREPARED: Final = "unprepared"
 """``imaging.worker.worker.UNPREPARED``, whose module imports pyvips."""
 
@@ -158,6 +155,7 @@ class _Feed:
     Attributes:
         head: The first bytes.
         format: What they are of.
+        limits: What the photo may be at most.
 
     Raises:
         RejectedPhotoError: They are not those of a photo that is accepted.
@@ -166,29 +164,12 @@ class _Feed:
 
     def __init__(self, source: ByteSource, limits: Limits) -> None:
         self._source = source
-        self._limits = limits
-        self._scans: int | None = None
+        self.limits = limits
         self._at = 0
         self._is_whole = False
-        self._is_progressive = False
         self._buffer = memoryview(bytearray(CHUNK_BYTES))
         self.head = bytes(self.read(0, min(SNIFF_BYTES, source.size)))
         self.format = sniff(self.head)
-        if self.format is InputFormat.JPEG:
-            # Until the header says whether it is progressive.
-            self._scans = self.head.count(_SCAN)
-
-    def expect(self, header: ImageHeader) -> None:
-        """Hold what was read, and will be, against what the header says.
-
-        Raises:
-            OverLimitError: A progressive JPEG has too many scans: each goes over the whole picture.
-        """
-        if self._scans is not None and header.interlaced:
-            self._limits.check_scans(self._scans)
-            self._is_progressive = True
-        else:
-            self._scans = None
 
     @property
     def size(self) -> int:
@@ -217,10 +198,6 @@ class _Feed:
         filled = 0
         while filled < len(wanted):
             filled += self._fill(wanted[filled:])
-        if self._scans is not None:
-            self._scans += bytes(wanted).count(_SCAN)
-            if self._is_progressive:
-                self._limits.check_scans(self._scans)
         return wanted
 
     def finish(self) -> None:
@@ -244,8 +221,6 @@ class _Feed:
         self.finish()
         self._at = self._source.seek(0)
         self._is_whole = False
-        if self._scans is not None:
-            self._scans = 0
 
     def close(self) -> None:
         self._source.close()
@@ -303,7 +278,8 @@ class _Talk:
 
     def header(self) -> ImageHeader:
         """Begin, and return what the photo's header says."""
-        self._say(Kind.PHOTO, PhotoAhead(size=self._feed.size), self._feed.head)
+        ahead = PhotoAhead(size=self._feed.size, limits=self._feed.limits)
+        self._say(Kind.PHOTO, ahead, self._feed.head)
         header = from_json(ImageHeader, self._hear(Kind.HEADER).json)
         fits = header.format is self._feed.format or (
             # Most camera raw begins as a TIFF.
@@ -311,7 +287,6 @@ class _Talk:
         )
         if header.size != self._feed.size or not fits:
             raise ProtocolError(f"expected a header of this photo but received {header}")
-        self._feed.expect(header)
         return header
 
     def render(

@@ -4,7 +4,7 @@ The parent holds the credentials, the bytes and the sinks; the worker holds the 
 goes like this, ``<`` from the worker, ``>`` from the parent:
 
     < READY   once in a worker's life: what of its sandbox does not hold
-    > PHOTO   the size, and the first bytes
+    > PHOTO   the size, the limits, and the first bytes
     < READ    an offset and a length              } as often as the decoder wants,
     > BYTES   what is there, or SOURCE_FAILED     } from here to DONE
     < HEADER  what the header says
@@ -24,6 +24,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from imaging.errors import PhotoWarning
+from imaging.limits import Limits
 from imaging.rendition import Appearance
 
 __all__ = [
@@ -104,9 +105,11 @@ class PhotoAhead:
 
     Attributes:
         size: Encoded bytes.
+        limits: What it may be at most.
     """
 
     size: int
+    limits: Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

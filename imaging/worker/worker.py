@@ -17,6 +17,7 @@ from imaging.bridge.source import OpenPhoto
 from imaging.decoders import read_header
 from imaging.errors import OverLimitError, RenditionsError, SourceError
 from imaging.formats import Reading, sniff
+from imaging.limits import Limits
 from imaging.pipeline import render
 from imaging.plan import PlannedRendition, RenditionPlan
 from imaging.worker.protocol import (
@@ -297,8 +298,8 @@ def _hear_plan(wire: _Wire, here: _MarksHere) -> RenditionPlan:
     return from_json(RenditionPlan, frame.json)
 
 
-def _make(wire: _Wire, source: _Remote, here: _MarksHere) -> None:
-    with OpenPhoto(source) as photo:
+def _make(wire: _Wire, source: _Remote, limits: Limits, here: _MarksHere) -> None:
+    with OpenPhoto(source, limits) as photo:
         header = read_header(photo)
         source.settle()
         wire.say(Kind.HEADER, header)
@@ -328,15 +329,15 @@ def _serve_one(wire: _Wire, unimported: _Unimported, here: _MarksHere) -> None:
     frame = wire.hear()
     if frame.kind is not Kind.PHOTO:
         raise ProtocolError(f"expected a photo but received {frame.kind.name}")
-    size = from_json(PhotoAhead, frame.json).size
+    ahead = from_json(PhotoAhead, frame.json)
     source: _Remote
     if sniff(bytes(frame.data)).row.reading is Reading.RANGES:
-        source = _Ranges(wire, size)
+        source = _Ranges(wire, ahead.size)
     else:
-        source = _Forward(wire, size, frame.data)
+        source = _Forward(wire, ahead.size, frame.data)
     refused = None
     try:
-        _make(wire, source, here)
+        _make(wire, source, ahead.limits, here)
     except ProtocolError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, it is an answer

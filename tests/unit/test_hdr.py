@@ -163,6 +163,7 @@ def test_both_ways_to_write_the_values_say_the_same(bands: int) -> None:
     )
     written = GainMap(
         image=values,
+        size=(16, 12),
         minimum=(-0.5,) * 3 if bands == 1 else (-0.5, -0.25, 0.0),
         maximum=(2.5,) * 3 if bands == 1 else (2.5, 2.25, 2.0),
         gamma=(1.5,) * 3,

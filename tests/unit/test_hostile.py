@@ -10,36 +10,73 @@ from typing import Final
 import pytest
 
 from imaging.deadline import Deadline
-from imaging.errors import OverLimitError, RejectedPhotoError, RenditionsError
+from imaging.errors import NeedsMoreMemoryError, OverLimitError, RejectedPhotoError, RenditionsError
+from imaging.formats import OutputFormat
 from imaging.limits import Memory
 from imaging.local import MemorySink, MemorySource
 from imaging.planning import Asked, make_plan
-from imaging.specs import RenditionSpec
+from imaging.specs import Colour, Hdr, RenditionSpec
 from imaging.worker.client import Workers
 from imaging.worker.spawning import Launch
 from tests.photos import jpeg
-from tests.wall.hostile import BOMBS, drawn_lies
+from tests.wall.hostile import BOMBS, ROWS, drawn_lies
 
 _MEMORY: Final = Memory(bytes=1024 << 20)
-_ASKED: Final = Asked(specs=(RenditionSpec(name="small", width=32),), memory=_MEMORY)
+_ASKED: Final = Asked(
+    specs=(
+        RenditionSpec(name="small", width=32),
+        RenditionSpec(name="hdr", width=48, hdr=Hdr.KEEP),
+        RenditionSpec(name="own", width=40, colour=Colour.SOURCE, formats=(OutputFormat.PNG, None)),
+    ),
+    memory=_MEMORY,
+)
 _SECONDS: Final = 60
 _FUNCTION_BYTES: Final = 38 << 20
 """Of the process that holds the photo's bytes and S3, measured in the image."""
 _LIES_OF_EACH_FORMAT: Final = 12
 
 LIMITS: Final = {
+    "avif_frame": "coded pixels",
+    "avif_huge_frame": "coded pixels",
+    "gif_comments": "max_metadata_bytes",
+    "gif_frame_beyond_screen": "max_pixels",
     "gif_frames": "max_frames",
+    "heic_frame": "coded pixels",
+    "heic_metadata": "max_metadata_bytes",
+    "heic_tiles": "max_tiles",
     "jpeg_application_data": "max_metadata_bytes",
-    "jpeg_comments": "bytes before the pixels",
+    "jpeg_comments": "max_metadata_bytes",
+    "jpeg_gain_map": "max_gain_map_pixels",
+    "jpeg_gain_map_scans": "max_scans",
     "jpeg_profile": "max_profile_bytes",
     "jpeg_scans": "max_scans",
+    "jpeg_segments": "max_metadata_bytes",
     "jpeg_sides": "max_pixels",
-    "png_padding": "bytes before the pixels",
+    "png_exif": "max_metadata_bytes",
+    "png_padding": "max_metadata_bytes",
     "png_profile": "max_profile_bytes",
     "png_sides": "max_pixels",
+    "png_text": "max_metadata_bytes",
+    "png_xmp": "max_metadata_bytes",
+    "tiff_more_pages": "max_frames",
+    "tiff_profile": "max_metadata_bytes",
+    "tiff_scans": "max_scans",
+    "tiff_tile": "max_pixels",
+    "webp_canvas": "pixels of a WebP",
+    "webp_frames": "max_frames",
     "webp_metadata": "max_metadata_bytes",
+    "webp_on_a_small_canvas": "pixels of a WebP",
 }
-"""The limits that some of them exceed."""
+"""How the limits begin that some of them exceed."""
+
+_TOO_LARGE: Final = (
+    *("avif_sides", "gif_restored", "jpeg_coefficients", "png_of_one_bit", "webp_behind_a_chunk"),
+    "webp_lossless",
+)
+"""Those whose estimate says that a gigabyte would not do."""
+
+
+_MADE: Final = {row.__name__ for row in ROWS} - {*LIMITS, *_TOO_LARGE}
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +103,33 @@ def render(workers: Workers, photo: bytes) -> None:
     assert (int(peak) << 10) + _FUNCTION_BYTES <= 1.15 * plan.peak_bytes
 
 
-@pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.parametrize(
+    "name", [name for name in BOMBS if name not in {*LIMITS, *_TOO_LARGE, *_MADE}]
+)
 def test_a_bomb_is_refused_or_fits(workers: Workers, name: str) -> None:
     """It is an answer of imaging's, in time, and the next photo is made."""
     with suppress(RejectedPhotoError):
+        render(workers, BOMBS[name]())
+    render(workers, jpeg(64, 48))
+
+
+def test_there_are_enough_kinds() -> None:
+    """What was once seen, and thirty kinds more, of every format."""
+    assert len(BOMBS) >= len(ROWS) + 30
+    kinds = {name.partition("_")[0] for name in BOMBS}
+    assert kinds == {"avif", "gif", "heic", "jpeg", "png", "tiff", "webp"}
+
+
+@pytest.mark.parametrize("name", sorted(_MADE))
+def test_what_was_seen_is_made_where_no_limit_is_exceeded(workers: Workers, name: str) -> None:
+    """Within its estimate: of what once took more than that, nothing is called corrupt."""
+    render(workers, BOMBS[name]())
+
+
+@pytest.mark.parametrize("name", _TOO_LARGE)
+def test_what_takes_too_much_says_so(workers: Workers, name: str) -> None:
+    """It is refused before a pixel is decoded, with what would do."""
+    with pytest.raises(NeedsMoreMemoryError, match=r"MB would do"):
         render(workers, BOMBS[name]())
     render(workers, jpeg(64, 48))
 
@@ -79,8 +139,12 @@ def test_what_is_too_much_is_named(workers: Workers, name: str, limit: str) -> N
     """The error states the limit, what there is, and what is allowed."""
     with pytest.raises(OverLimitError) as refused:
         render(workers, BOMBS[name]())
-    assert refused.value.limit == limit
-    assert refused.value.actual > refused.value.maximum
+    error = refused.value
+    assert error.limit.startswith(limit)
+    assert error.actual > error.maximum
+    assert f"{error.maximum:,}" in error.message
+    assert f"{error.actual:,}" in error.message
+    render(workers, jpeg(64, 48))
 
 
 def test_no_number_in_a_header_is_believed(workers: Workers) -> None:

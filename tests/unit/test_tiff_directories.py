@@ -37,7 +37,7 @@ def opened(data: bytes) -> Tiff:
 
 def found(data: bytes) -> TiffPhoto:
     """Find the photo in ``data``."""
-    return find_picture(opened(data))
+    return find_picture(opened(data), 2000)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -170,4 +170,4 @@ def test_whatever_the_bytes_it_is_found_or_rejected(
     with suppress(RejectedPhotoError):
         tiff = open_tiff(read_at, len(data))
         if tiff is not None:
-            find_picture(tiff)
+            find_picture(tiff, 2000)

@@ -3,15 +3,34 @@
 What is not written out here is drawn: numbers of ordinary photos' headers, made huge or nothing.
 """
 
+import io
 import random
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final
 
-from tests import photos
+import pyvips
 
-__all__ = ["BOMBS", "drawn_lies"]
+from imaging.files.jpeg import segments
+from imaging.gainmap import EncodedGainMap, with_gain_map
+from tests import photos
+from tests.photos.heif import Part, assembled, box, coded, grid, prop
+from tests.wall.crafted import (
+    flat_gif,
+    flat_jpeg,
+    flat_vp8l,
+    gif_frame,
+    gif_screen,
+    jpeg_of_scans,
+    riff,
+    segment,
+    tiff,
+    vp8x,
+)
+
+__all__ = ["BOMBS", "ROWS", "drawn_lies"]
 
 _SEED: Final = 14
 _MB: Final = 1 << 20
@@ -22,18 +41,14 @@ def _jpeg_with(segments: bytes) -> bytes:
     return photo[:2] + segments + photo[2:]
 
 
-def _segment(marker: int, payload: bytes) -> bytes:
-    return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
-
-
 def jpeg_comments() -> bytes:
     """30 MB of comments."""
-    return _jpeg_with(_segment(0xFE, bytes(65_000)) * (30 * _MB // 65_000))
+    return _jpeg_with(segment(0xFE, bytes(65_000)) * (30 * _MB // 65_000))
 
 
 def jpeg_application_data() -> bytes:
     """17 MB of a maker's own data."""
-    return _jpeg_with(_segment(0xEF, bytes(65_000)) * (17 * _MB // 65_000 + 9))
+    return _jpeg_with(segment(0xEF, bytes(65_000)) * (17 * _MB // 65_000 + 9))
 
 
 def jpeg_profile() -> bytes:
@@ -41,17 +56,51 @@ def jpeg_profile() -> bytes:
     parts = 6 * _MB // 65_000
     return _jpeg_with(
         b"".join(
-            _segment(0xE2, b"ICC_PROFILE\0" + bytes([part + 1, parts]) + bytes(65_000))
+            segment(0xE2, b"ICC_PROFILE\0" + bytes([part + 1, parts]) + bytes(65_000))
             for part in range(parts)
         )
     )
 
 
 def jpeg_scans() -> bytes:
-    """A progressive JPEG that repeats its last scan 3,000 times."""
-    photo = photos.jpeg(64, 48, progressive=True)
-    last, end = photo.rindex(b"\xff\xda"), photo.rindex(b"\xff\xd9")
-    return photo[:end] + photo[last:end] * 3000 + photo[end:]
+    """9,000 x 9,000 pixels in as many scans as there can be: each is a pass over all of them."""
+    return jpeg_of_scans(9000, 9000)
+
+
+def jpeg_coefficients() -> bytes:
+    """17,000 x 17,000 pixels in ten scans: all of their coefficients have to be held."""
+    return jpeg_of_scans(17_000, 17_000, 10)
+
+
+def jpeg_segments() -> bytes:
+    """Comments without a word, millions of them."""
+    return _jpeg_with(segment(0xFE, b"") * (18 * _MB // 4))
+
+
+def _ultra_hdr(base: bytes, gain_map: bytes) -> bytes:
+    """A photo and a gain map, whose values are those of a real one."""
+    real = photos.ultra_hdr_jpeg(64, 48)
+    values = real[real.rindex(b"\xff\xd8\xff") :]
+    held = b"".join(
+        values[each.at : each.end] for each in segments(values) if 0xE1 <= each.marker <= 0xE2
+    )
+    data = gain_map[:2] + held + gain_map[2:]
+    return bytes(with_gain_map(bytearray(base), EncodedGainMap(data=data, iso=bytes(4))))
+
+
+def jpeg_gain_map() -> bytes:
+    """A gain map of 17,000 x 17,000 and three bands, with a photo of that size."""
+    return _ultra_hdr(flat_jpeg(17_000, 17_000, 1), flat_jpeg(17_000, 17_000, 3))
+
+
+def jpeg_large_gain_map() -> bytes:
+    """A gain map that is as large as one may be, of three bands."""
+    return _ultra_hdr(flat_jpeg(4096, 4096, 1), flat_jpeg(4096, 4096, 3))
+
+
+def jpeg_gain_map_scans() -> bytes:
+    """A gain map of as many scans as there can be."""
+    return _ultra_hdr(flat_jpeg(1000, 1000), jpeg_of_scans(1000, 1000))
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
@@ -64,14 +113,38 @@ def _png_with(*chunks: bytes) -> bytes:
     return photo[:33] + b"".join(chunks) + photo[33:]
 
 
-def png_profile() -> bytes:
-    """A profile of 45 MB in 45 kB."""
-    header = (
-        struct.pack(">I", 45 * _MB) + bytes(4) + b"\x04\0\0\0mntrRGB XYZ " + bytes(12) + b"acsp"
-    )
+def _profile(size: int) -> bytes:
+    header = struct.pack(">I", size) + bytes(4) + b"\x04\0\0\0mntrRGB XYZ " + bytes(12) + b"acsp"
     header += bytes(28) + bytes.fromhex("0000f6d6000100000000d32d")
-    profile = header + bytes(45 * _MB - len(header))
-    return _png_with(_chunk(b"iCCP", b"p\0\0" + zlib.compress(profile, 9)))
+    return header + bytes(size - len(header))
+
+
+def _deflated(profile: bytes) -> bytes:
+    return b"p\0\0" + zlib.compress(profile, 9)
+
+
+def png_profile() -> bytes:
+    """A profile of 45 MB in 45 kB, which renditions in the photo's own colours would copy."""
+    return _png_with(_chunk(b"iCCP", _deflated(_profile(45 * _MB))))
+
+
+def png_small_profile() -> bytes:
+    """A real profile, padded to the most that is allowed: each rendition may have a copy."""
+    real = photos.icc_profile("display-p3")
+    size = 4 * _MB
+    padded = struct.pack(">I", size) + real[4:] + bytes(size - len(real))
+    return _png_with(_chunk(b"iCCP", _deflated(padded)))
+
+
+def png_exif() -> bytes:
+    """20 MB of EXIF."""
+    return _png_with(_chunk(b"eXIf", b"II*\0" + bytes(20 * _MB)))
+
+
+def png_xmp() -> bytes:
+    """XMP of 40 MB in 40 kB."""
+    text = zlib.compress(b" " * (40 * _MB), 9)
+    return _png_with(_chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + text))
 
 
 def png_text() -> bytes:
@@ -97,7 +170,7 @@ def png_of_one_bit() -> bytes:
     )
 
 
-def gif_screen() -> bytes:
+def gif_screen_of_its_own() -> bytes:
     """A frame of one pixel on a screen of 65,535 x 65,535."""
     photo = bytearray(photos.gif(8, 8))
     photo[6:10] = b"\xff" * 4
@@ -105,35 +178,32 @@ def gif_screen() -> bytes:
 
 
 def gif_restored() -> bytes:
-    """9,000 x 9,000 pixels, each frame to be taken back: a decoder holds the one before, too."""
-    photo = bytearray(photos.gif(8, 8, frames=4))
-    photo[6:10] = struct.pack("<HH", 9000, 9000)
-    at = 0
-    while (at := photo.find(b"\x21\xf9\x04", at)) >= 0:
-        photo[at + 3] = photo[at + 3] & ~0x1C | 3 << 2
-        at += 1
-    return bytes(photo)
+    """17,000 x 17,000 pixels, each frame to be taken back: a decoder holds the one before, too."""
+    return flat_gif(17_000, 17_000, (3, 3))
 
 
-def _riff(*chunks: tuple[bytes, bytes]) -> bytes:
-    body = b"".join(
-        kind + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
-        for kind, content in chunks
-    )
-    return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
+def gif_small_restored() -> bytes:
+    """The same of 4,000 x 3,000, for which there is memory."""
+    return flat_gif(4000, 3000, (3, 3))
 
 
-def _vp8x(flags: int, width: int, height: int) -> bytes:
-    sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
-    return bytes([flags, 0, 0, 0]) + sides
+def gif_frame_beyond_screen() -> bytes:
+    """A frame of 65,535 x 65,535 on a screen of 8 x 8."""
+    return gif_screen(8, 8) + gif_frame(8, 8) + _gif_frame_of(65_535) + b"\x3b"
 
 
-def _vp8l(width: int, height: int) -> bytes:
-    """A lossless picture of one colour: four trees of one symbol each, no pixel of its own."""
-    bits = (width - 1) | (height - 1) << 14
-    # No transform, no cache, no meta codes; five simple codes of the symbol 0.
-    head = b"\x2f" + bits.to_bytes(4, "little")
-    return head + bytes([0x88, 0x88, 0x08, 0, 0, 0, 0, 0])
+def _gif_frame_of(side: int) -> bytes:
+    frame = bytearray(gif_frame(8, 8))
+    at = frame.index(b"\x2c")
+    frame[at + 5 : at + 9] = struct.pack("<HH", side, side)
+    return bytes(frame)
+
+
+def gif_comments() -> bytes:
+    """20 MB of comments."""
+    block = b"\xff" + bytes(255)
+    comment = b"\x21\xfe" + block * (20 * _MB // 256) + b"\0"
+    return gif_screen(8, 8) + comment + gif_frame(8, 8) + b"\x3b"
 
 
 def _vp8() -> bytes:
@@ -144,8 +214,8 @@ def _vp8() -> bytes:
 
 def webp_metadata() -> bytes:
     """20 MB of XMP."""
-    return _riff(
-        (b"VP8X", _vp8x(0x04, 64, 48)),
+    return riff(
+        (b"VP8X", vp8x(0x04, 64, 48)),
         (b"VP8 ", _vp8()),
         (b"XMP ", b" " * (20 * _MB)),
     )
@@ -153,79 +223,213 @@ def webp_metadata() -> bytes:
 
 def webp_canvas() -> bytes:
     """A canvas of 16,383 x 16,383 around a picture of 64 x 48."""
-    return _riff((b"VP8X", _vp8x(0, 16_383, 16_383)), (b"VP8 ", _vp8()))
+    return riff((b"VP8X", vp8x(0, 16_383, 16_383)), (b"VP8 ", _vp8()))
 
 
 def webp_lossless() -> bytes:
     """16,383 x 16,383 lossless pixels, behind a profile that hides them from a first look."""
-    return _riff(
-        (b"VP8X", _vp8x(0x20, 16_383, 16_383)),
+    return riff(
+        (b"VP8X", vp8x(0x20, 16_383, 16_383)),
         (b"ICCP", bytes(3000)),
-        (b"VP8L", _vp8l(16_383, 16_383)),
+        (b"VP8L", flat_vp8l(16_383, 16_383)),
     )
 
 
-def _tiff(entries: list[tuple[int, int, int, int]], rest: bytes = b"", following: int = 0) -> bytes:
-    body = struct.pack("<H", len(entries))
-    body += b"".join(struct.pack("<HHII", *entry) for entry in entries)
-    return b"II*\0" + struct.pack("<I", 8) + body + struct.pack("<I", following) + rest
+def webp_behind_a_chunk() -> bytes:
+    """The same behind a chunk that nobody knows."""
+    return riff(
+        (b"VP8X", vp8x(0, 16_383, 16_383)),
+        (b"paDd", bytes(3000)),
+        (b"VP8L", flat_vp8l(16_383, 16_383)),
+    )
 
 
-def _page(width: int, height: int, **other: int) -> list[tuple[int, int, int, int]]:
-    named = {
-        "bits": (258, 3, 1, 8),
-        "compression": (259, 3, 1, other.get("compression", 1)),
-        "photometric": (262, 3, 1, 1),
-        "strips": (273, 4, 1, other.get("strip_at", 8)),
-        "samples": (277, 3, 1, other.get("samples", 1)),
-        "rows": (278, 4, 1, height),
-        "counts": (279, 4, 1, other.get("count", width * height & 0xFFFFFFFF)),
-        "planes": (284, 3, 1, other.get("planes", 1)),
+def webp_on_a_small_canvas() -> bytes:
+    """The same on a canvas of 64 x 48."""
+    return riff((b"VP8X", vp8x(0, 64, 48)), (b"VP8L", flat_vp8l(16_383, 16_383)))
+
+
+def webp_frames() -> bytes:
+    """3,000 frames of one pixel."""
+    frame = bytes(12) + b"\1\0\0\0" + b"VP8L" + struct.pack("<I", 13) + flat_vp8l(1, 1) + b"\0"
+    return riff((b"VP8X", vp8x(2, 1, 1)), (b"ANIM", bytes(6)), *[(b"ANMF", frame)] * 3000)
+
+
+def webp_chunks() -> bytes:
+    """Chunks without a byte, a million of them."""
+    return riff(*[(b"paDd", b"")] * 1_000_000, (b"VP8L", flat_vp8l(64, 48)))
+
+
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
+_STRIPS, _SAMPLES, _ROWS, _STRIP_BYTES, _PLANES = 273, 277, 278, 279, 284
+_TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES, _SUBIFDS = 322, 323, 324, 325, 330
+_PROFILE, _CHROMA = 34675, 530
+_JPEG, _DEFLATE, _YCBCR = 7, 8, 6
+
+
+def _grey(width: int, height: int, data_at: int = 8, length: int = 1) -> dict[int, tuple[int, ...]]:
+    return {
+        _WIDTH: (width,),
+        _HEIGHT: (height,),
+        _BITS: (8,),
+        _COMPRESSION: (1,),
+        _PHOTOMETRIC: (1,),
+        _STRIPS: (data_at,),
+        _SAMPLES: (1,),
+        _ROWS: (height,),
+        _STRIP_BYTES: (length,),
     }
-    return [(256, 4, 1, width), (257, 4, 1, height), *named.values()]
+
+
+def _page_bytes(page: dict[int, tuple[int, ...]]) -> int:
+    return 2 + 12 * len(page) + 4
+
+
+def _pages(count: int) -> bytes:
+    page = _grey(1, 1)
+    size = _page_bytes(page)
+    return b"".join(
+        tiff(page, at=8 + size * number, following=8 + size * (number + 1))
+        if number
+        else tiff(page, following=8 + size)
+        for number in range(count - 1)
+    ) + tiff(page, at=8 + size * (count - 1))
 
 
 def tiff_loop() -> bytes:
     """A directory that is followed by itself."""
-    return _tiff(_page(8, 8), bytes(64), following=8)
+    return tiff(_grey(8, 8), bytes(64), following=8)
 
 
 def tiff_pages() -> bytes:
     """1,999 pages of one pixel: each look at one went through those before."""
-    page = _page(1, 1)
-    size = 2 + 12 * len(page) + 4
-    pages = b"".join(
-        struct.pack("<H", len(page))
-        + b"".join(struct.pack("<HHII", *entry) for entry in page)
-        + struct.pack("<I", 8 + size * (number + 1) if number < 1998 else 0)
-        for number in range(1999)
-    )
-    return b"II*\0" + struct.pack("<I", 8) + pages
+    return _pages(1999)
+
+
+def tiff_more_pages() -> bytes:
+    """More pages than are looked at."""
+    return _pages(30_000)
+
+
+def tiff_subdirectories() -> bytes:
+    """A directory that names itself, sixty times, as what lies below it."""
+    return tiff(_grey(8, 8) | {_SUBIFDS: (8,) * 60}, bytes(64))
 
 
 def tiff_strip() -> bytes:
     """One strip of 17,000 x 17,000, of which nothing is there."""
-    return _tiff(_page(17_000, 17_000), bytes(64))
+    return tiff(_grey(17_000, 17_000, length=17_000**2), bytes(64))
 
 
 def tiff_planes() -> bytes:
-    """The same, of 5 samples in planes, packed."""
-    packed = zlib.compress(bytes(17_000 * 1000), 9)
-    at = 8 + 2 + 12 * 10 + 4
-    return _tiff(
-        _page(17_000, 17_000, compression=8, samples=5, planes=2, strip_at=at, count=len(packed)),
-        packed,
+    """17,000 x 17,000 pixels of three samples in planes, a strip for each."""
+    page = _grey(17_000, 17_000) | {
+        _BITS: (8, 8, 8),
+        _COMPRESSION: (_DEFLATE,),
+        _PHOTOMETRIC: (2,),
+        _SAMPLES: (3,),
+        _PLANES: (2,),
+    }
+    strip = _zeros(17_000**2)
+    behind = 8 + _page_bytes(page) + 3 * 3 * 4
+    page |= {_STRIPS: (behind,) * 3, _STRIP_BYTES: (len(strip),) * 3}
+    return tiff(page, strip)
+
+
+def _zeros(count: int) -> bytes:
+    """Return so many zeros as zlib packs them, of which a megabyte is packed once."""
+
+    def packed(data: bytes) -> bytes:
+        deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
+        return deflater.compress(data) + deflater.flush(zlib.Z_FULL_FLUSH)
+
+    whole, rest = divmod(count, _MB)
+    adler = struct.pack(">HH", count % 65_521, 1)
+    return (
+        b"\x78\x01" + packed(bytes(_MB)) * whole + packed(bytes(rest)) + b"\1\0\0\xff\xff" + adler
     )
+
+
+def _jpeg_strip(photo: bytes, side: int) -> bytes:
+    page = _grey(side, side) | {
+        _BITS: (8, 8, 8),
+        _COMPRESSION: (_JPEG,),
+        _PHOTOMETRIC: (_YCBCR,),
+        _SAMPLES: (3,),
+        _CHROMA: (1, 1),
+    }
+    behind = 8 + _page_bytes(page) + 3 * 4 + 2 * 4
+    page |= {_STRIPS: (behind,), _STRIP_BYTES: (len(photo),)}
+    return tiff(page, photo)
+
+
+def tiff_coefficients() -> bytes:
+    """A strip of 16 megapixels that is a progressive JPEG: all of its coefficients are held."""
+    return _jpeg_strip(jpeg_of_scans(4000, 4000, 10), 4000)
+
+
+def tiff_scans() -> bytes:
+    """The same in as many scans as there can be."""
+    return _jpeg_strip(jpeg_of_scans(4000, 4000), 4000)
+
+
+def tiff_jpeg_beyond_strip() -> bytes:
+    """A strip of 64 x 64 that is a JPEG of 17,000 x 17,000."""
+    return _jpeg_strip(flat_jpeg(17_000, 17_000), 64)
 
 
 def tiff_sides() -> bytes:
     """More rows and columns than there may be bytes."""
-    return _tiff(_page(0xFFFFFFFF, 0xFFFFFFFF, count=0xFFFFFFFF), bytes(64))
+    return tiff(_grey(0xFFFFFFFF, 0xFFFFFFFF, length=0xFFFFFFFF), bytes(64))
 
 
 def tiff_entries() -> bytes:
     """A directory of 65,535 entries of the same tag."""
-    return _tiff([(256, 4, 0xFFFFFFFF, 8)] * 65_535)
+    entry = struct.pack("<HHII", 256, 4, 0xFFFFFFFF, 8)
+    return b"II*\0" + struct.pack("<IH", 8, 65_535) + entry * 65_535
+
+
+def tiff_tile() -> bytes:
+    """A tile of 65,520 x 65,520 under a picture of 64 x 64."""
+    page = _grey(64, 64) | {_TILE_WIDTH: (65_520,), _TILE_HEIGHT: (65_520,)}
+    del page[_ROWS]
+    page |= {_TILES: (8,), _TILE_BYTES: (64,)}
+    return tiff(page, bytes(64))
+
+
+def tiff_large_tile() -> bytes:
+    """A tile of 6,144 x 6,144 under a picture of 64 x 64."""
+    strip = _zeros(6144**2)
+    page = _grey(64, 64) | {_TILE_WIDTH: (6144,), _TILE_HEIGHT: (6144,), _COMPRESSION: (_DEFLATE,)}
+    del page[_ROWS], page[_STRIPS], page[_STRIP_BYTES]
+    page |= {_TILES: (0,), _TILE_BYTES: (len(strip),)}
+    page[_TILES] = (8 + _page_bytes(page),)
+    return tiff(page, strip)
+
+
+def tiff_profile() -> bytes:
+    """A profile of 30 MB, which its decoder would hold twice."""
+    page = _grey(8, 8)
+    behind = 8 + _page_bytes(page) + 12
+    data = bytearray(tiff(page | {_PROFILE: (behind,)}, bytes(30 * _MB)))
+    entry = struct.pack("<HHII", _PROFILE, 7, 30 * _MB, behind)
+    at = data.index(entry[:2] + b"\4\0")
+    data[at : at + 12] = entry
+    return bytes(data)
+
+
+def tiff_strips() -> bytes:
+    """65,000 strips of a row, all of them at one place."""
+    page = _grey(8, 65_000) | {_ROWS: (1,), _STRIP_BYTES: (8,) * 65_000, _STRIPS: (8,) * 65_000}
+    return tiff(page)
+
+
+def tiff_values() -> bytes:
+    """Places of four billion strips."""
+    data = bytearray(tiff(_grey(8, 8), bytes(64)))
+    at = data.index(struct.pack("<HHI", _STRIPS, 4, 1))
+    data[at + 4 : at + 8] = b"\xff" * 4
+    return bytes(data)
 
 
 def _in_heif(at: bytes, skip: int, number: bytes, make: Callable[[], bytes]) -> bytes:
@@ -243,14 +447,141 @@ def _heic() -> bytes:
     return photos.heic(64, 48)
 
 
+def _lying(codec: str) -> bytes:
+    """A picture of 2,048 x 2,048 whose item says that it has 64 x 64."""
+    picture = coded(
+        pyvips.Image.black(2048, 2048, bands=3), codec="av01" if codec == "av01" else "hvc1"
+    )
+    sides = tuple(
+        prop(b"ispe", 64, 64) if b"ispe" in each[:8] else each for each in picture.properties
+    )
+    brand = b"avif" if codec == "av01" else b"heic"
+    return assembled([replace(picture, properties=sides)], brand=brand)
+
+
+def avif_frame() -> bytes:
+    """An AVIF whose codec has a larger picture than its item."""
+    return _lying("av01")
+
+
+def avif_huge_frame() -> bytes:
+    """The same of 16,384 x 16,384, as its codec's header has it; its pixels never come."""
+    picture = coded(pyvips.Image.black(64, 64, bands=3), codec="av01")
+    # A still picture with a reduced header: level 0, then two sides of 14 bits.
+    bits = "000" + "1" + "1" + "00000" + f"{13:04b}" * 2 + f"{16_383:014b}" * 2
+    head = int(bits.ljust(48 + 16, "0"), 2).to_bytes(8, "big")
+    data = b"\x12\0" + bytes([0x0A, len(head)]) + head + b"\x32\x08" + bytes(8)
+    return assembled([replace(picture, data=data)], brand=b"avif")
+
+
+def heic_frame() -> bytes:
+    """A HEIC whose codec has a larger picture than its item."""
+    return _lying("hvc1")
+
+
+def avif_deep() -> bytes:
+    """10 bits of a sample, as HDR has them."""
+    return photos.avif(1600, 1200, bits=10)
+
+
+def avif_sequence() -> bytes:
+    """12 megapixels that move."""
+    from PIL import Image
+
+    frames = [Image.new("RGB", (4000, 3000), (shade, 0, 0)) for shade in (0, 40)]
+    data = io.BytesIO()
+    frames[0].save(data, "avif", save_all=True, append_images=frames[1:], speed=10)
+    return data.getvalue()
+
+
+def _grid_of(columns: int, rows: int, tiles: tuple[int, ...]) -> list[Part]:
+    tile = coded(pyvips.Image.black(64, 64, bands=3))
+    return [grid(columns, rows, columns * 64, rows * 64, tiles), replace(tile, hidden=True)]
+
+
+def heic_tiles() -> bytes:
+    """A grid of 150 x 150 tiles, which are all the same one."""
+    return assembled(_grid_of(150, 150, (1,) * 150**2))
+
+
+def heic_grid_of_itself() -> bytes:
+    """A grid whose tiles are the grid."""
+    return assembled(_grid_of(2, 2, (0,) * 4))
+
+
+def heic_metadata() -> bytes:
+    """EXIF of which each kilobyte is the same: 40 MB of them."""
+    places = 40_000
+    data = bytearray(
+        assembled(
+            [
+                coded(pyvips.Image.black(64, 64, bands=3)),
+                Part(kind=b"Exif", data=bytes(1024), describes=0),
+            ]
+        )
+    )
+    at = data.index(b"iloc") - 4
+    size = int.from_bytes(data[at : at + 4], "big")
+    # The last item has one place, of eight bytes.
+    last = bytes(data[at + size - 8 : at + size])
+    grown = data[at + 4 : at + size - 10] + struct.pack(">H", places)
+    offset, length = struct.unpack(">II", last)
+    more = 8 * (places - 1)
+    iloc = box(b"iloc", bytes(grown[4:]), struct.pack(">II", offset, length) * places)
+    meta = data.index(b"meta") - 4
+    meta_size = int.from_bytes(data[meta : meta + 4], "big") + more
+    data[at : at + size] = iloc
+    data[meta : meta + 4] = struct.pack(">I", meta_size)
+    return bytes(data)
+
+
+def heic_boxes() -> bytes:
+    """A directory of a million properties without a byte."""
+    data = bytearray(_heic())
+    at = data.index(b"ipco") - 4
+    size = int.from_bytes(data[at : at + 4], "big")
+    more = box(b"free") * 1_000_000
+    for name in (b"ipco", b"iprp", b"meta"):
+        place = data.index(name) - 4
+        length = int.from_bytes(data[place : place + 4], "big") + len(more)
+        data[place : place + 4] = struct.pack(">I", length)
+    data[at + size : at + size] = more
+    return bytes(data)
+
+
+def heic_references() -> bytes:
+    """Items that are each made of all the others, a thousand times over."""
+    tile = coded(pyvips.Image.black(64, 64, bands=3))
+    count = 200
+    made_of = tuple(range(count)) * 5
+    parts = [
+        replace(grid(32, 32, 64, 64, ()), made_of=made_of[: 32 * 31] + made_of[:32])
+        for _ in range(count)
+    ]
+    return assembled([*parts, tile])
+
+
+ROWS: Final = (
+    *(jpeg_gain_map, avif_huge_frame, webp_lossless, webp_behind_a_chunk, tiff_planes),
+    *(jpeg_comments, png_profile, gif_restored, tiff_coefficients, avif_sequence, avif_deep),
+    *(tiff_pages, jpeg_scans),
+)
+"""What once took more than its estimate, or more time than there was."""
+
 BOMBS: Final[dict[str, Callable[[], bytes]]] = {
     each.__name__: each
     for each in (
-        *(jpeg_comments, jpeg_application_data, jpeg_profile, jpeg_scans),
-        *(png_profile, png_text, png_padding, png_of_one_bit),
-        *(gif_screen, gif_restored),
-        *(webp_metadata, webp_canvas, webp_lossless),
-        *(tiff_loop, tiff_pages, tiff_strip, tiff_planes, tiff_sides, tiff_entries),
+        *ROWS,
+        *(jpeg_application_data, jpeg_profile, jpeg_coefficients, jpeg_segments),
+        *(jpeg_large_gain_map, jpeg_gain_map_scans),
+        *(png_small_profile, png_text, png_padding, png_of_one_bit, png_exif, png_xmp),
+        *(gif_screen_of_its_own, gif_small_restored, gif_frame_beyond_screen, gif_comments),
+        *(webp_metadata, webp_canvas, webp_on_a_small_canvas, webp_frames, webp_chunks),
+        *(tiff_loop, tiff_more_pages, tiff_subdirectories, tiff_strip, tiff_sides, tiff_entries),
+        *(tiff_scans, tiff_jpeg_beyond_strip, tiff_tile, tiff_large_tile, tiff_profile),
+        *(tiff_strips, tiff_values),
+        *(avif_frame, heic_frame, heic_tiles, heic_grid_of_itself, heic_metadata, heic_boxes),
+        heic_references,
     )
 } | {
     "jpeg_sides": photos.bomb_jpeg,
