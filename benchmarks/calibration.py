@@ -10,8 +10,6 @@ and plans of every kind (``benchmarks/drawn.py``), and kept under their seed.
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -19,7 +17,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks import group
 from benchmarks.drawn import draw
+from benchmarks.invoking import running
 from benchmarks.photos import FOLDER, PHOTOS
 from benchmarks.s3 import credentials, serving
 from imaging.config import parse_config
@@ -31,6 +31,13 @@ from imaging.rendering import open_photo
 from tests import photos
 
 __all__ = ["main"]
+
+_UNNEEDED: Final = frozenset({"exif", "rights", "credentials", "raw"})
+"""Of a header, for an estimate."""
+
+_CHECKOUT: Final = Path(__file__).parent.parent
+_PROCESSES: Final = 3
+"""The function, its zygote and one worker."""
 
 _RESULTS: Final = Path(__file__).parent / "results" / "memory.json"
 _MEMORY_MB: Final = "3538"
@@ -170,35 +177,30 @@ def _drawn(seed: int, count: int) -> list[_Case]:
 
 
 def _peak_mb(case: _Case, url: str) -> float:
-    with (
-        tempfile.NamedTemporaryFile("w+", suffix=".toml") as toml,
-        tempfile.NamedTemporaryFile("r", suffix=".json") as report,
-    ):
+    """Return what the function and its worker held, both new for the case."""
+    with tempfile.NamedTemporaryFile("w+", suffix=".toml") as toml:
         toml.write(case.toml)
         toml.flush()
-        bucket, key = case.path.parent.name, case.path.name
-        subprocess.run(
-            [sys.executable, "-m", "benchmarks.function", report.name, bucket, key],
-            env=os.environ
-            | credentials(url)
-            | {
-                "RENDITIONS_CONFIG": toml.name,
-                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": _MEMORY_MB,
-                # As in the image.
-                "MALLOC_ARENA_MAX": "2",
-            },
-            stdout=subprocess.DEVNULL,
-            check=True,
-        )
-        found = json.loads(report.read())
-    if found["disposition"] != "written":
-        raise ValueError(f"{case}: expected it to be written but received {found}")
-    return float(found["peak_mb"])
+        environment = credentials(url) | {
+            "RENDITIONS_CONFIG": toml.name,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": _MEMORY_MB,
+            # As in the image.
+            "MALLOC_ARENA_MAX": "2",
+        }
+        with running(_CHECKOUT, environment) as function:
+            [record] = function.invoke(case.path.parent.name, [case.path.name]).records
+            processes = group.descendants(function.pid)
+            peak_mb = group.peak_mb(function.pid)
+    # One that was ended, for what it held, would not be counted.
+    if record["disposition"] != "written" or len(processes) != _PROCESSES:
+        raise ValueError(f"{case}: expected it to be written by a worker but received {record}")
+    return peak_mb
 
 
 def _header(case: _Case) -> dict[str, Any]:
     with open_photo(FileSource(case.path), Asked(specs=())) as photo:
-        return {name: value for name, value in asdict(photo.header).items() if name != "exif"}
+        said = asdict(photo.header)
+    return {name: value for name, value in said.items() if name not in _UNNEEDED}
 
 
 def _estimate_mb(case: _Case) -> float:
@@ -236,7 +238,7 @@ def main() -> None:
                 "seed": case.seed,
                 "toml": case.toml,
                 "header": _header(case),
-                "peak_mb": (peak_mb := _peak_mb(case, url)),
+                "peak_mb": (peak_mb := round(_peak_mb(case, url), 1)),
             }
             estimate_mb = _estimate_mb(case)
             low += (is_low := estimate_mb < peak_mb)

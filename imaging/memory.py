@@ -30,9 +30,9 @@ __all__ = ["PROCESS_BYTES", "estimate_peak"]
 
 _MB: Final = 1 << 20
 
-_MARGIN: Final = 1.09
+_MARGIN: Final = 1.12
 
-PROCESS_BYTES: Final = 78 * _MB
+PROCESS_BYTES: Final = 86 * _MB
 """Two interpreters: one with the S3 client and two megabytes of reading ahead, one with libvips."""
 
 _APPEARANCE_BYTES: Final = 12 * _MB
@@ -192,7 +192,7 @@ def _rendering(plan: RenditionPlan, bands: int, kept: float) -> Iterator[float]:
             case _:
                 assert_never(way)
         # The search ends before anything is encoded.
-        searching = working.searching_bytes(header, placement, bands)
+        searching = working.searching_bytes(header, placement)
         at_work += max(_encoding(rendition, bands), searching)
         at_work += working.marking_bytes(rendition, bands)
         yield pictures.pixels * bands + at_work

@@ -39,17 +39,19 @@ _STRIP_LINES_PER_FACTOR: Final = 460
 _MAX_STRIP_FACTOR: Final = 4.0
 
 # With alpha the colours are multiplied by it before the resize, as floats.
-_ALPHA_LINES: Final = 710
+_ALPHA_LINES: Final = 850
 _ALPHA_LINES_PER_FACTOR: Final = 140
 _FLOAT_BYTES: Final = 4
+_GREY_AND_ALPHA: Final = 2
+_GREY_LINES: Final = 0.6
 
 # A picture in memory is not decoded, so its strips take fewer lines.
 _DERIVED_LINES: Final = 320
 _DERIVED_LINES_PER_FACTOR: Final = 460
 
 # In linear light each sample has two bytes.
-_LINEAR_LINES: Final = 730
-_LINEAR_LINES_PER_FACTOR: Final = 280
+_LINEAR_LINES: Final = 950
+_LINEAR_LINES_PER_FACTOR: Final = 365
 _LINEAR_BYTES: Final = 2
 
 _MAX_STRIPS: Final = 1.8
@@ -75,9 +77,8 @@ _MARK_BYTES: Final = 8
 _MARK_LINES: Final = 420
 """As of strips that are decoded."""
 
-# libvips looks for entropy in a copy of floats where there is alpha.
-_SEARCH_COPIES: Final = 1.54
 _SEARCH_BYTES: Final = 80 * _MB
+"""Where there is alpha, libvips looks for entropy among floats, however small the picture is."""
 
 
 def _factor(columns: int, made: int) -> float:
@@ -91,6 +92,8 @@ def decoding_bytes(header: ImageHeader, load: "Load", columns: int) -> float:
     if header.has_alpha and width != columns:
         sample = _FLOAT_BYTES
         lines = _ALPHA_LINES + _ALPHA_LINES_PER_FACTOR * factor
+        if header.bands == _GREY_AND_ALPHA:
+            lines *= _GREY_LINES
     else:
         sample = header.sample_bytes
         lines = _STRIP_LINES + _STRIP_LINES_PER_FACTOR * factor
@@ -149,9 +152,8 @@ def marking_bytes(rendition: "PlannedRendition", bands: int) -> float:
     return pictures + strips + width * bands * _MARK_LINES
 
 
-def searching_bytes(header: ImageHeader, placement: "Placement", bands: int) -> float:
+def searching_bytes(header: ImageHeader, placement: "Placement") -> float:
     """Return what it takes to find out which part of a picture to keep."""
     if placement.search is not Position.ENTROPY or not header.has_alpha:
         return 0
-    copy = placement.width * placement.height * bands * _FLOAT_BYTES
-    return min(_SEARCH_COPIES * copy, _SEARCH_BYTES)
+    return _SEARCH_BYTES

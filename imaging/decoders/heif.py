@@ -22,12 +22,15 @@ __all__ = ["decode", "header", "peak_bytes"]
 _LIBRARY_BYTES: Final = 4 << 20
 
 _HEVC_PLANES: Final = 0.6
-_AV1_PLANES: Final = {"4:0:0": 1.4, "4:2:0": 2.0, "4:2:2": 4.5}
-_AV1_FULL_PLANES: Final = 6.5
+_AV1_PLANES: Final = {"4:0:0": 4.0, "4:2:0": 10.5, "4:2:2": 12.0}
+_AV1_FULL_PLANES: Final = 13.5
 """Bytes a pixel beside the samples of a picture that is decoded whole: libheif copies the planes
 that dav1d has."""
 
 _METADATA: Final = frozenset({b"Exif", b"mime", b"uri "})
+
+_AV1_BESIDE_ALPHA: Final = 0.5
+"""Of those: colours and alpha are converted one after the other."""
 
 _ROWS_OF_TILES: Final = 2
 _TILES_AHEAD: Final = 8
@@ -152,6 +155,8 @@ def peak_bytes(header: "ImageHeader", load: "Load") -> float:
         planes = _HEVC_PLANES * header.sample_bytes
         if header.format is InputFormat.AVIF:
             planes = _AV1_PLANES.get(header.chroma, _AV1_FULL_PLANES)
+            if header.has_alpha:
+                planes *= _AV1_BESIDE_ALPHA
         pixels = header.width * header.height
         return held + header.picture_bytes + pixels * planes
     width, height = header.tile

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
 __all__ = ["decode", "header", "peak_bytes"]
 
-_STRIPS_BYTES: Final = 18 << 20
-_TILES_BYTES: Final = 17 << 20
+_STRIPS_BYTES: Final = 12 << 20
+_TILES_BYTES: Final = 4 << 20
 """At most: blocks of ranged GETs that are kept, and libtiff's strips and tiles."""
 
 _LARGE_BLOCK: Final = 1 << 20
@@ -79,12 +79,15 @@ def header(photo: "OpenPhoto") -> ImageHeader:
     levels = (Level(width=level.width, height=level.height, at=level.at) for level in found.levels)
     photo.limits.check("max_metadata_bytes", picture.metadata_bytes)
     photo.limits.check("max_pixels", picture.block_pixels)
+    has_scans = _has_scans(photo, picture)
+    # Other strips are decoded row by row.
+    is_held = has_scans or picture.tile is not None or picture.is_apart
     return common_header(
         photo,
         _load(photo, picture, InputFormat.TIFF.row.fail_on),
         exif=exif,
-        interlaced=_has_scans(photo, picture),
-        coded_pixels=picture.block_pixels,
+        interlaced=has_scans,
+        coded_pixels=picture.block_pixels if is_held else 0,
         n_pages=found.n_pages,
         levels=tuple(levels),
         tile=picture.tile,
@@ -125,6 +128,9 @@ def peak_bytes(header: ImageHeader, load: "Load") -> float:
         return max(min(_TILES_BYTES, samples), block) + scans
     rows = min(header.strip_rows or height, height)
     encoded = min(header.size / header.n_pages, samples) * rows / height
+    if header.coded_pixels and not scans:
+        # A strip of a band, and those of all bands put together.
+        encoded += block + block / header.bands
     return min(_STRIPS_BYTES, samples) + encoded + scans
 
 

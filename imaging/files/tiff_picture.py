@@ -181,6 +181,11 @@ class TiffPicture:
         return width * height
 
     @property
+    def is_apart(self) -> bool:
+        """Whether each band is stored apart from the others."""
+        return _is_apart(self.directory)
+
+    @property
     def is_jpeg(self) -> bool:
         """Whether each strip or tile is a JPEG."""
         return _is_jpeg(self.directory)

@@ -70,7 +70,8 @@ LIMITS: Final = {
 """How the limits begin that some of them exceed."""
 
 _TOO_LARGE: Final = (
-    *("avif_sides", "gif_restored", "jpeg_coefficients", "png_of_one_bit", "webp_behind_a_chunk"),
+    *("avif_sides", "gif_restored", "jpeg_coefficients", "png_of_one_bit", "tiff_planes"),
+    "webp_behind_a_chunk",
     "webp_lossless",
 )
 """Those whose estimate says that a gigabyte would not do."""
