@@ -11,6 +11,8 @@ import dhash
 import pyvips
 import thash
 
+from imaging.blurhash import blurhash
+from imaging.palette import palette
 from imaging.rendition import Appearance
 
 __all__ = ["appearance_of"]
@@ -39,15 +41,19 @@ def appearance_of(image: pyvips.Image, aspect: tuple[int, int]) -> Appearance:
     small = _rgba(image, width, height)
     pixels = bytes(small.write_to_memory())
     # On white, as a viewer shows it.
-    flat = small.flatten(background=[255, 255, 255]).colourspace("b-w")
+    flat = small.flatten(background=[255, 255, 255])
+    greys = flat.colourspace("b-w")
     side = _HASH_SIDE + 1
-    greys = bytes(flat.resize(side / width, vscale=side / height).write_to_memory())
+    bits = bytes(greys.resize(side / width, vscale=side / height).write_to_memory())
+    shown = _shown(pixels)
     return Appearance(
-        dominant_colour=_dominant(pixels),
+        dominant_colour=_dominant(shown),
+        palette=palette(shown) or ("#ffffff",),
+        blurhash=blurhash(width, height, bytes(flat.write_to_memory())),
         thumbhash=base64.b64encode(
             bytes(thash.rgba_to_thumb_hash_pure(width, height, list(pixels)))
         ).decode(),
-        perceptual_hash=f"{dhash.dhash_int(list(greys), size=_HASH_SIDE):032x}",
+        perceptual_hash=f"{dhash.dhash_int(list(bits), size=_HASH_SIDE):032x}",
     )
 
 
@@ -68,9 +74,13 @@ def _rgba(image: pyvips.Image, width: int, height: int) -> pyvips.Image:
     return image.cast("uchar").copy_memory()
 
 
-def _dominant(pixels: bytes) -> str:
+def _shown(pixels: bytes) -> list[tuple[int, int, int]]:
+    """Return the colours of the pixels that are rather opaque."""
     quads = zip(pixels[::4], pixels[1::4], pixels[2::4], pixels[3::4], strict=True)
-    shown = [(r, g, b) for r, g, b, alpha in quads if alpha >= _OPAQUE]
+    return [(r, g, b) for r, g, b, alpha in quads if alpha >= _OPAQUE]
+
+
+def _dominant(shown: list[tuple[int, int, int]]) -> str:
     if not shown:
         return "#ffffff"
     bins = Counter((r >> _COARSE, g >> _COARSE, b >> _COARSE) for r, g, b in shown)

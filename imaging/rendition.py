@@ -20,11 +20,15 @@ class Appearance:
     Attributes:
         dominant_colour: ``#rrggbb``: the mean of the most frequent of 512 coarse colours.
         thumbhash: A ThumbHash, base64: https://evanw.github.io/thumbhash/
+        palette: Up to five colours, the most frequent first, as ``#rrggbb``.
+        blurhash: A BlurHash, 4 x 3 waves: https://blurha.sh
         perceptual_hash: A dHash of rows and columns, 32 hexadecimal digits: similar pictures
             differ in few of its 128 bits.
     """
 
     dominant_colour: str
+    palette: tuple[str, ...]
+    blurhash: str
     thumbhash: str
     perceptual_hash: str
 

@@ -54,6 +54,8 @@ def sidecar(
                 "lens": header.exif.get("LensModel"),
             },
             "dominant_colour": appearance.dominant_colour,
+            "palette": list(appearance.palette),
+            "blurhash": appearance.blurhash,
             "thumbhash": appearance.thumbhash,
             "perceptual_hash": appearance.perceptual_hash,
         },
