@@ -66,6 +66,9 @@ class Asked:
         truncated: What becomes of a truncated JPEG.
         sidecar: Whether a sidecar is wanted, and so the photo's appearance.
         marks: The pictures of the watermarks that the renditions have: digest -> PNG.
+
+    Raises:
+        ValueError: A rendition has a watermark whose picture is missing.
     """
 
     specs: tuple[RenditionSpec, ...]
@@ -75,6 +78,11 @@ class Asked:
     truncated: Truncated = Truncated.REFUSE
     sidecar: bool = False
     marks: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        for watermark in (spec.watermark for spec in self.specs if spec.watermark is not None):
+            if watermark.mark is None or watermark.mark.digest not in self.marks:
+                raise ValueError(f"expected the picture of {watermark} among the marks")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

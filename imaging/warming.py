@@ -1,13 +1,14 @@
 """Makes a small photo's renditions before the first real one comes."""
 
 import base64
+from dataclasses import replace
 from typing import Final
 
 from imaging.config import Config
 from imaging.in_memory import render_in_memory
+from imaging.limits import Limits
 from imaging.local import MemorySource
 from imaging.photo import PhotoOpener
-from imaging.planning import Asked
 
 __all__ = ["SAMPLE_JPEG", "warm_up"]
 
@@ -32,5 +33,5 @@ def warm_up(open_photo: PhotoOpener, config: Config) -> None:
     *Cost*: 50 to 100 ms of CPU; nothing is read, stored or kept.
     """
     # Without limits: those are for strangers' photos.
-    asked = Asked(specs=config.asked().specs, sidecar=config.sidecar)
+    asked = replace(config.asked(), limits=Limits())
     render_in_memory(open_photo, MemorySource(SAMPLE_JPEG), asked)

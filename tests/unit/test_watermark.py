@@ -28,6 +28,7 @@ from imaging.plan import FromParent, OwnPass
 from imaging.planning import Asked, make_plan
 from imaging.rendering import open_photo
 from imaging.specs import Colour, Fit, Hdr, Mark, Position, RenditionSpec, Watermark
+from imaging.warming import warm_up
 from imaging.worker.client import Workers
 from imaging.worker.spawning import Launch
 from tests.photos import (
@@ -409,9 +410,8 @@ def test_it_counts_in_the_memory_that_a_photo_takes() -> None:
     header = header_of(jpeg(400, 300))
     large = Watermark(image="a", mark=Mark(digest="0", width=2048, height=2048), width=1.0)
     bare = RenditionSpec(name="a", width=300)
-    plans = [
-        make_plan(header, Asked(specs=(spec,))) for spec in (bare, replace(bare, watermark=large))
-    ]
+    marked = replace(bare, watermark=large)
+    plans = [make_plan(header, Asked(specs=(spec,), marks={"0": b""})) for spec in (bare, marked)]
     assert plans[1].peak_bytes - plans[0].peak_bytes > 2048 * 2048 * 4
 
 
@@ -507,3 +507,21 @@ def test_who_has_none_imports_nothing_for_it() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set() {}"
+
+
+def test_a_configuration_with_one_is_warmed_up() -> None:
+    """Before a snapshot is taken, every rendition is made once."""
+    text = (
+        '[[renditions]]\nname = "a"\nwatermark = { image = "logo.png" }\n[limits]\nmax_width = 1\n'
+    )
+    warm_up(open_photo, parse_config(text, file="x", read_mark=lambda _: LOGO))
+
+
+def test_nobody_asks_for_one_without_its_picture() -> None:
+    """A worker would look for it in vain, photo after photo."""
+    spec = RenditionSpec(name="a", watermark=MARK)
+    with pytest.raises(ValueError, match="among the marks"):
+        Asked(specs=(spec,))
+    unread = replace(spec, watermark=replace(MARK, mark=None))
+    with pytest.raises(ValueError, match="among the marks"):
+        Asked(specs=(unread,), marks=MARKS)
