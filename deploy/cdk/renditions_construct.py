@@ -53,6 +53,7 @@ class RenditionsProps:
         destination_prefix: Every rendition's key begins with this; ends in a slash, or is empty.
         rejected_prefix: Where a small JSON for each rejected photo is kept; empty for none.
         config_s3_uri: ``s3://bucket/key`` of a renditions.toml; empty for the image's.
+        watermarks_s3_uri: The same of watermarks' pictures, ``*`` for any text; empty for none.
         completion_bus: Gets an event for each finished photo.
         completion_topic: The same; one of the two at most.
         completion_topic_key: What that topic is encrypted with.
@@ -79,6 +80,7 @@ class RenditionsProps:
     destination_prefix: str = ""
     rejected_prefix: str = ""
     config_s3_uri: str = ""
+    watermarks_s3_uri: str = ""
     completion_bus: events.IEventBus | None = None
     completion_topic: sns.ITopic | None = None
     completion_topic_key: kms.IKey | None = None
@@ -257,9 +259,15 @@ class Renditions(Construct):
         if props.rejected_prefix:
             refused = f"{destination}/{props.rejected_prefix}*"
             found.append(_allow("KeepRefusals", ["s3:PutObject"], [refused]))
-        if props.config_s3_uri:
-            configuration = bucket + props.config_s3_uri.removeprefix("s3://")
-            found.append(_allow("ReadConfiguration", ["s3:GetObject"], [configuration]))
+        named = {
+            "ReadConfiguration": props.config_s3_uri,
+            "ReadWatermarks": props.watermarks_s3_uri,
+        }
+        found += [
+            _allow(sid, ["s3:GetObject"], [bucket + uri.removeprefix("s3://")])
+            for sid, uri in named.items()
+            if uri
+        ]
         if props.completion_bus:
             bus = props.completion_bus.event_bus_arn
             found.append(_allow("TellBus", ["events:PutEvents"], [bus]))

@@ -59,6 +59,7 @@ FEATURES: dict[str, Callable[[cdk.Stack], dict[str, Any]]] = {
     "`RENDITIONS_CONFIG`, an object": lambda _: {
         "config_s3_uri": "s3://settings/app/renditions.toml"
     },
+    "watermarks in S3": lambda _: {"watermarks_s3_uri": "s3://settings/app/marks/*"},
     "`COMPLETION_TARGET`, a bus": _bus,
     "`COMPLETION_TARGET`, a topic": _topic,
     "the topic is encrypted": lambda stack: _key(stack, "completion_topic_key", "t"),

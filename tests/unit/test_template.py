@@ -281,6 +281,16 @@ def test_a_configuration_in_s3_may_be_read_by_the_function() -> None:
     )
 
 
+def test_watermarks_in_s3_may_be_read_by_the_function() -> None:
+    """Those alone, and only where they are named."""
+    role = stack(WatermarksS3Uri="s3://settings/app/marks/*").resources["Role"]
+    document = role["Properties"]["Policies"][0]["PolicyDocument"]
+    (allowed,) = (one for one in statements(document) if one["Sid"] == "ReadWatermarks")
+    assert allowed["Action"] == ["s3:GetObject"]
+    assert allowed["Resource"] == "arn:aws:s3:::settings/app/marks/*"
+    assert "ReadWatermarks" not in json.dumps(stack().resources)
+
+
 def test_a_configuration_may_be_a_parameter(tmp_path: Path) -> None:
     """`make deploy PARAMS='RenditionsToml=@file'` takes the text, and the function reads it."""
     file = tmp_path / "mine.toml"
