@@ -119,14 +119,12 @@ rie: $(READY) $(RIE) image ## Run the image under AWS's emulator beside an S3 se
 BENCH := .cache/bench/bin/python
 
 .PHONY: bench-cold
-bench-cold: $(BENCH) $(READY) image ## Start the image beside the usual ways, cold and warm; wants root (RUNS=7).
-	@for way in python node; do \
+bench-cold: $(BENCH) $(READY) image ## Start the image beside the usual ways, cold and warm; wants root (RUNS=7; BESIDE=image prints only).
+	@for way in python $(if $(BESIDE),,node); do \
 	  DOCKER_BUILDKIT=1 $(DOCKER) build --quiet --tag renditions-cold-$$way:latest benchmarks/cold/$$way; \
 	done
-	@$(PY) -m benchmarks.cold $(if $(RUNS),--runs $(RUNS))
-	@$(PY) -m benchmarks.cold.report
-	@$(BENCH) -m benchmarks.cold.plot
-	@$(PY) -m benchmarks.readme
+	@$(PY) -m benchmarks.cold $(if $(RUNS),--runs $(RUNS)) $(if $(BESIDE),--cpus 1 --beside '$(BESIDE)')
+	@$(if $(BESIDE),:,$(PY) -m benchmarks.cold.report && $(BENCH) -m benchmarks.cold.plot && $(PY) -m benchmarks.readme)
 
 .PHONY: bench
 bench: $(BENCH) $(READY) ## Measure the pipeline beside its peers; table and plots in benchmarks/results.
@@ -141,8 +139,9 @@ bench: $(BENCH) $(READY) ## Measure the pipeline beside its peers; table and plo
 	@$(PY) -m benchmarks.readme
 
 .PHONY: bench-function
-bench-function: $(READY) $(RIE) image ## Measure bucket to bucket, in the container, beside the usual way.
-	@$(PY) -m benchmarks.bucket_to_bucket $(if $(RUNS),--runs $(RUNS))
+bench-function: $(READY) $(RIE) image ## Measure bucket to bucket, in the container, beside the usual way (RUNS=3, PHOTOS=, MEMORY=).
+	@$(PY) -m benchmarks.bucket_to_bucket $(if $(RUNS),--runs $(RUNS)) \
+	  $(if $(PHOTOS),--photos $(PHOTOS)) $(if $(MEMORY),--memory $(MEMORY))
 	@$(PY) -m scripts.cost --write
 	@$(PY) -m benchmarks.readme
 
