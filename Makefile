@@ -28,6 +28,7 @@ SAM := .cache/sam/bin/sam
 MINISTACK := .cache/ministack/bin/ministack
 PIP_AUDIT := .cache/audit/bin/pip-audit
 CDK := .cache/cdk/bin/python
+CHECKOV := .cache/checkov/bin/checkov
 
 # What `make lock-base` has pinned, if it has; Dockerfile names the tag.
 BASE_LOCK := requirements/base.lock
@@ -90,6 +91,7 @@ lock: $(READY) ## Renew the locks from pyproject.toml.
 	$(LOCK) --python-version 3.11 requirements/stack.in --output-file requirements/stack.lock
 	$(LOCK) --python-version 3.11 requirements/audit.in --output-file requirements/audit.lock
 	$(LOCK) --python-version 3.11 requirements/cdk.in --output-file requirements/cdk.lock
+	$(LOCK) --python-version 3.11 requirements/checkov.in --output-file requirements/checkov.lock
 
 .PHONY: lock-base
 lock-base: ## Pin the image's base by the digest that BASE_TAG has today, in requirements/base.lock.
@@ -199,6 +201,10 @@ lint-deploy: $(READY) $(SAM) ## Check deploy/template.yaml with AWS's own tools.
 # Named in full: sam takes AWS's region from it, and would else look for a profile.
 	@SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=eu-west-1 $(SAM) validate --lint --template deploy/template.yaml
 
+.PHONY: checkov
+checkov: $(READY) $(CHECKOV) ## Hold deploy/template.yaml against Checkov's rules; what it does not follow has its reason there.
+	@$(CHECKOV) --skip-download --quiet --compact --framework cloudformation --file deploy/template.yaml
+
 # Like the engine: without Node its tests are skipped, and say so, except in CI.
 .PHONY: cdk
 cdk: $(READY) ## Prepare what deploy/cdk is synthesised with; wants Node.
@@ -266,6 +272,10 @@ model: $(READY) ## Try every order of a few requests for one photo, with the rul
 .PHONY: container
 container: $(READY) engine ## Run the tests of the built image under the emulator.
 	@$(PYTEST) tests/container
+
+.PHONY: gameday
+gameday: $(READY) engine ## Break the deployed stack in seven ways and follow the runbook; minutes.
+	@GAMEDAY=1 $(PY) -m pytest -v tests/container/test_gameday.py
 
 .PHONY: import-time
 import-time: $(READY) image ## Print what the image imports until its first poll, and what that costs.
@@ -371,7 +381,8 @@ $(SAM): requirements/deploy.lock
 $(MINISTACK): requirements/stack.lock
 $(PIP_AUDIT): requirements/audit.lock
 $(CDK): requirements/cdk.lock
-$(SAM) $(MINISTACK) $(PIP_AUDIT) $(CDK): | $(READY)
+$(CHECKOV): requirements/checkov.lock
+$(SAM) $(MINISTACK) $(PIP_AUDIT) $(CDK) $(CHECKOV): | $(READY)
 	@echo "preparing $@ from $<"
 	@rm -rf $(patsubst %/bin,%,$(@D))
 	@$(PYTHON) -m venv $(patsubst %/bin,%,$(@D))
