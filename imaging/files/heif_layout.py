@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Final
 
 from imaging.errors import CorruptPhotoError, TruncatedPhotoError
-from imaging.files.heif import Container, Item, Read, size_of
+from imaging.files.heif import Container, Item, Property, Read, size_of
 
 __all__ = ["Layout", "Tiles", "parts_of_tiles", "read_layout", "received"]
 
@@ -86,17 +86,18 @@ def read_layout(container: Container, read: Read) -> Layout | None:
     """Return the layout of the primary picture; None where only a decoder can tell.
 
     That is a picture which is derived from others in another way than by a grid, or whose tiles are
-    themselves turned or cropped.
+    themselves turned or cropped, or whose alpha is not turned and cropped as it is.
 
     Raises:
         CorruptPhotoError: What the file says of it cannot be.
     """
     item = container.items[container.primary]
+    if any(_transforms(aux) != _transforms(item) for aux in container.alphas(item.id)):
+        return None
     tiles = None
     if item.kind == b"grid":
         width, height, tiles = _grid(container, item, read)
-        inner = (container.items[number] for number in tiles.items)
-        if any(held.kind in _TRANSFORMS for tile in inner for held in tile.properties):
+        if any(_transforms(container.items[number]) for number in tiles.items):
             return None
     elif item.kind in {b"hvc1", b"av01"}:
         width, height = _size(item)
@@ -140,6 +141,10 @@ def received(container: Container, tiles: Tiles) -> tuple[bool, ...]:
         return True
 
     return tuple(map(is_there, parts_of_tiles(container, tiles)))
+
+
+def _transforms(item: Item) -> list[Property]:
+    return [held for held in item.properties if held.kind in _TRANSFORMS]
 
 
 def _size(item: Item) -> tuple[int, int]:

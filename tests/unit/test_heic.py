@@ -16,7 +16,7 @@ from imaging.bridge.source import OpenPhoto
 from imaging.decoders import heif_picture as decoder
 from imaging.decoders import read_header
 from imaging.decoders.libheif import HEVC, Picture, Samples
-from imaging.errors import CorruptPhotoError, UnsupportedFormatError
+from imaging.errors import CorruptPhotoError, OverLimitError, UnsupportedFormatError
 from imaging.files.heif import from_memory, read_container
 from imaging.formats import InputFormat, OutputFormat
 from imaging.local import MemorySource
@@ -35,7 +35,7 @@ from tests.photos import (
     truncated,
     upright_reference,
 )
-from tests.photos.heif import Part, assembled, box, coded, grid_heic, nclx, prop
+from tests.photos.heif import Part, assembled, aux, box, coded, grid, grid_heic, nclx, prop
 from tests.rendering import header_of, rendered
 
 SPECS = tuple(
@@ -314,6 +314,45 @@ def test_only_the_tiles_that_a_crop_needs_are_decoded(
     assert threads > 1 or len(decoded) == 30
 
 
+@pytest.mark.parametrize("of_colours", [(), (prop(b"irot", 1),), (prop(b"imir", 1),)])
+@pytest.mark.parametrize("of_alpha", [(), (prop(b"irot", 1),), (prop(b"imir", 1),)])
+@pytest.mark.parametrize("whole", [False, True])
+def test_alpha_that_is_not_turned_as_its_colours_are_is_left_to_libheif(
+    of_colours: tuple[bytes, ...],
+    of_alpha: tuple[bytes, ...],
+    whole: bool,  # noqa: FBT001
+) -> None:
+    """Alpha's own rotation counts: it is never laid over colours that it does not belong to."""
+    picture = scene(128, 128)
+    cells = [picture.crop(64 * at % 128, at // 2 * 64, 64, 64) for at in range(4)]
+    colours = [coded(cell, chroma="444") for cell in cells]
+    alphas = [coded(cell.extract_band(1), mode="L") for cell in cells]
+    if whole:
+        shown, alpha = colours[0], alphas[0]
+        inner: list[Part] = []
+    else:
+        shown, alpha = grid(2, 2, 128, 128, (2, 3, 4, 5)), grid(2, 2, 128, 128, (6, 7, 8, 9))
+        inner = colours + alphas
+    urn = aux(b"urn:mpeg:hevc:2015:auxid:1")
+    data = assembled(
+        [
+            replace(shown, properties=shown.properties + of_colours),
+            replace(alpha, properties=(*alpha.properties, urn, *of_alpha), aux_of=0, hidden=True),
+            *(replace(part, hidden=True) for part in inner),
+        ]
+    )
+    image = heif_picture_of(data).copy_memory().autorot()
+    assert (image - by_libheif(data)).abs().max() == 0
+
+
+@pytest.mark.parametrize("turned", [(), (prop(b"irot", 3),)])
+def test_a_picture_that_is_another_one_has_no_bytes_of_its_own(turned: tuple[bytes, ...]) -> None:
+    """An ``iden`` whose extent of no bytes is said to lie at the file's end is no truncated one."""
+    same = Part(kind=b"iden", data=b"", properties=(prop(b"ispe", 64, 64), *turned), made_of=(0,))
+    data = assembled([replace(coded(scene(64, 64)), hidden=True), same], primary=1)
+    assert (heif_picture_of(data).copy_memory() - by_libheif(data)).abs().max() == 0
+
+
 def test_more_items_than_libvips_reads_by_itself() -> None:
     """1,200 tiles, as of a panorama; libvips stops at 256 items, libheif at 1,000."""
     data = grid_heic(40, 30, 40 * 64, 30 * 64)
@@ -371,7 +410,7 @@ def test_a_frame_that_is_larger_than_its_item_says_is_refused() -> None:
     at = data.index(b"ispe", data.index(b"hvcC")) + 8
     assert struct.unpack_from(">II", data, at) == (1024, 1024)
     small = data[:at] + struct.pack(">II", 64, 64) + data[at + 8 :]
-    with pytest.raises(CorruptPhotoError):
+    with pytest.raises(OverLimitError):
         rendered(small, *SPECS)
 
 
