@@ -7,7 +7,7 @@ from typing import Any
 
 from imaging.config import Config
 from imaging.formats import OutputFormat
-from imaging.specs import SOURCE_FORMAT, RenditionSpec
+from imaging.specs import SOURCE_FORMAT, RenditionSpec, Watermark
 
 __all__ = ["changes", "is_stale", "renewed"]
 
@@ -82,6 +82,11 @@ def _shown(value: object) -> str:
             return value.value
         case tuple():
             return f"[{', '.join(SOURCE_FORMAT if one is None else _shown(one) for one in value)}]"
+        case Watermark():
+            # Another picture of the same name is another watermark.
+            picture = f"{value.image} ({value.mark.digest[:8]})" if value.mark else value.image
+            said = {"image": picture, "position": value.position, "width": value.width}
+            return _shown({**said, "opacity": value.opacity, "margin": value.margin})
         case Mapping():
             return f"{{{', '.join(f'{_shown(k)} = {_shown(v)}' for k, v in value.items())}}}"
     return str(value)

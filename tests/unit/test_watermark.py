@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from handler.changes import changes
 from imaging.config import load_config, parse_config
 from imaging.errors import ConfigError
 from imaging.formats import OutputFormat
@@ -525,3 +526,16 @@ def test_nobody_asks_for_one_without_its_picture() -> None:
     unread = replace(spec, watermark=replace(MARK, mark=None))
     with pytest.raises(ValueError, match="among the marks"):
         Asked(specs=(unread,), marks=MARKS)
+
+
+def test_a_check_says_what_changes_of_it() -> None:
+    """As the file has it, with a part of the picture's digest: its name may stay."""
+    one = '[[renditions]]\nname = "a"\nwatermark = { image = "logo.png", opacity = 0.5 }\n'
+    before = parse_config(one, file="one", read_mark=lambda _: LOGO)
+    after = parse_config(one, file="two", read_mark=lambda _: logo(50, 20))
+    (line,) = changes(before, after)
+    old, new = (hashlib.sha256(each).hexdigest()[:8] for each in (LOGO, logo(50, 20)))
+    shown = (
+        "{{image = logo.png ({}), position = southeast, width = 0.2, opacity = 0.5, margin = 0.02}}"
+    )
+    assert line == f'~ rendition "a": watermark: {shown.format(old)} -> {shown.format(new)}'
