@@ -255,6 +255,10 @@ backfill-trial: $(READY) ## Interrupt a backfill of 100,000 photos twice (BACKFI
 fuzz: $(READY) ## Render mutated photos in processes that may die (MUTANTS=5000).
 	@$(PY) -m tests.fuzz $(if $(MUTANTS),--mutants $(MUTANTS))
 
+.PHONY: flips
+flips: $(READY) ## Flip bits of photos of every layout, and look for flat areas (FLIPS=1000).
+	@FLIPS='$(or $(FLIPS),1000)' $(PYTEST) tests/unit/test_flat.py
+
 .PHONY: envelopes
 envelopes: $(READY) ## Hand 20,000 mutated events to the function (COUNT=, SEED=).
 	@AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none AWS_DEFAULT_REGION=us-east-1 \

@@ -6,7 +6,7 @@ picture all the same, black or white; so nothing is handed to it that is not und
 Source: TIFF 6.0; its technical notes 2 (JPEG) and Adobe's of 2002 (ICC L*a*b*, NewSubfileType).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -52,6 +52,15 @@ a tile is damaged."""
 
 _HELD: Final = (347, 700, 33723, 34675)
 """JPEG's tables, XMP, IPTC and the profile."""
+
+_VALUES: Final[Mapping[int, Container[int]]] = {
+    266: {1, 2},
+    274: range(1, 9),
+    284: {1, 2},
+    296: {1, 2, 3},
+}
+"""Of FillOrder, Orientation, PlanarConfiguration and ResolutionUnit. Of another value libtiff makes
+an error, as of a damaged strip; cameras and scanners write 0 where they do not know."""
 
 _COMPRESSIONS: Final[Mapping[int, str]] = {
     1: "none", 2: "CCITT", 3: "CCITT G3", 4: "CCITT G4", 5: "LZW", 7: "JPEG", 8: "Deflate",
@@ -223,7 +232,16 @@ class TiffPicture:
         if self.space is Space.CIELAB and self.numbers is not Numbers.FLOAT:
             samples = self.directory.integer(_SAMPLES, 1)
             shorts |= {_PHOTOMETRIC: (2,), _SAMPLE_FORMAT: (1,) * samples}
-        return restated(self.directory, _UNDERSTOOD, shorts)
+        wrong = {tag for tag in _VALUES if not _is_known(self.directory, tag)}
+        return restated(self.directory, _UNDERSTOOD - wrong, shorts)
+
+
+def _is_known(directory: Directory, tag: int) -> bool:
+    """Tell whether an entry has a value that TIFF knows."""
+    try:
+        return directory.integer(tag, 0) in _VALUES[tag]
+    except CorruptPhotoError:
+        return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import numpy as np
 import pytest
 import pyvips
 
@@ -46,6 +47,7 @@ from tests.photos import (
     with_trailing_rubbish,
 )
 from tests.photos.heif import grid_heic
+from tests.photos.jpegs import Plane, jfif, jpeg_of
 from tests.photos.pngs import chunk, with_chunks
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "damage.md"
@@ -137,6 +139,17 @@ UPLOADS = {
         lambda: [
             flipped(data := tiff(320, 240, compression=compression), len(data) * 2 // 3)
             for compression in ("packbits", "none")
+        ]
+    ),
+    "WebP with a flipped byte in its pixels": Upload(
+        lambda: [flipped(data := webp(320, 240), len(data) * 2 // 3)]
+    ),
+    "AVIF with a flipped byte in its pixels": Upload(
+        lambda: [flipped(data := avif(160, 120), len(data) // 2)]
+    ),
+    "JPEG of two components": Upload(
+        lambda: [
+            jpeg_of(32, 32, [Plane(levels=np.full((4, 4), level)) for level in (90, 200)], jfif())
         ]
     ),
     "PNG that says behind its pixels how it is turned": Upload(

@@ -6,18 +6,22 @@ Decoders leave what they did not get black, grey or of one colour, and report su
 import io
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache, partial
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import pytest
+import pyvips
 from PIL import Image
 
 from imaging.errors import RejectedPhotoError
 from imaging.formats import OutputFormat
 from imaging.specs import RenditionSpec
 from tests.photos.directories import Layout
+from tests.photos.heif import Codec, assembled, coded, grid
+from tests.photos.pngs import png_of
 from tests.photos.tiffs import Compression, Samples, Stored, tiff_of
 from tests.rendering import rendered
 
@@ -62,19 +66,49 @@ def _tiff(stored: Stored, layout: Layout) -> bytes:
     return tiff_of(scene(), stored, layout)
 
 
+def _heif(codec: Codec, *, tile: int | None = None, bits: Literal[8, 10] = 8) -> bytes:
+    """Return the scene as one picture, or as a grid of tiles."""
+    image = pyvips.Image.new_from_array(scene()).copy(interpretation="srgb")
+    brand = b"heic" if codec == "hvc1" else b"avif"
+    if tile is None:
+        return assembled([coded(image, codec=codec, bits=bits)], brand=brand)
+    across, down = -(-WIDTH // tile), -(-HEIGHT // tile)
+    image = image.embed(0, 0, across * tile, down * tile, extend="mirror")
+    cells = [
+        replace(coded(image.crop(x * tile, y * tile, tile, tile), codec=codec), hidden=True)
+        for y in range(down)
+        for x in range(across)
+    ]
+    numbers = tuple(range(1, across * down + 1))
+    return assembled([grid(across, down, WIDTH, HEIGHT, numbers), *cells], brand=brand)
+
+
 LAYOUTS: Final[dict[str, Callable[[], bytes]]] = {
     "jpeg": lambda: by_pillow("JPEG", quality=90),
     "jpeg progressive": lambda: by_pillow("JPEG", quality=90, progressive=True),
     "png": lambda: by_pillow("PNG"),
+    "png interlaced": lambda: png_of(scene(), interlaced=True),
     "webp": lambda: by_pillow("WEBP", quality=90),
     "webp lossless": lambda: by_pillow("WEBP", lossless=True),
     "gif": lambda: by_pillow("GIF"),
     "avif": lambda: by_pillow("AVIF", quality=80),
+    "avif 10 bits": lambda: _heif("av01", bits=10),
+    "avif grid": lambda: _heif("av01", tile=64),
+    "heic": lambda: _heif("hvc1"),
+    "heic 10 bits": lambda: _heif("hvc1", bits=10),
+    "heic grid": lambda: _heif("hvc1", tile=64),
     **_tiffs(),
 }
 
-_WITHOUT_CHECKSUM: Final = ("jpeg", "gif", "avif", "webp", "tiff jpeg")
-"""What a flipped bit may do here no decoder notices: docs/damage.md names them."""
+_UNNOTICED: Final[Mapping[str, float]] = {
+    "jpeg": 0.03,
+    "tiff jpeg": 0.03,
+    "webp": 0.03,
+    "gif": 0.03,
+    "heic": 0.15,
+}
+"""Codecs without a checksum, and of how many flipped bits at most flat areas come that no decoder
+notices: docs/damage.md names them. Of all others none does."""
 
 
 def shown(data: bytes) -> Samples | None:
@@ -117,7 +151,7 @@ def test_a_cut_photo_is_refused(layout: str) -> None:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_flipped_bit_leaves_no_flat_area(layout: str) -> None:
-    """It is refused, or shows in its place; formats without a checksum apart."""
+    """It is refused, or shows in its place; of codecs without a checksum a few are unnoticed."""
     data = LAYOUTS[layout]()
     chance = random.Random(layout)
     flat = 0
@@ -126,5 +160,19 @@ def test_a_flipped_bit_leaves_no_flat_area(layout: str) -> None:
         damaged[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
         picture = shown(bytes(damaged))
         flat += picture is not None and flat_areas(picture) > 0
-    if not layout.startswith(_WITHOUT_CHECKSUM):
-        assert flat == 0
+    share = max((most for name, most in _UNNOTICED.items() if layout.startswith(name)), default=0)
+    # Few flips say little: one more than the share.
+    assert flat <= share * FLIPS + (share > 0)
+
+
+@pytest.mark.parametrize("layout", [name for name in LAYOUTS if name.startswith(("png", "avif"))])
+def test_most_flipped_bits_are_noticed_where_the_format_can(layout: str) -> None:
+    """PNG has checksums, and an AV1 decoder loses its place: four of five at least are refused."""
+    data = LAYOUTS[layout]()
+    chance = random.Random(layout)
+    refused = 0
+    for _ in range(FLIPS):
+        damaged = bytearray(data)
+        damaged[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+        refused += shown(bytes(damaged)) is None
+    assert refused >= (0.99 if layout.startswith("png") else 0.8) * FLIPS

@@ -272,6 +272,21 @@ def test_entries_that_libtiff_does_not_know_do_no_harm(tag: int, tile: int | Non
     assert off(shown(tiff_of(RGB, Stored(tile=tile, others=(entry,)))), RGB) == 0
 
 
+@pytest.mark.parametrize("tag", [266, 274, 284, 296])
+@pytest.mark.parametrize("number", [0, 9, 300, 12291])
+@pytest.mark.parametrize("tile", [None, 16])
+def test_a_value_that_nobody_knows_does_no_harm(tag: int, number: int, tile: int | None) -> None:
+    """Scanners write 0 for a unit: libtiff's error of it is none of the pixels."""
+    stored = Stored(tile=tile, others=((tag, short(number)),))
+    assert off(shown(tiff_of(RGB, stored)), RGB) == 0
+
+
+@pytest.mark.parametrize("kind", [7, 2])
+def test_an_orientation_of_another_type_does_no_harm(kind: int) -> None:
+    """It is none, then."""
+    assert off(shown(tiff_of(RGB, Stored(others=((274, Value(kind, [6, 0])),)))), RGB) == 0
+
+
 def test_a_preview_in_front_is_not_rendered() -> None:
     """NewSubfileType 1: the photo is behind it."""
     small = directory(255 - RGB[::8, ::8], Stored(others=((254, long(1)),)))
