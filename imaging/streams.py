@@ -1,12 +1,13 @@
-"""Where encoded bytes come from and where they go: two protocols, and what seeking means.
+"""Where encoded bytes come from and where they go: two protocols, and how they are read.
 
 Every implementation passes ``tests/contract``.
 """
 
 import os
+from collections.abc import Callable
 from typing import Protocol
 
-from imaging.errors import SourceError
+from imaging.errors import RenditionsError, SourceError
 
 
 class ByteSource(Protocol):
@@ -70,3 +71,31 @@ def position_after(offset: int, whence: int, *, at: int, size: int) -> int:
     if position < 0:
         raise SourceError(f"Expected a position of 0 or more but received {position}")
     return position
+
+
+def read_some(source: ByteSource, buffer: memoryview, *, at: int) -> int:
+    """Fill some of ``buffer`` from ``source``, which is at ``at``; 0 only at the true end.
+
+    Raises:
+        SourceError: Whatever else went wrong, a source that breaks its contract included.
+    """
+    try:
+        count = source.readinto(buffer)
+    except RenditionsError:
+        raise
+    except Exception as error:
+        raise SourceError(f"Expected to read the photo: {error}") from error
+    if count < 0:
+        raise SourceError(f"Expected 0 or more bytes from the source but received {count}")
+    if count == 0 and at < source.size:
+        # A decoder that has all its pixels does not read what follows them.
+        raise SourceError(f"Expected {source.size} bytes but they ended at {at}")
+    return count
+
+
+def fill(buffer: memoryview, read: Callable[[memoryview], int]) -> int:
+    """Fill ``buffer`` by as many calls of ``read`` as it takes; less comes at the end alone."""
+    filled = 0
+    while filled < len(buffer) and (count := read(buffer[filled:])):
+        filled += count
+    return filled

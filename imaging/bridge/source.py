@@ -10,8 +10,6 @@ import pyvips
 
 from imaging.errors import (
     CorruptPhotoError,
-    RenditionsError,
-    SourceError,
     TruncatedPhotoError,
 )
 from imaging.files.credentials import MAX_STORE_BYTES
@@ -19,7 +17,7 @@ from imaging.files.jpeg_scans import ScanCounter
 from imaging.files.webp import ChunkAhead
 from imaging.formats import SNIFF_BYTES, InputFormat, Reading, sniff
 from imaging.limits import Limits
-from imaging.streams import ByteSource
+from imaging.streams import ByteSource, fill, read_some
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -111,10 +109,7 @@ class OpenPhoto:
     def _read_head(self) -> None:
         self._position = 0
         head = memoryview(bytearray(SNIFF_BYTES))
-        filled = 0
-        while filled < len(head) and (count := self._fill(head[filled:])):
-            filled += count
-        self._head = head[:filled]
+        self._head = head[: fill(head, self._fill)]
         self._head_at = 0
         self.head = bytes(self._head)
 
@@ -204,19 +199,7 @@ class OpenPhoto:
         return self._bytes.size
 
     def _fill(self, buffer: memoryview) -> int:
-        try:
-            count = self._shown.readinto(buffer)
-        except RenditionsError:
-            raise
-        except Exception as error:
-            raise SourceError(f"Expected to read the photo: {error}") from error
-        if count < 0:
-            raise SourceError(f"Expected 0 or more bytes from the source but received {count}")
-        if count == 0 and self._position < self._shown.size:
-            # A decoder that has all its pixels does not read what follows them.
-            raise SourceError(
-                f"Expected {self._shown.size} bytes but they ended at {self._position}"
-            )
+        count = read_some(self._shown, buffer, at=self._position)
         self._position += count
         return count
 
@@ -308,9 +291,7 @@ class OpenPhoto:
         self._shown = self._bytes
         self._position = self._shown.seek(offset)
         buffer = memoryview(bytearray(max(0, min(length, self.size - offset))))
-        filled = 0
-        while filled < len(buffer) and (count := self._fill(buffer[filled:])):
-            filled += count
+        filled = fill(buffer, self._fill)
         self._shown = shown
         self._position = shown.seek(place)
         return bytes(buffer[:filled])

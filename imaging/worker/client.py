@@ -28,7 +28,6 @@ from imaging.errors import (
     RejectedPhotoError,
     RenditionsError,
     SinkError,
-    SourceError,
     TruncatedPhotoError,
     UnsupportedFormatError,
 )
@@ -39,7 +38,7 @@ from imaging.memory import PROCESS_BYTES
 from imaging.plan import OwnPass, PlannedRendition, RenditionPlan
 from imaging.planning import Asked
 from imaging.rendition import OpenSink, Rendition
-from imaging.streams import ByteSink, ByteSource
+from imaging.streams import ByteSink, ByteSource, fill, read_some
 from imaging.worker.pool import Pool, Room, Worker
 from imaging.worker.protocol import (
     CHUNK_BYTES,
@@ -176,16 +175,7 @@ class _Feed:
         return self._source.size
 
     def _fill(self, buffer: memoryview) -> int:
-        try:
-            count = self._source.readinto(buffer)
-        except RenditionsError:
-            raise
-        except Exception as error:
-            raise SourceError(f"Expected to read the photo: {error}") from error
-        if count < 0:
-            raise SourceError(f"Expected 0 or more bytes from the source but received {count}")
-        if count == 0 and self._at < self.size:
-            raise SourceError(f"Expected {self.size} bytes but they ended at {self._at}")
+        count = read_some(self._source, buffer, at=self._at)
         self._at += count
         return count
 
@@ -195,9 +185,7 @@ class _Feed:
             self._at = self._source.seek(at)
             self._is_whole = False
         wanted = self._buffer[: min(length, self.size - at)]
-        filled = 0
-        while filled < len(wanted):
-            filled += self._fill(wanted[filled:])
+        fill(wanted, self._fill)
         return wanted
 
     def finish(self) -> None:
