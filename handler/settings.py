@@ -111,6 +111,10 @@ class Settings:
             the source's own bucket must not. With ``SOURCE_BUCKET`` init checks that already.
         source_requester_pays: ``SOURCE_REQUESTER_PAYS``: the photos' buckets are Requester Pays.
         http_base_path: ``HTTP_BASE_PATH``: what a custom domain puts before every path; or empty.
+        http_fallback_key: ``HTTP_FALLBACK_KEY``: the photo that is shown where there is none; or
+            None.
+        cors_origins: ``CORS_ORIGINS``, separated by commas: whose pages may read renditions; ``*``
+            for all.
         url_signing_keys: ``URL_SIGNING_KEYS``; where there is one, HTTP requests must be signed.
         cache_control: ``CACHE_CONTROL`` of every rendition.
         rejected_prefix: ``REJECTED_PREFIX`` in the destination, where rejections are kept; or None.
@@ -136,6 +140,8 @@ class Settings:
     source_prefix: str
     source_requester_pays: bool
     http_base_path: str
+    http_fallback_key: str | None
+    cors_origins: tuple[str, ...]
     url_signing_keys: tuple[bytes, ...] = field(repr=False)
     cache_control: str
     rejected_prefix: str | None
@@ -260,6 +266,28 @@ def _url_signing_keys(environ: Mapping[str, str]) -> tuple[bytes, ...]:
             "separated by commas"
         )
     return keys
+
+
+def _http_fallback_key(environ: Mapping[str, str]) -> str | None:
+    key = environ.get("HTTP_FALLBACK_KEY") or None
+    prefix = environ.get("SOURCE_PREFIX", "")
+    if key is not None and not key.startswith(prefix):
+        raise SettingsError(
+            f"HTTP_FALLBACK_KEY: expected a key that begins with SOURCE_PREFIX {prefix!r} but "
+            f"received {key!r}"
+        )
+    return key
+
+
+def _cors_origins(environ: Mapping[str, str]) -> tuple[str, ...]:
+    origins = environ.get("CORS_ORIGINS", "").replace(",", " ").split()
+    for origin in origins:
+        if origin != "*" and re.fullmatch(r"https?://[^/?#@*]+", origin) is None:
+            raise SettingsError(
+                "CORS_ORIGINS: expected origins such as https://example.org, separated by commas, "
+                f"or * but received {origin!r}"
+            )
+    return tuple(dict.fromkeys(origins))
 
 
 def _http_base_path(environ: Mapping[str, str]) -> str:
@@ -395,6 +423,8 @@ def read_settings(
         source_prefix=source_prefix,
         source_requester_pays=_boolean(environ, "SOURCE_REQUESTER_PAYS", default=False),
         http_base_path=_http_base_path(environ),
+        http_fallback_key=_http_fallback_key(environ),
+        cors_origins=_cors_origins(environ),
         url_signing_keys=_url_signing_keys(environ),
         cache_control=environ.get("CACHE_CONTROL", "public, max-age=86400"),
         rejected_prefix=_rejected_prefix(environ, template),

@@ -54,6 +54,7 @@ class RenditionsProps:
         rejected_prefix: Where a small JSON for each rejected photo is kept; empty for none.
         config_s3_uri: ``s3://bucket/key`` of a renditions.toml; empty for the image's.
         watermarks_s3_uri: The same of watermarks' pictures, ``*`` for any text; empty for none.
+        tagging: Whether it may read photos' tags, and tag renditions.
         completion_bus: Gets an event for each finished photo.
         completion_topic: The same; one of the two at most.
         completion_topic_key: What that topic is encrypted with.
@@ -81,6 +82,7 @@ class RenditionsProps:
     rejected_prefix: str = ""
     config_s3_uri: str = ""
     watermarks_s3_uri: str = ""
+    tagging: bool = False
     completion_bus: events.IEventBus | None = None
     completion_topic: sns.ITopic | None = None
     completion_topic_key: kms.IKey | None = None
@@ -231,6 +233,14 @@ class Renditions(Construct):
         # S3 takes a notification only if it may deliver it.
         resource.node.add_dependency(self.queue.node.find_child("Policy"))
 
+    def _about_tags(self, photos: str, renditions: str) -> list[iam.PolicyStatement]:
+        if not self._props.tagging:
+            return []
+        return [
+            _allow("ReadTags", ["s3:GetObjectTagging"], [photos]),
+            _allow("TagRenditions", ["s3:PutObjectTagging"], [renditions]),
+        ]
+
     def _statements(self) -> list[iam.PolicyStatement]:
         """Returns what docs/image.md lists, for the features that are on."""
         props = self._props
@@ -268,6 +278,7 @@ class Renditions(Construct):
             for sid, uri in named.items()
             if uri
         ]
+        found += self._about_tags(f"{source}/{props.source_prefix}*", renditions)
         if props.completion_bus:
             bus = props.completion_bus.event_bus_arn
             found.append(_allow("TellBus", ["events:PutEvents"], [bus]))

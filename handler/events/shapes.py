@@ -18,10 +18,8 @@ _MAX_KEYS_SHOWN: Final = 10
 
 
 def is_http(event: object) -> bool:
-    """Tell whether ``event`` is a request through a Function URL or API Gateway, not a balancer."""
+    """Tell whether ``event`` is a request through a Function URL, API Gateway or load balancer."""
     match event:
-        case {"requestContext": {"elb": _}}:
-            return False
         case {"requestContext": {"http": _}} | {"requestContext": _, "httpMethod": _, "path": _}:
             return True
     return False

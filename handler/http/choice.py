@@ -12,7 +12,7 @@ from handler.settings import Settings
 from imaging.formats import OutputFormat
 from imaging.specs import RenditionSpec
 
-__all__ = ["Choice", "choice_from_request"]
+__all__ = ["Choice", "choice_from_request", "fallback_of"]
 
 _ANY_FORMAT: Final = "image/*"
 _MAX_KEY_BYTES: Final = 1024
@@ -149,6 +149,15 @@ def choice_from_request(request: Request, settings: Settings, now_s: float) -> C
         varies=len(spec.formats) > 1,
         expires_at_s=expires_at_s,
     )
+
+
+def fallback_of(asked: Choice, settings: Settings) -> Choice | None:
+    """Return the same rendition of the photo that stands for missing ones; None for none."""
+    key = settings.http_fallback_key
+    if key is None or key == asked.key:
+        return None
+    (wanted,) = asked.spec.formats
+    return replace(asked, key=key, formats=_outcomes(wanted, key))
 
 
 def _check_signature(

@@ -4,20 +4,40 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html (Funct
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 (HTTP API, payload formats 1.0 and 2.0),
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
-(REST API).
+(REST API),
+https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
+(Application Load Balancer).
 """
 
 import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import unquote
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import unquote, unquote_plus
 
 from handler.errors import RequestError
 from handler.events.checks import fields_of, sequence_of, shown
 
-__all__ = ["Request", "http_answer", "json_answer", "read_request"]
+__all__ = [
+    "MAX_BALANCED_BYTES",
+    "MAX_BODY_BYTES",
+    "Request",
+    "answer_of",
+    "http_answer",
+    "json_answer",
+    "read_request",
+]
+
+
+MAX_BODY_BYTES: Final = ((6 << 20) - (64 << 10)) // 4 * 3
+"""What fits into a Lambda response: 6 MiB less 64 KiB for its headers, base64 taking 4 for 3.
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+"""
+MAX_BALANCED_BYTES: Final = ((1 << 20) - (64 << 10)) // 4 * 3
+"""The same of 1 MiB, which is what a load balancer takes from a function."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +49,14 @@ class Request:
         path: Decoded, once, and without API Gateway's stage.
         query: Decoded.
         headers: By name in lower case.
+        max_body_bytes: What fits into an answer.
     """
 
     method: str
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
+    max_body_bytes: int = MAX_BODY_BYTES
 
 
 def read_request(event: Mapping[str, Any]) -> Request:
@@ -50,11 +72,21 @@ def read_request(event: Mapping[str, Any]) -> Request:
         name: ",".join(_text(value) for value in sequence_of(values))
         for name, values in fields_of(event.get("multiValueHeaders")).items()
     }
+    query = _texts(event.get("queryStringParameters")) | {
+        name: [*map(_text, sequence_of(values)), ""][0]
+        for name, values in fields_of(event.get("multiValueQueryStringParameters")).items()
+        if "queryStringParameters" not in event
+    }
+    is_balanced = "elb" in context
+    if is_balanced:
+        # A load balancer hands the query over as it was sent.
+        query = {unquote_plus(name): unquote_plus(value) for name, value in query.items()}
     return Request(
         method=_text(http.get("method") or event.get("httpMethod")).upper(),
         path=_path(event, context),
-        query=_texts(event.get("queryStringParameters")),
+        query=query,
         headers={name.lower(): value for name, value in headers.items()},
+        max_body_bytes=MAX_BALANCED_BYTES if is_balanced else MAX_BODY_BYTES,
     )
 
 
@@ -80,6 +112,22 @@ def _path(event: Mapping[str, Any], context: Mapping[str, Any]) -> str:
         return unquote(path, errors="strict")
     except UnicodeDecodeError as error:
         raise RequestError(f"Expected a path in UTF-8 but received {shown(path)}") from error
+
+
+def answer_of(event: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``answer`` as what sent ``event`` expects it.
+
+    A load balancer wants the status in words; with multi-value headers in its events, it wants them
+    in answers too.
+    """
+    if "elb" not in fields_of(event.get("requestContext")):
+        return dict(answer)
+    status = HTTPStatus(answer["statusCode"])
+    shaped = {**answer, "statusDescription": f"{status.value} {status.phrase}"}
+    if "multiValueHeaders" in event:
+        headers = shaped.pop("headers")
+        shaped["multiValueHeaders"] = {name: [value] for name, value in headers.items()}
+    return shaped
 
 
 def http_answer(status: int, headers: Mapping[str, str], body: bytes = b"") -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError
@@ -15,8 +15,9 @@ from handler.errors import (
     StorageError,
     StoreArchivedError,
 )
-from handler.http.choice import Choice, choice_from_request
-from handler.http.messages import Request, http_answer, json_answer, read_request
+from handler.http.choice import Choice, choice_from_request, fallback_of
+from handler.http.cors import preflight, shared
+from handler.http.messages import Request, answer_of, http_answer, json_answer, read_request
 from handler.http.turns import taking_turns
 from handler.objects import ObjectEvent
 from handler.report import JobReport
@@ -27,14 +28,18 @@ from handler.version import version_from_metadata
 from imaging.errors import RejectedPhotoError, RenditionsError
 from imaging.specs import RenditionSpec
 
-__all__ = ["MAX_BODY_BYTES", "respond"]
+__all__ = ["respond"]
 
-MAX_BODY_BYTES: Final = ((6 << 20) - (64 << 10)) // 4 * 3
-"""What fits into a Lambda response: 6 MiB less 64 KiB for its headers, base64 taking 4 for 3.
+Make = Callable[[ObjectEvent, Sequence[RenditionSpec]], JobReport]
+"""Makes and stores one photo's renditions of the given specs."""
+Done = Callable[[JobReport], None]
+"""Told what became of a photo."""
 
-Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-"""
 _REDIRECT_SECONDS: Final = 300
+_OK: Final = 200
+_NOT_FOUND: Final = 404
+_FALLBACK_SECONDS: Final = 60
+"""How long a cache may show the photo that stands for one that is missing: it may come."""
 
 _log = logging.getLogger(__name__)
 
@@ -51,8 +56,8 @@ def respond(
     event: Mapping[str, Any],
     settings: Settings,
     requests: Requests,
-    make: Callable[[ObjectEvent, Sequence[RenditionSpec]], JobReport],
-    done: Callable[[JobReport], None],
+    make: Make,
+    done: Done,
 ) -> dict[str, Any]:
     """Answer the HTTP request in ``event``; never raises an Exception.
 
@@ -64,34 +69,63 @@ def respond(
         event: The request, in any of Lambda's formats.
         settings: The settings.
         requests: Of this invocation.
-        make: Makes and stores one photo's renditions of the given specs.
+        make: How a missing rendition is made.
         done: Told what became of a photo.
     """
+    request = None
     try:
-        return _respond(read_request(event), settings, requests, make, done)
-    except RequestError as error:
-        return json_answer(error.status, error.code, error.message)
-    except RenditionsError as error:
-        _log.warning("%s: %s", error.code, error)
-        return json_answer(503, error.code, "S3 did not hand the rendition over", retry=True)
-    except BotoCoreError as error:
-        _log.warning("the rendition was truncated: %s", error)
-        return json_answer(503, StorageError.code, "The rendition was truncated", retry=True)
-    except Exception:  # noqa: BLE001 - a client is answered, whatever happened
-        _log.exception("an exception that nobody foresaw")
-        return json_answer(500, "internal", "An unexpected error; the log has the traceback")
+        request = read_request(event)
+        answer = _respond(request, settings, requests, make, done)
+    except Exception as error:  # noqa: BLE001 - a client is answered, whatever happened
+        answer = _answer_to_failure(error)
+    return answer_of(event, shared(answer, request, settings))
+
+
+def _answer_to_failure(failure: Exception) -> dict[str, Any]:
+    match failure:
+        case RequestError():
+            return json_answer(failure.status, failure.code, failure.message)
+        case RenditionsError():
+            _log.warning("%s: %s", failure.code, failure)
+            message = "S3 did not hand the rendition over"
+            return json_answer(503, failure.code, message, retry=True)
+        case BotoCoreError():
+            _log.warning("the rendition was truncated: %s", failure)
+            return json_answer(503, StorageError.code, "The rendition was truncated", retry=True)
+    _log.error("an exception that nobody foresaw", exc_info=failure)
+    return json_answer(500, "internal", "An unexpected error; the log has the traceback")
 
 
 def _respond(
     request: Request,
     settings: Settings,
     requests: Requests,
-    make: Callable[[ObjectEvent, Sequence[RenditionSpec]], JobReport],
-    done: Callable[[JobReport], None],
+    make: Make,
+    done: Done,
 ) -> dict[str, Any]:
+    if (answer := preflight(request, settings)) is not None:
+        return answer
     if not settings.source_buckets:
         return json_answer(501, "http-not-set-up", "Expected SOURCE_BUCKET to be set")
     asked = choice_from_request(request, settings, time.time())
+    stored = _have(request, asked, settings, requests, make, done)
+    if isinstance(stored, _Stored):
+        return _answer(request, asked, stored, settings, requests)
+    instead = fallback_of(asked, settings) if stored["statusCode"] == _NOT_FOUND else None
+    if instead is None:
+        return stored
+    return _answer_instead(request, instead, stored, settings, requests, make, done)
+
+
+def _have(
+    request: Request,
+    asked: Choice,
+    settings: Settings,
+    requests: Requests,
+    make: Make,
+    done: Done,
+) -> _Stored | dict[str, Any]:
+    """Return the rendition, made where it is missing; or the answer that says why not."""
     stored = _find(request, asked, settings, requests)
     if stored is None:
         with taking_turns((asked.bucket, asked.key, asked.spec.name)) as has_waited:
@@ -107,7 +141,34 @@ def _respond(
                 stored = _find(request, asked, settings, requests)
     if stored is None:
         return json_answer(503, "store-failed", "The rendition was made and is gone", retry=True)
-    return _answer(request, asked, stored, settings, requests)
+    return stored
+
+
+def _answer_instead(
+    request: Request,
+    instead: Choice,
+    refusal: dict[str, Any],
+    settings: Settings,
+    requests: Requests,
+    make: Make,
+    done: Done,
+) -> dict[str, Any]:
+    """Return 404 with the photo that stands for those that are missing, where that can be had."""
+    # It must not be taken for the one that the client may have.
+    headers = {name: value for name, value in request.headers.items() if name != "if-none-match"}
+    plain = replace(request, headers=headers)
+    stored = _have(plain, instead, settings, requests, make, done)
+    if not isinstance(stored, _Stored):
+        return refusal
+    answer = _answer(plain, instead, stored, settings, requests)
+    if answer["statusCode"] != _OK:
+        return refusal
+    del answer["headers"]["ETag"]
+    left_s = instead.left_s(time.time())
+    seconds = _FALLBACK_SECONDS if left_s is None else min(_FALLBACK_SECONDS, left_s)
+    scope = "public" if left_s is None else "private"
+    answer["headers"]["Cache-Control"] = f"{scope}, max-age={seconds}"
+    return answer | {"statusCode": _NOT_FOUND}
 
 
 def _find(
@@ -186,7 +247,7 @@ def _answer(
     headers = _headers(answer, settings, varies=asked.varies, left_s=left_s)
     if _has_it(request.headers.get("if-none-match", ""), headers["ETag"]):
         return http_answer(304, headers)
-    if answer["ContentLength"] > MAX_BODY_BYTES:
+    if answer["ContentLength"] > request.max_body_bytes:
         _close(answer)
         operation = "get_object" if request.method == "GET" else "head_object"
         # Nobody may fetch it for longer than the URL that was asked for is good.

@@ -56,6 +56,7 @@ def _vpc(stack: cdk.Stack) -> dict[str, Any]:
 
 FEATURES: dict[str, Callable[[cdk.Stack], dict[str, Any]]] = {
     "`REJECTED_PREFIX`": lambda _: {"rejected_prefix": "refused/"},
+    "`tags` or `copy_tags`": lambda _: {"tagging": True},
     "`RENDITIONS_CONFIG`, an object": lambda _: {
         "config_s3_uri": "s3://settings/app/renditions.toml"
     },

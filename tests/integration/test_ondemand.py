@@ -13,8 +13,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 import pyvips
 
-from handler.http.messages import http_answer
-from handler.http.respond import MAX_BODY_BYTES
+from handler.http.messages import MAX_BALANCED_BYTES, MAX_BODY_BYTES, http_answer
 from handler.http.signing import signature
 from tests.photos import jpeg, png, text, truncated
 from tests.servers import ACCESS_DENIED, Answer, Fault, FaultProxy
@@ -269,7 +268,7 @@ def test_a_redirect_holds_no_longer_than_the_url_that_led_to_it(
     store: FaultProxy, start: Start, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With 30 seconds left, the presigned URL is good for 30, not for five minutes."""
-    monkeypatch.setattr("handler.http.respond.MAX_BODY_BYTES", 100)
+    monkeypatch.setattr("handler.http.messages.MAX_BODY_BYTES", 100)
     _put(store, "a.jpg", jpeg(400, 300))
     secret = bytes(range(32))
     handler = start(**settings, URL_SIGNING_KEYS=secret.hex())
@@ -424,3 +423,117 @@ def test_of_several_source_buckets_the_path_names_one(
     lambda_handler = start(**settings | several)
     assert lambda_handler(_request("/one/photos/a.jpg"), None)["statusCode"] == 200
     assert _code(lambda_handler(_request("/one/a.jpg"), None)) == (404, "outside-prefix")
+
+
+_PAGE: Final = {"origin": "https://example.org"}
+
+
+@pytest.mark.parametrize(
+    ("origins", "page", "allowed", "vary"),
+    [
+        ("", "https://example.org", None, None),
+        ("*", "https://example.org", "*", None),
+        (
+            "https://example.org,https://b.org",
+            "https://example.org",
+            "https://example.org",
+            "Origin",
+        ),
+        ("https://b.org", "https://example.org", None, "Origin"),
+        ("https://b.org", None, None, "Origin"),
+    ],
+)
+def test_a_page_of_another_origin_may_read_what_is_configured(
+    store: FaultProxy,
+    start: Start,
+    settings: dict[str, str],
+    origins: str,
+    page: str | None,
+    allowed: str | None,
+    vary: str | None,
+) -> None:
+    """Pictures, refusals and 304 alike; where it depends on the origin, every answer says so."""
+    _put(store, "a.jpg", jpeg(96, 64))
+    lambda_handler = start(**settings, CORS_ORIGINS=origins)
+    headers = {} if page is None else {"origin": page}
+    answers = [
+        lambda_handler(_request(path, headers=headers | more), None)
+        for path, more in [("/one/a.jpg", {}), ("/one/a.jpg", {"if-none-match": "*"}), ("/x/a", {})]
+    ]
+    assert [answer["statusCode"] for answer in answers] == [200, 304, 404]
+    for answer in answers:
+        assert answer["headers"].get("Access-Control-Allow-Origin") == allowed
+        assert answer["headers"].get("Vary") == vary
+    many = lambda_handler(_request("/many/a.jpg", headers=headers), None)
+    assert many["headers"]["Vary"] == ("Accept" if vary is None else "Accept, Origin")
+    asking = headers | {"access-control-request-headers": "if-none-match"}
+    preflight = lambda_handler(_request("/one/a.jpg", method="OPTIONS", headers=asking), None)
+    assert preflight["statusCode"] == (204 if origins else 405)
+    told = preflight["headers"]
+    assert told.get("Access-Control-Allow-Methods") == ("GET, HEAD" if allowed else None)
+    assert told.get("Access-Control-Allow-Headers") == ("if-none-match" if allowed else None)
+
+
+def test_a_preflight_wants_no_signature_and_no_photo(
+    store: FaultProxy, start: Start, settings: dict[str, str]
+) -> None:
+    """A browser cannot sign it; it asks S3 for nothing."""
+    lambda_handler = start(**settings, CORS_ORIGINS="*", URL_SIGNING_KEYS="00" * 16)
+    before = len(store.requests)
+    asked = _request("/one/none.jpg", method="OPTIONS", headers=_PAGE)
+    assert lambda_handler(asked, None)["statusCode"] == 204
+    assert lambda_handler(_request("/one/none.jpg", headers=_PAGE), None)["statusCode"] == 403
+    assert len(store.requests) == before
+
+
+def test_a_photo_that_is_missing_is_shown_by_another(
+    store: FaultProxy, start: Start, settings: dict[str, str]
+) -> None:
+    """404 with the same rendition of the fallback, in the client's format, for a minute."""
+    _put(store, "missing.png", png(300, 200))
+    lambda_handler = start(**settings, HTTP_FALLBACK_KEY="missing.png")
+    for accept, kind in (("image/webp,*/*", "image/webp"), ("*/*", "image/jpeg")):
+        headers = {"accept": accept, "if-none-match": "*"}
+        answer = lambda_handler(_request("/many/gone.jpg", headers=headers), None)
+        assert (answer["statusCode"], answer["headers"]["Content-Type"]) == (404, kind)
+        assert answer["headers"]["Cache-Control"] == "public, max-age=60"
+        assert answer["headers"]["Vary"] == "Accept"
+        assert "ETag" not in answer["headers"]
+        assert _image(answer | {"statusCode": 200}).width == 100
+    # What nobody serves, and the fallback itself, are refused as ever.
+    assert _code(lambda_handler(_request("/none/gone.jpg"), None)) == (404, "unknown-rendition")
+    store.client().delete_object(Bucket="photos", Key="missing.png")
+    lambda_handler({"bucket": "photos", "key": "missing.png"}, None)
+    for key in ("missing.png", "gone.jpg"):
+        assert _code(lambda_handler(_request(f"/own/{key}"), None)) == (404, "no-such-photo")
+
+
+@pytest.mark.parametrize("name", ["alb.json", "alb-multi-value.json"])
+def test_a_load_balancer_is_answered_in_its_way(
+    store: FaultProxy, start: Start, settings: dict[str, str], name: str
+) -> None:
+    """The status in words, headers as it sends them, and no more than it takes."""
+    _put(store, "2026/summer holiday/zürich + see.jpg", png(900, 700))
+    lambda_handler = start(**settings)
+
+    def ask(rendition: str) -> tuple[int, str, dict[str, str], str]:
+        event = json.loads((_EVENTS / name).read_text())
+        event["path"] = event["path"].replace("/large/", f"/{rendition}/")
+        for headers in (event.get("headers", {}), event.get("multiValueHeaders", {})):
+            headers.pop("if-none-match", None)
+        answer = lambda_handler(event, None)
+        headers = answer.get("headers") or {
+            name: value for name, (value,) in answer["multiValueHeaders"].items()
+        }
+        assert ("multiValueHeaders" in answer) is ("multi" in name)
+        return answer["statusCode"], answer["statusDescription"], headers, answer["body"]
+
+    status, words, headers, body = ask("one")
+    assert (status, words, headers["Content-Type"]) == (200, "200 OK", "image/jpeg")
+    assert len(body) < MAX_BALANCED_BYTES
+    assert ask("none")[:2] == (404, "404 Not Found")
+    # Its PNG would fit into the answer to a Function URL.
+    size = store.client().head_object
+    assert ask("huge")[:2] == (302, "302 Found")
+    key = f"{_KEY}/huge.png"
+    assert MAX_BALANCED_BYTES < size(Bucket="renditions", Key=key)["ContentLength"] < MAX_BODY_BYTES

@@ -67,7 +67,15 @@ def _ask(
 
 
 @pytest.mark.parametrize(
-    "name", ["function-url.json", "http-api-2.0.json", "http-api-1.0.json", "rest-api.json"]
+    "name",
+    [
+        "function-url.json",
+        "http-api-2.0.json",
+        "http-api-1.0.json",
+        "rest-api.json",
+        "alb.json",
+        "alb-multi-value.json",
+    ],
 )
 def test_every_way_in_says_the_same(name: str) -> None:
     """Encoded or decoded, with the stage or without: path, query and headers come out alike."""
@@ -94,11 +102,6 @@ def test_a_path_that_is_not_utf_8_is_refused() -> None:
     event["path"] = "/one/%ff.jpg"
     with pytest.raises(RequestError, match="UTF-8"):
         read_request(event)
-
-
-def test_a_load_balancer_s_request_is_not_taken_for_api_gateway_s() -> None:
-    """It looks like payload format 1.0 but is answered otherwise."""
-    assert not is_http({"requestContext": {"elb": {}}, "httpMethod": "GET", "path": "/a/b"})
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,10 @@ _REQUIRED = {"DESTINATION_BUCKET": "renditions", "AWS_REGION": "eu-central-1"}
         ("COMPLETION_TARGET", "arn:aws:sns:us-east-1:123456789012:topic"),
         ("COMPLETION_TARGET", "topic"),
         ("DYNAMODB_KEY_ATTRIBUTE", ""),
+        ("CORS_ORIGINS", "example.org"),
+        ("CORS_ORIGINS", "https://example.org/"),
+        ("CORS_ORIGINS", "https://*.example.org"),
+        ("SOURCE_REQUESTER_PAYS", "yes"),
         ("HTTP_BASE_PATH", "photos"),
         ("HTTP_BASE_PATH", "/photos/"),
         ("HTTP_BASE_PATH", "/"),
@@ -124,3 +128,11 @@ def test_a_configuration_may_be_the_text_of_a_variable() -> None:
     both = {"RENDITIONS_TOML": _TOML.format(1), "RENDITIONS_CONFIG": "s3://a/b"}
     with pytest.raises(SettingsError, match=r"^RENDITIONS_TOML: expected it or RENDITIONS_CONFIG"):
         read_settings(_REQUIRED | both)
+
+
+def test_a_fallback_is_one_of_the_photos() -> None:
+    """Outside the prefix it would never be read."""
+    environ = _REQUIRED | {"SOURCE_PREFIX": "in/", "HTTP_FALLBACK_KEY": "in/missing.png"}
+    assert read_settings(environ).http_fallback_key == "in/missing.png"
+    with pytest.raises(SettingsError, match=r"^HTTP_FALLBACK_KEY: expected a key that begins with"):
+        read_settings(environ | {"HTTP_FALLBACK_KEY": "missing.png"})
