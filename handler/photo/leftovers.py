@@ -38,7 +38,7 @@ class Leftovers:
         for one in named:
             self._remove(one.key, lambda found, one=one: rule.is_named(one, found, before))  # type: ignore[misc]  # mypy cannot infer a default
 
-    def remove_unnamed(self, manifest: Manifest) -> None:
+    def remove_unnamed(self, manifest: Manifest, before: Manifest | None = None) -> None:
         """Remove what is older than ``manifest`` and not named by it.
 
         An attempt that was ended from outside leaves such: every rendition of a deleted or rejected
@@ -46,11 +46,12 @@ class Leftovers:
 
         Args:
             manifest: With its renditions.
+            before: What it is about to replace.
         """
         has_none = manifest.deleted or manifest.rejected is not None
         keys = candidate_keys(self._event, self._settings, of_any_format=not has_none)
         for key in sorted(keys - {one.key for one in manifest.kept or ()}):
-            self._remove(key, lambda found: rule.is_left_by_another(found, manifest))
+            self._remove(key, lambda found: rule.is_left_by_another(found, manifest, before))
 
     def remove_every(self, settings: Settings) -> bool:
         """Remove whatever ``settings`` could have made of it; tell whether there was something.

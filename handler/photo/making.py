@@ -16,6 +16,7 @@ from handler.errors import (
     KnownRejectionError,
     NotModifiedError,
     SourceChangedError,
+    SourceRefusedError,
 )
 from handler.objects import Change, ObjectEvent
 from handler.photo.attempt import Attempt, Outcome, check_not_folder, found_gone
@@ -28,7 +29,7 @@ from handler.photo.rule import Addition, Draft, Refusal, Rejection, WholeSet
 from handler.s3.source import S3Source
 from handler.stages import Stage
 from handler.version import SourceVersion, version_from_event
-from imaging.errors import RejectedPhotoError
+from imaging.errors import RejectedPhotoError, SourceError
 from imaging.specs import RenditionSpec
 
 __all__ = ["make", "make_some", "present_event", "superseded"]
@@ -303,7 +304,7 @@ def superseded(attempt: Attempt, version: SourceVersion) -> NoReturn:
 
 
 def present_event(attempt: Attempt) -> ObjectEvent | None:
-    """Return an event for the version that is there now; None if there is none.
+    """Return an event for the version that is there now; None if there is none to be had.
 
     *Cost*: one HeadObject.
     """
@@ -312,6 +313,10 @@ def present_event(attempt: Attempt) -> ObjectEvent | None:
         answer = attempt.requests.of_source("head_object", Bucket=event.bucket, Key=event.key)
     except SourceChangedError:
         return None
+    except SourceError:
+        if _is_refused(attempt):
+            return None
+        raise
     return replace(
         event,
         change=Change.CREATED,
@@ -319,3 +324,22 @@ def present_event(attempt: Attempt) -> ObjectEvent | None:
         etag=answer["ETag"].strip('"'),
         size=answer["ContentLength"],
     )
+
+
+def _is_refused(attempt: Attempt) -> bool:
+    """Tell whether S3 will never hand the photo over, which a HEAD does not tell.
+
+    *Cost*: one GetObject.
+
+    Raises:
+        SourceError: S3 cannot be asked.
+    """
+    event = attempt.event
+    try:
+        answer = attempt.requests.of_source("get_object", Bucket=event.bucket, Key=event.key)
+    except SourceRefusedError:
+        return True
+    except SourceChangedError:
+        return False
+    answer["Body"].close()
+    return False

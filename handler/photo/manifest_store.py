@@ -195,7 +195,7 @@ class ManifestStore:
         if is_lost or isinstance(draft, Removal) or after.rejected is not None:
             # What no manifest names is looked for where one was lost, and where nothing would be
             # stored over it.
-            self._leftovers.remove_unnamed(after)
+            self._leftovers.remove_unnamed(after, before)
         return self._swap(after)
 
     def remove_former(self) -> None:

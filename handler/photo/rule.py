@@ -200,13 +200,20 @@ def is_named(named: Kept | Announced, found: Found, before: Manifest) -> bool:
     return is_of_place and found.etag == named.etag
 
 
-def is_left_by_another(found: Found, manifest: Manifest) -> bool:
+def is_left_by_another(found: Found, manifest: Manifest, before: Manifest | None = None) -> bool:
     """Tell whether ``found``, which no manifest names, is left from an attempt that never ended.
 
     Only an object that is certainly older counts: a newer attempt may be at work.
+
+    Args:
+        found: What is under a key.
+        manifest: The photo's, or what is about to be written.
+        before: What that is about to replace; of the two versions this one is the older.
     """
-    return (
-        found.version.is_of_photo
-        and found.version.is_of_bucket(manifest.version.bucket)
-        and found.version.precedes(manifest.version)
+    version = found.version
+    if not version.is_of_photo or not version.is_of_bucket(manifest.version.bucket):
+        return False
+    is_replaced = before is not None and version.is_same(before.version)
+    return version.precedes(manifest.version) or (
+        is_replaced and not version.is_same(manifest.version)
     )

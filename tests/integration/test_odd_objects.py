@@ -153,6 +153,16 @@ def test_a_photo_that_s3_refuses_takes_the_renditions_of_the_one_before(
     assert house.handle(newer).disposition is Disposition.UNCHANGED
 
 
+def test_a_deletion_that_leaves_what_s3_refuses_is_a_deletion(house: House) -> None:
+    """The version below is encrypted with its uploader's key: nothing of it can be made."""
+    event = _put(house, "a.jpg", jpeg(96, 64))
+    house.handle(event)
+    _refuse(house, _ENCRYPTED, hides_head=True)
+    deleted = replace(event, change=Change.DELETED, etag=None, sequencer=house.sequencer())
+    assert house.handle(deleted).disposition is Disposition.REMOVED
+    assert _keys(house) == {"a.jpg/photo.json"}
+
+
 @pytest.mark.parametrize("who", ["job", "http"])
 def test_a_job_or_a_request_finds_the_archive_too(house: House, who: str) -> None:
     """They name no version; a HEAD of the archived photo does."""

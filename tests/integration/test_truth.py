@@ -489,6 +489,20 @@ def test_an_archived_manifest_stops_nothing(house: House, who: str) -> None:
             assert house.stored() == {}
 
 
+@pytest.mark.parametrize("says", ["no JSON", "archived"])
+def test_a_job_that_replaces_a_lost_list_finds_the_older_version_s(house: House, says: str) -> None:
+    """A job has no sequencer, and takes over that of the version before: that says nothing."""
+    house.handle(house.put(png(96, 64)))
+    if says == "archived":
+        _archive(house, MANIFEST)
+    else:
+        metadata = house.s3.head_object(Bucket="renditions", Key=MANIFEST)["Metadata"]
+        house.s3.put_object(Bucket="renditions", Key=MANIFEST, Body=b"", Metadata=metadata)
+    event = house.put(_NEW)
+    assert house.handle(_JOB).disposition is Disposition.WRITTEN
+    assert house.stored() == of(event, *BOTH)
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("knows", [True, False])
 def test_an_archived_rendition_is_made_again(house: House, method: str, *, knows: bool) -> None:

@@ -209,7 +209,7 @@ class Attempt:
                     self._removed.add(found.version.etag)
                     yield DeleteFile(named.key, found.etag)
         if isinstance(draft, Removal | Rejection):
-            yield from self._remove_unnamed(after, _CANDIDATES)
+            yield from self._remove_unnamed(after, _CANDIDATES, before)
         written = yield Write(after, self._etag)
         if written is None:
             yield from self._read()
@@ -217,13 +217,15 @@ class Attempt:
         self._etag, self._manifest = written, after
         return True
 
-    def _remove_unnamed(self, manifest: Manifest, keys: Iterable[str]) -> Steps:
+    def _remove_unnamed(
+        self, manifest: Manifest, keys: Iterable[str], before: Manifest | None = None
+    ) -> Steps:
         names = {one.key for one in manifest.kept or ()}
         for key in keys:
             if key in names:
                 continue
             found = yield LookAtFile(key)
-            if found is not None and rule.is_left_by_another(found, manifest):
+            if found is not None and rule.is_left_by_another(found, manifest, before):
                 self._removed.add(found.version.etag)
                 yield DeleteFile(key, found.etag)
 

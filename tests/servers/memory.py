@@ -7,7 +7,7 @@ import hashlib
 import io
 import itertools
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _STATUS = {
+    "InvalidObjectState": 403,
+    "InvalidRequest": 400,
     "NoSuchBucket": 404,
     "NoSuchKey": 404,
     "NoSuchVersion": 404,
@@ -46,7 +48,8 @@ class Version:
         body: None for a delete marker.
         etag: in quotes.
         modified: in whole seconds since 1970, as S3 says it.
-        headers: what the client gave besides the body, `Metadata` among it.
+        headers: what the client gave besides the body, `Metadata` among it; `StorageClass` may be
+            that of an archive, and `SSECustomerKey` a key that nobody gives again.
     """
 
     version_id: str
@@ -102,6 +105,14 @@ class MemoryS3:
         versions = self.versions(bucket, key)
         return versions[-1] if versions and versions[-1].body is not None else None
 
+    def archive(self, bucket: str, key: str, *, is_away: bool) -> None:
+        """Move the object into an archive, as a lifecycle rule does, or restore it."""
+        with self._lock:
+            versions = self._versions[bucket, key]
+            storage_class = "GLACIER" if is_away else "STANDARD"
+            headers = {**versions[-1].headers, "StorageClass": storage_class}
+            versions[-1] = replace(versions[-1], headers=headers)
+
     def keys(self, bucket: str) -> list[str]:
         """Return the keys of a bucket's objects, sorted."""
         with self._lock:
@@ -120,6 +131,8 @@ class MemoryS3:
     def get_object(self, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - botocore's
         with self._lock:
             version = self._chosen("GetObject", request)
+            if version.headers.get("StorageClass") == "GLACIER":
+                raise _refusal("GetObject", "InvalidObjectState")
             answer = self._answer(request, version)
             body = version.body or b""
             if (asked := request.get("Range")) is not None:
@@ -194,6 +207,8 @@ class MemoryS3:
             raise _refusal(operation, "NoSuchKey")
         if request.get("IfMatch", found.etag) != found.etag:
             raise _refusal(operation, "PreconditionFailed")
+        if "SSECustomerKey" in found.headers:
+            raise _refusal(operation, "InvalidRequest")
         if request.get("IfNoneMatch") == found.etag:
             raise _refusal(operation, "NotModified")
         return found
@@ -205,6 +220,7 @@ class MemoryS3:
             "ContentType": version.headers.get("ContentType", "binary/octet-stream"),
             "LastModified": dt.datetime.fromtimestamp(version.modified, dt.UTC),
             "Metadata": dict(version.headers.get("Metadata", {})),
+            "StorageClass": version.headers.get("StorageClass", "STANDARD"),
             "ResponseMetadata": {"HTTPStatusCode": 200},
         } | self._shown_id(request["Bucket"], version)
 

@@ -32,8 +32,8 @@ class MemoryStore:
     def client(self) -> Any:  # noqa: ANN401 - as botocore's
         return self._s3
 
-    def put(self, bucket: str, key: str, body: bytes, metadata: Mapping[str, str]) -> Photo:
-        self._s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata=metadata)
+    def put(self, bucket: str, key: str, body: bytes, **headers: Any) -> Photo:  # noqa: ANN401
+        self._s3.put_object(Bucket=bucket, Key=key, Body=body, **headers)
         photo = self.current(bucket, key)
         assert photo is not None
         return photo
@@ -55,7 +55,12 @@ class MemoryStore:
             version_id=None if is_plain else version.version_id,
             body=version.body or b"",
             metadata=version.headers.get("Metadata", {}),
+            is_archived=version.headers.get("StorageClass") == "GLACIER",
+            is_locked="SSECustomerKey" in version.headers,
         )
+
+    def archive(self, bucket: str, key: str, *, is_away: bool) -> None:
+        self._s3.archive(bucket, key, is_away=is_away)
 
     def version_ids(self, bucket: str, key: str) -> Sequence[str]:
         if SOURCES.get(bucket) is not Versioning.VERSIONED:

@@ -18,6 +18,7 @@ from handler.keys import KeyTemplate
 from handler.objects import Change, ObjectEvent
 from handler.photo.process import process
 from handler.s3.requests import Requests
+from handler.version import key_digest
 from imaging.config import parse_config
 from imaging.rendering import open_photo
 from tests.servers.memory import Versioning
@@ -48,10 +49,16 @@ _SPECS: Final = {
 _SETS: Final = (("own", "small"), ("own", "small", "two"), ("small", "two"), ("own",))
 _TEMPLATES: Final = ("{key}/{name}.{ext}", "sets/{key}/{name}.{ext}", "{name}/{key}.{ext}")
 _MOST_AT_ONCE: Final = 4
+_MOST_TRIES: Final = 40
 _MAGIC: Final = ((b"\xff\xd8", "jpg"), (b"\x89PNG", "png"), (b"RIFF", "webp"))
 _STEPS: Final[Mapping[str, float]] = {
     "put": 30,
     "put the bytes of before": 3,
+    "put and everybody asks": 2,
+    "put what S3 refuses": 1.5,
+    "put into an archive": 1.5,
+    "moved into an archive": 2,
+    "restored": 3,
     "deleted": 8,
     "version deleted for good": 4,
     "put in the other bucket": 1,
@@ -64,10 +71,15 @@ _STEPS: Final[Mapping[str, float]] = {
     "job outside": 2,
     "foreign rendition": 2,
     "foreign manifest": 2,
+    "copied manifest": 2,
+    "rendition archived": 1,
+    "manifest archived": 1,
     "another configuration": 0.15,
     "another template": 0.1,
 }
 """What a step may be, by weight."""
+_OF_MANIFESTS: Final = frozenset({"foreign manifest", "copied manifest", "manifest archived"})
+"""Whose place it is stands in the manifest alone: without it, two buckets would take turns."""
 _OF_TWO_BUCKETS: Final = frozenset({"put in the other bucket", "deleted in the other bucket"})
 
 
@@ -77,8 +89,11 @@ class Store(Protocol):
     def client(self) -> Any:  # noqa: ANN401 - botocore's
         """Return a client of the function's."""
 
-    def put(self, bucket: str, key: str, body: bytes, metadata: Mapping[str, str]) -> Photo:
+    def put(self, bucket: str, key: str, body: bytes, **headers: Any) -> Photo:  # noqa: ANN401
         """Store an object."""
+
+    def archive(self, bucket: str, key: str, *, is_away: bool) -> None:
+        """Move the object into an archive, or restore it."""
 
     def delete(self, bucket: str, key: str, version_id: str | None = None) -> str | None:
         """Delete it, or a version for good; return the version ID of a marker."""
@@ -98,12 +113,23 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Photo:
-    """An object: its ETag without quotes, version ID as S3 says it, body and user metadata."""
+    """An object.
+
+    Attributes:
+        etag: without quotes.
+        version_id: as S3 says it.
+        body: its bytes.
+        metadata: its user metadata.
+        is_archived: only a HEAD tells of it.
+        is_locked: by its uploader's key; not even a HEAD does.
+    """
 
     etag: str
     version_id: str | None
     body: bytes
     metadata: Mapping[str, str]
+    is_archived: bool = False
+    is_locked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +147,38 @@ class Trigger:
     key: str
 
 
+def _key(number: int) -> str:
+    """Return the key of a photo.
+
+    One in four meets another one: under `sets/{key}/...` the place of the photo before it is that
+    of this one under `{key}/...`. One in eight ends in a slash, as a folder's does.
+    """
+    first = f"{number - number % 4:04} photo.jpg"
+    if number % 4 == 1:
+        return f"sets/{first}"
+    return f"{number:04} photo.jpg" + "/" * (number % 8 == 2)
+
+
+def _number(key: str) -> int:
+    number = int(key.removeprefix("sets/")[:4])
+    return number + 1 if key.startswith("sets/") else number
+
+
+def _kept(manifest: Photo | None) -> dict[str, str] | None:
+    """Return what a manifest names; None if it is spoilt."""
+    try:
+        document = json.loads(manifest.body) if manifest is not None else None
+    except ValueError:
+        return None
+    kept = document.get("kept") if isinstance(document, dict) else None
+    return kept if isinstance(kept, dict) else None
+
+
+def _is_of(manifest: Photo, key: str) -> bool:
+    is_own = manifest.metadata.get("source-key-digest", key_digest(key)) == key_digest(key)
+    return "state" in manifest.metadata and is_own
+
+
 class Simulation:
     """The world, and the attempts under way in it."""
 
@@ -134,7 +192,7 @@ class Simulation:
         self._set: tuple[str, ...] = _SETS[0]
         self._templates = [_TEMPLATES[0]]
         self._settings = self._configured()
-        self._keys = [f"{number:04} photo.jpg" for number in range(keys)]
+        self._keys = [_key(number) for number in range(keys)]
         self._number = 0
         self._due: list[Trigger] = []
         self._running: list[tuple[Run, Trigger]] = []
@@ -142,18 +200,21 @@ class Simulation:
         self._foreign: dict[str, bytes] = {}
         self._holders: dict[str, str] = {}
         self._gone: set[tuple[str, str]] = set()
+        self._forgotten: set[str] = set()
+        self._tries: collections.Counter[Trigger] = collections.Counter()
+        self._stuck: list[str] = []
         self.drawn: collections.Counter[str] = collections.Counter()
         self.came: collections.Counter[str] = collections.Counter()
 
     # Where a photo is
 
     def _bucket(self, key: str) -> str:
-        return tuple(SOURCES)[int(key[:4]) % len(SOURCES)]
+        return tuple(SOURCES)[_number(key) // 4 % len(SOURCES)]
 
     @staticmethod
     def _is_contested(key: str) -> bool:
         """Tell whether two buckets have photos of this key; of some only one has."""
-        return key[3] == "7"
+        return _number(key) % 10 == 7
 
     def _configured(self) -> Settings:
         config = parse_config("\n".join(_SPECS[name] for name in self._set), file="simulation")
@@ -179,6 +240,15 @@ class Simulation:
         happenings: Mapping[str, Callable[[str, str], None]] = {
             "put": lambda bucket, key: self._put(bucket, key, self._body()),
             "put the bytes of before": self._put_back,
+            "put and everybody asks": self._put_and_ask,
+            "put what S3 refuses": lambda bucket, key: self._put(
+                bucket, key, self._body(), SSECustomerKey="nobody's"
+            ),
+            "put into an archive": lambda bucket, key: self._put(
+                bucket, key, self._body(), StorageClass="GLACIER"
+            ),
+            "moved into an archive": self._move_away,
+            "restored": self._restore,
             "deleted": self._delete,
             "version deleted for good": self._delete_version,
             "put in the other bucket": lambda _, key: self._put(OTHER, key, self._body()),
@@ -193,6 +263,9 @@ class Simulation:
             "job outside": lambda _, key: self._ask("job outside", OUTSIDE, key),
             "foreign rendition": lambda _, key: self._put_foreign(key),
             "foreign manifest": self._spoil,
+            "copied manifest": self._copy,
+            "rendition archived": self._archive_rendition,
+            "manifest archived": self._archive_manifest,
             "another configuration": lambda *_: self._reconfigure(sets=self._dice.choice(_SETS)),
             "another template": lambda *_: self._reconfigure(
                 template=self._dice.choice(_TEMPLATES)
@@ -201,7 +274,7 @@ class Simulation:
         (kind,) = self._dice.choices(tuple(_STEPS), tuple(_STEPS.values()))
         key = self._dice.choice(self._keys)
         contested = kind in _OF_TWO_BUCKETS
-        if contested or kind == "foreign manifest":
+        if contested or kind in _OF_MANIFESTS:
             of_kind = [one for one in self._keys if self._is_contested(one) is contested]
             key = self._dice.choice(of_kind or self._keys)
         self.drawn[kind] += 1
@@ -219,11 +292,47 @@ class Simulation:
         if ids := self._store.version_ids(bucket, key):
             self._ask("job of a version", bucket, key, self._dice.choice(ids))
 
+    def _put_and_ask(self, bucket: str, key: str) -> None:
+        """Store a photo, and let everybody ask for it while its event is on its way."""
+        self._put(bucket, key, self._body())
+        self._ask("job", bucket, key)
+        self._request_all(bucket, key)
+        self._ask("job", bucket, key)
+
+    def _move_away(self, bucket: str, key: str) -> None:
+        """A lifecycle rule moves the photo into an archive, which no event tells."""
+        if self._store.current(bucket, key) is not None:
+            self._store.archive(bucket, key, is_away=True)
+
+    def _restore(self, bucket: str, key: str) -> None:
+        away = [
+            one
+            for one in self._keys
+            if (photo := self._store.current(self._bucket(one), one)) and photo.is_archived
+        ]
+        key = key if key in away or not away else self._dice.choice(away)
+        bucket = self._bucket(key)
+        photo = self._store.current(bucket, key)
+        if photo is None or not photo.is_archived:
+            return
+        self._store.archive(bucket, key, is_away=False)
+        event = ObjectEvent(
+            bucket=bucket,
+            key=key,
+            name="ObjectRestore:Completed",
+            etag=photo.etag,
+            version_id=photo.version_id,
+        )
+        self._tell("event: restored", event)
+
     def _body(self) -> bytes:
         """Return a small photo unlike any other, or, now and then, something that is none."""
         self._number += 1
         number = self._number
-        kind = self._dice.choice((".jpg", ".jpg", ".png", ".webp", ""))
+        kind = self._dice.choice((".jpg", ".jpg", ".png", ".webp", "", "empty"))
+        if kind == "empty":
+            # Under a key that ends in a slash it is a folder.
+            return b""
         if not kind:
             return f"photo {number}, which is none".encode()
         colour = [float(number >> shift & 255) for shift in (0, 8, 16)]
@@ -233,9 +342,9 @@ class Simulation:
         data: bytes = image.write_to_buffer(kind, **options)
         return data + number.to_bytes(4, "big") if kind == ".jpg" else data
 
-    def _put(self, bucket: str, key: str, body: bytes) -> None:
+    def _put(self, bucket: str, key: str, body: bytes, **headers: str) -> None:
         self._bodies[bucket, key] = [*self._bodies[bucket, key][-2:], body]
-        photo = self._store.put(bucket, key, body, {})
+        photo = self._store.put(bucket, key, body, **headers)
         self._tell(
             "event: created",
             ObjectEvent(
@@ -278,14 +387,56 @@ class Simulation:
         template = self._settings.key_template
         place = template.destination(key, "own", self._dice.choice(("avif", "gif")), bucket="")
         self._foreign[place] = b"somebody else's"
-        self._store.put(DESTINATION, place, self._foreign[place], {})
+        self._store.put(DESTINATION, place, self._foreign[place])
 
     def _spoil(self, bucket: str, key: str) -> None:
         """Somebody writes over the manifest, and asks for the photo then."""
-        place = self._settings.key_template.destination(key, "photo", "json", bucket=bucket)
+        place = self._manifest_place(key)
         body = self._dice.choice((b"", b"no JSON", b"[]", b"null", b'{"kept": 3}'))
-        self._store.put(DESTINATION, place, body, {})
+        before = self._forget(key)
+        # Its metadata may have been kept.
+        metadata = before.metadata if before is not None and self._dice.random() < 0.5 else {}
+        self._store.put(DESTINATION, place, body, Metadata=metadata)
         self._ask("job", bucket, key)
+
+    def _copy(self, bucket: str, key: str) -> None:
+        """Somebody copies another photo's manifest over this one's, and asks for the photo."""
+        other = self._manifest_place(self._dice.choice(self._keys))
+        copied = self._store.current(DESTINATION, other)
+        if copied is None:
+            return
+        self._forget(key)
+        place = self._manifest_place(key)
+        self._store.put(DESTINATION, place, copied.body, Metadata=copied.metadata)
+        self._ask("job", bucket, key)
+
+    def _archive_rendition(self, bucket: str, key: str) -> None:
+        """A lifecycle rule moves a rendition into an archive; somebody asks for all of them."""
+        del bucket
+        places = self._expected(key, self._store.current(self._bucket(key), key))
+        for place in places:
+            if self._store.current(DESTINATION, place) is not None:
+                self._store.archive(DESTINATION, place, is_away=True)
+        self._request_all(self._bucket(key), key)
+
+    def _archive_manifest(self, bucket: str, key: str) -> None:
+        del bucket
+        if self._forget(key) is not None:
+            self._store.archive(DESTINATION, self._manifest_place(key), is_away=True)
+
+    def _manifest_place(self, key: str) -> str:
+        template = self._settings.key_template
+        return template.destination(key, "photo", "json", bucket=self._bucket(key))
+
+    def _forget(self, key: str) -> Photo | None:
+        """Return the manifest, whose list is about to be lost.
+
+        What nothing but that list names stays: renditions that are no longer asked for.
+        """
+        manifest = self._store.current(DESTINATION, self._manifest_place(key))
+        if manifest is not None and _is_of(manifest, key):
+            self._forgotten.update(_kept(manifest) or ())
+        return manifest
 
     def _reconfigure(
         self, sets: tuple[str, ...] | None = None, template: str | None = None
@@ -391,7 +542,10 @@ class Simulation:
                 # Nobody asks again for what an HTTP request asked for.
                 comes_again = not trigger.kind.startswith("HTTP")
                 self.came["killed"] += 1
-            if comes_again:
+            self._tries[trigger] += 1
+            if self._tries[trigger] == _MOST_TRIES:
+                self._stuck.append(f"comes again for ever: {trigger.kind} {trigger.key}")
+            elif comes_again:
                 self._due.append(trigger)
 
         self._running.append((Run(work), trigger))
@@ -406,7 +560,8 @@ class Simulation:
     def wrong(self) -> list[str]:
         """Return what the destination holds and should not, and the other way round."""
         found = dict(self._store.objects(DESTINATION))
-        wrong = []
+        self._forgotten &= found.keys()
+        wrong = list(self._stuck)
         for place, body in self._foreign.items():
             if place not in found:
                 wrong.append(f"removed, and somebody else's: {place}")
@@ -414,16 +569,22 @@ class Simulation:
                 del found[place]
         for key in self._keys:
             wrong += self._wrong_of(key, found)
-        left = (place for place in found if not self._is_old_tombstone(place, found[place]))
+        left = (
+            place
+            for place in found
+            if not self._is_old_tombstone(place, found[place]) and not self._is_forgotten(place)
+        )
         return wrong + [f"left over: {place}" for place in left]
 
-    def _wrong_of(self, key: str, found: dict[str, Photo]) -> list[str]:
+    def _wrong_of(  # noqa: C901 - one for each reason why less is expected
+        self, key: str, found: dict[str, Photo]
+    ) -> list[str]:
         """Take what is of the photo out of `found`; return what is wrong with it."""
         bucket = self._bucket(key)
         template = self._settings.key_template
         manifest = found.pop(template.destination(key, "photo", "json", bucket=bucket), None)
-        if manifest is not None and "state" not in manifest.metadata:
-            # Spoilt, and nobody has asked for a photo since that is there.
+        if manifest is not None and not _is_of(manifest, key):
+            # Spoilt or copied, and nobody has asked for a photo since that is there.
             manifest = None
         holder = bucket if manifest is None else manifest.metadata.get("source-bucket", bucket)
         is_contested = self._is_contested(key)
@@ -436,9 +597,16 @@ class Simulation:
             self._holders[key] = holder
         self._gone.discard((holder, key))
         expected = self._expected(key, photo)
-        if is_contested and manifest is not None and manifest.metadata["state"] == "deleted":
-            # The one that was refused has no event any more that would make it.
-            expected = {}
+        named = _kept(manifest)
+        kept = named or {}
+        if manifest is not None and not manifest.is_archived:
+            self._forgotten.difference_update(kept)
+        if photo is not None and photo.is_archived:
+            # What was made before it was moved stays, also what another configuration asked for.
+            expected = {place: photo.etag for place in kept if place in found}
+        if is_contested and (manifest is None or not manifest.metadata.get("set")):
+            # The one that was refused has no event any more that would make it; HTTP makes some.
+            expected = {place: etag for place, etag in expected.items() if place in kept}
         for place, etag in expected.items():
             if place not in found:
                 wrong.append(f"missing: {place}")
@@ -448,14 +616,15 @@ class Simulation:
                 wrong.append(f"of another version: {place}")
             # Torn or flipped bytes would not decode to their end.
             pyvips.Image.new_from_buffer(stored.body, "", fail_on="warning").avg()
-        kept = json.loads(manifest.body)["kept"] if manifest is not None else {}
-        if expected.keys() - kept.keys():
+        # Where somebody spoilt the list alone, a HEAD shows a set that is there.
+        is_lost = manifest is not None and named is None
+        if expected.keys() - kept.keys() and not is_lost:
             wrong.append(f"not named: {sorted(expected.keys() - kept.keys())}")
         return wrong
 
     def _expected(self, key: str, photo: Photo | None) -> dict[str, str]:
         """Return the renditions that a photo should have: the ETag of the photo by their keys."""
-        if photo is None:
+        if photo is None or photo.is_locked:
             return {}
         own = next((name for magic, name in _MAGIC if photo.body.startswith(magic)), None)
         if own is None:
@@ -472,7 +641,27 @@ class Simulation:
             for extension in formats[name]
         }
 
+    def _is_forgotten(self, place: str) -> bool:
+        """Tell whether nothing but a list that somebody destroyed could name it."""
+        made = (KeyTemplate(text).source(place) for text in self._templates)
+        is_asked = any(found is not None and found[1] in self._set for found in made)
+        return place in self._forgotten and not is_asked
+
     def _is_old_tombstone(self, place: str, stored: Photo) -> bool:
-        """Tell whether it is of a photo that was gone, or spoilt, when the template changed."""
-        is_manifest = any(KeyTemplate(text).is_manifest(place) for text in self._templates)
-        return is_manifest and stored.metadata.get("state") in {"deleted", None}
+        """Tell whether it is of a photo that was gone when the template changed, or a stranger's.
+
+        A stranger's is spoilt, or a copy of another photo's.
+        """
+        of = [
+            key
+            for text in self._templates
+            for key in self._keys
+            if KeyTemplate(text).destination(key, "photo", "json", bucket="") == place
+        ]
+        is_own = any(_is_of(stored, key) for key in of)
+        # A job cannot tell which version S3 refuses, and touches nothing.
+        is_empty = (
+            stored.metadata.get("state") == "deleted"
+            or stored.metadata.get("rejected") == "source-refused"
+        )
+        return bool(of) and (not is_own or is_empty)
