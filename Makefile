@@ -1,4 +1,10 @@
 # What there is to do with this project; `make` alone lists it.
+
+# Reading a file is of GNU make 4.2; macOS comes with 3.81, to which this is nothing.
+ifeq ($(file <$(firstword $(MAKEFILE_LIST))),)
+$(error expected GNU make 4.2 or later but received $(MAKE_VERSION); on macOS: brew install make, and gmake for make)
+endif
+
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-builtin-rules --no-print-directory
@@ -205,6 +211,12 @@ lint-deploy: $(READY) $(SAM) ## Check deploy/template.yaml with AWS's own tools.
 checkov: $(READY) $(CHECKOV) ## Hold deploy/template.yaml against Checkov's rules; what it does not follow has its reason there.
 	@$(CHECKOV) --skip-download --quiet --compact --framework cloudformation --file deploy/template.yaml
 
+.PHONY: terraform-check
+terraform-check: ## Validate deploy/terraform, with the terraform and the provider that are found.
+	@rm -rf build/terraform && mkdir -p build && cp -r deploy/terraform build/
+	@cd build/terraform && terraform fmt -check && terraform init -backend=false -input=false >/dev/null \
+	  && terraform validate
+
 # Like the engine: without Node its tests are skipped, and say so, except in CI.
 .PHONY: cdk
 cdk: $(READY) ## Prepare what deploy/cdk is synthesised with; wants Node.
@@ -276,10 +288,6 @@ model: $(READY) ## Try every order of a few requests for one photo, with the rul
 .PHONY: container
 container: $(READY) engine ## Run the tests of the built image under the emulator.
 	@$(PYTEST) tests/container
-
-.PHONY: gameday
-gameday: $(READY) engine ## Break the deployed stack in seven ways and follow the runbook; minutes.
-	@GAMEDAY=1 $(PY) -m pytest -v tests/container/test_gameday.py
 
 .PHONY: import-time
 import-time: $(READY) image ## Print what the image imports until its first poll, and what that costs.
