@@ -84,7 +84,7 @@ def _shown(value: object) -> str:
             return f"[{', '.join(SOURCE_FORMAT if one is None else _shown(one) for one in value)}]"
         case Watermark():
             # Another picture of the same name is another watermark.
-            picture = f"{value.image} ({value.mark.digest[:8]})" if value.mark else value.image
+            picture = f"{value.image} ({value.digest[:8]})"
             said = {"image": picture, "position": value.position, "width": value.width}
             return _shown({**said, "opacity": value.opacity, "margin": value.margin})
         case Mapping():

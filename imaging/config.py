@@ -1,5 +1,6 @@
 """Reads ``renditions.toml``: the specs and the limits, or one error that says what to fix."""
 
+import hashlib
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
@@ -12,7 +13,7 @@ from imaging.errors import ConfigError
 from imaging.formats import OutputFormat
 from imaging.limits import Limits, Memory
 from imaging.planning import Asked
-from imaging.specs import SOURCE_FORMAT, Mark, Position, RenditionSpec, Truncated, Watermark
+from imaging.specs import SOURCE_FORMAT, Position, RenditionSpec, Truncated, Watermark
 
 __all__ = ["DEFAULT_CONFIG", "Config", "MarkReader", "load_config", "parse_config", "refuse_mark"]
 
@@ -387,7 +388,7 @@ def _with_marks(
 ) -> tuple[tuple[RenditionSpec, ...], dict[str, bytes]]:
     """Return ``specs`` with the pictures of their watermarks, and those: digest -> PNG."""
     marks: dict[str, bytes] = {}
-    known: dict[str, Mark] = {}
+    known: dict[str, tuple[str, tuple[int, int]]] = {}
     marked = []
     for place, spec in enumerate(specs):
         watermark = spec.watermark
@@ -398,12 +399,14 @@ def _with_marks(
             name = watermark.image
             try:
                 if name not in known:
-                    known[name], data = checked_mark(name, read)
-                    marks[known[name].digest] = data
+                    data, size = checked_mark(name, read)
+                    digest = hashlib.sha256(data).hexdigest()
+                    known[name], marks[digest] = (digest, size), data
             except ConfigError as error:
                 message = f'rendition "{spec.name}": watermark.image: {error.message}'
                 raise _Wrong(("renditions", place, "watermark"), message) from error
-            watermark = replace(watermark, mark=known[name])
+            digest, size = known[name]
+            watermark = replace(watermark, digest=digest, size=size)
             spec = replace(spec, watermark=watermark)  # noqa: PLW2901 - the marked one
         marked.append(spec)
     return tuple(marked), marks

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from imaging.specs import MAX_DIMENSION, Fit, Mark, Position, RenditionSpec, Watermark
+from imaging.specs import MAX_DIMENSION, Fit, Position, RenditionSpec, Watermark
 
 __all__ = [
     "Box",
@@ -91,23 +91,21 @@ class Placement:
         return last.width, last.height
 
 
-def place_mark(output: tuple[int, int], watermark: Watermark, mark: Mark) -> Box:
-    """Return where ``mark`` lies on a finished rendition, and how large it is there.
+def place_mark(output: tuple[int, int], watermark: Watermark) -> Box:
+    """Return where a watermark lies on a finished rendition, and how large it is there.
 
     It has its share of the width, or less where it would not lie within the margins.
 
     Args:
         output: Width and height of the rendition.
-        watermark: How it is to lie.
-        mark: Its picture.
+        watermark: The watermark.
     """
     margin = int(watermark.margin * min(output))
     room = output[0] - 2 * margin, output[1] - 2 * margin
-    factor = min(
-        watermark.width * output[0] / mark.width, room[0] / mark.width, room[1] / mark.height
-    )
-    width = min(max(1, round(factor * mark.width)), room[0])
-    height = min(max(1, round(factor * mark.height)), room[1])
+    columns, rows = watermark.size
+    factor = min(watermark.width * output[0] / columns, room[0] / columns, room[1] / rows)
+    width = min(max(1, round(factor * columns)), room[0])
+    height = min(max(1, round(factor * rows)), room[1])
     halves = _GRAVITIES[watermark.position]
     return Box(
         left=margin + (room[0] - width) * halves[0] // 2,

@@ -5,7 +5,6 @@ A mark that cannot be decoded would fail every photo: it is an error at init, fo
 Source: https://www.w3.org/TR/png-3/
 """
 
-import hashlib
 import struct
 import zlib
 from collections.abc import Callable
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 from imaging.errors import ConfigError
-from imaging.specs import Mark
 
 __all__ = ["MAX_MARK_BYTES", "checked_mark", "read_mark_file"]
 
@@ -42,8 +40,8 @@ def read_mark_file(folder: Path, name: str) -> bytes:
         raise ConfigError(f"expected a readable PNG at {folder / name}: {reason}") from error
 
 
-def checked_mark(name: str, read: Callable[[str], bytes]) -> tuple[Mark, bytes]:
-    """Return the picture of a watermark, and its bytes.
+def checked_mark(name: str, read: Callable[[str], bytes]) -> tuple[bytes, tuple[int, int]]:
+    """Return the picture of a watermark, and its width and height.
 
     Args:
         name: Its name in the configuration.
@@ -64,7 +62,7 @@ def checked_mark(name: str, read: Callable[[str], bytes]) -> tuple[Mark, bytes]:
             f"expected a PNG of at most {MAX_MARK_SIDE:,} pixels a side but {name} has "
             f"{width:,} x {height:,}"
         )
-    return Mark(digest=hashlib.sha256(data).hexdigest(), width=width, height=height), data
+    return data, (width, height)
 
 
 class _Fault(Exception):  # noqa: N818 - it never leaves this module

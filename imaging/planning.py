@@ -81,7 +81,7 @@ class Asked:
 
     def __post_init__(self) -> None:
         for watermark in (spec.watermark for spec in self.specs if spec.watermark is not None):
-            if watermark.mark is None or watermark.mark.digest not in self.marks:
+            if watermark.digest not in self.marks:
                 raise ValueError(f"expected the picture of {watermark} among the marks")
 
 

@@ -17,7 +17,6 @@ __all__ = [
     "Colour",
     "Fit",
     "Hdr",
-    "Mark",
     "Metadata",
     "Position",
     "RenditionSpec",
@@ -145,21 +144,6 @@ class Truncated(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
-    """The picture of a watermark: a PNG that was read with the configuration.
-
-    Attributes:
-        digest: Its bytes' SHA-256, as 64 hexadecimal digits.
-        width: Columns.
-        height: Rows.
-    """
-
-    digest: str
-    width: int
-    height: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Watermark:
     """What is laid on a finished rendition.
 
@@ -169,7 +153,8 @@ class Watermark:
         width: Its share of the rendition's width; less where it would be too high.
         opacity: Of its opaque pixels, above 0 to 1.
         margin: Between it and the edges, as a share of the rendition's shorter side.
-        mark: Its picture, once that was read.
+        digest: The picture's SHA-256, in hexadecimal; empty until it was read.
+        size: The picture's width and height.
 
     Raises:
         ConfigError: A value is out of its range.
@@ -180,7 +165,8 @@ class Watermark:
     width: float = 0.2
     opacity: float = 1.0
     margin: float = 0.02
-    mark: Mark | None = None
+    digest: str = ""
+    size: tuple[int, int] = (1, 1)
 
     def __post_init__(self) -> None:
         searched = {Position.ATTENTION, Position.ENTROPY, Position.FOCAL_POINT}

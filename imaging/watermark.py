@@ -70,10 +70,9 @@ class Marks:
         return resized.rint().cast("uchar").copy(interpretation="srgb").copy_memory()
 
     def _placed(self, planned: PlannedRendition, watermark: Watermark) -> tuple[pyvips.Image, Box]:
-        assert watermark.mark is not None  # noqa: S101 - the configuration was read whole
-        box = place_mark(planned.placement.output, watermark, watermark.mark)
+        box = place_mark(planned.placement.output, watermark)
         linear = planned.spec.linear
-        return self._scaled(watermark.mark.digest, box.width, box.height, linear), box
+        return self._scaled(watermark.digest, box.width, box.height, linear), box
 
     def laid_on(self, image: pyvips.Image, planned: PlannedRendition) -> pyvips.Image:
         """Return a finished picture, or a frame of one, with the mark of its spec.

@@ -142,13 +142,13 @@ def resizing_bytes(
 def marking_bytes(rendition: "PlannedRendition", bands: int) -> float:
     """Return what a watermark takes: its picture, itself scaled, and strips of both as floats."""
     watermark = rendition.spec.watermark
-    if watermark is None or watermark.mark is None:
+    if watermark is None:
         return 0
-    mark = watermark.mark
-    box = place_mark(rendition.placement.output, watermark, mark)
+    columns, rows = watermark.size
+    box = place_mark(rendition.placement.output, watermark)
     width, _ = rendition.placement.output
-    pictures = mark.width * mark.height * _MARK_BYTES + box.width * box.height * _MARK_BYTES
-    strips = (mark.width + box.width) * _MARK_LINES * (bands + 1) * _FLOAT_BYTES
+    pictures = columns * rows * _MARK_BYTES + box.width * box.height * _MARK_BYTES
+    strips = (columns + box.width) * _MARK_LINES * (bands + 1) * _FLOAT_BYTES
     return pictures + strips + width * bands * _MARK_LINES
 
 

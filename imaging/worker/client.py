@@ -306,7 +306,7 @@ class _Talk:
     def _give_marks(self, plan: RenditionPlan) -> None:
         """Hand over the watermarks' pictures that the plan names, once to each worker."""
         watermarks = (planned.spec.watermark for planned in plan.renditions)
-        named = {each.mark.digest for each in watermarks if each and each.mark}
+        named = {each.digest for each in watermarks if each}
         for digest in sorted(named - self._worker.marks):
             data = memoryview(self._marks[digest])
             for at in range(0, len(data), CHUNK_BYTES):

@@ -28,7 +28,7 @@ from imaging.mark_files import MAX_MARK_BYTES, checked_mark
 from imaging.plan import FromParent, OwnPass
 from imaging.planning import Asked, make_plan
 from imaging.rendering import open_photo
-from imaging.specs import Colour, Fit, Hdr, Mark, Position, RenditionSpec, Watermark
+from imaging.specs import Colour, Fit, Hdr, Position, RenditionSpec, Watermark
 from imaging.warming import warm_up
 from imaging.worker.client import Workers
 from imaging.worker.spawning import Launch
@@ -61,8 +61,9 @@ def logo(width: int, height: int) -> bytes:
 
 def watermark(data: bytes, **options: Any) -> tuple[Watermark, dict[str, bytes]]:  # noqa: ANN401 - of each its own
     """Return a watermark with the picture ``data``, and what a worker is given."""
-    mark, read = checked_mark("logo.png", lambda _: data)
-    return Watermark(image="logo.png", mark=mark, **options), {mark.digest: read}
+    read, size = checked_mark("logo.png", lambda _: data)
+    digest = hashlib.sha256(data).hexdigest()
+    return Watermark(image="logo.png", digest=digest, size=size, **options), {digest: read}
 
 
 # Four times as large as in most renditions here.
@@ -106,8 +107,7 @@ def uncurve(light: Any) -> Any:  # noqa: ANN401 - numpy's
 def expected(without: Any, colour: tuple[float, ...], *, linear: bool, alpha: bool) -> Any:  # noqa: ANN401 - numpy's
     """Return an independent composite of the mark, by Pillow's resize and numpy."""
     height, width = without.shape[:2]
-    assert MARK.mark is not None
-    box = place_mark((width, height), MARK, MARK.mark)
+    box = place_mark((width, height), MARK)
     # In floating point: beside black, half a level of alpha is two levels of light.
     whole = Image.open(io.BytesIO(LOGO)).getchannel("A").convert("F")
     scaled = whole.resize((box.width, box.height), Image.Resampling.LANCZOS)
@@ -164,8 +164,7 @@ def test_it_lies_where_it_is_to_lie(position: Position) -> None:
     (without,) = made(jpeg(400, 300), spec).data
     (marked,) = made(jpeg(400, 300), replace(spec, watermark=mark)).data
     rows, columns = np.nonzero(np.abs(array(marked) - array(without)).max(axis=2))
-    assert mark.mark is not None
-    box = place_mark((200, 150), mark, mark.mark)
+    box = place_mark((200, 150), mark)
     assert box.top - 1 <= rows.min() <= box.top + 3
     assert box.top + box.height - 4 <= rows.max() <= box.top + box.height
     assert box.left - 1 <= columns.min() <= box.left + 3
@@ -218,8 +217,7 @@ def test_a_png_of_every_kind_is_a_mark(mode: str) -> None:
     spec = RenditionSpec(name="a", width=120, formats=(OutputFormat.PNG,), watermark=mark)
     (data,) = made(jpeg(240, 180), spec, marks=marks).data
     (without,) = made(jpeg(240, 180), replace(spec, watermark=None)).data
-    assert mark.mark is not None
-    box = place_mark((120, 90), mark, mark.mark)
+    box = place_mark((120, 90), mark)
     middle = array(data)[box.top + box.height // 2, box.left + box.width // 2]
     grey = {"I;16": 156, "1": None}.get(mode, 102 if mode in {"L", "LA"} else None)
     if grey is not None:
@@ -263,8 +261,7 @@ def test_all_formats_of_a_spec_have_it() -> None:
     result = made(png(400, 300, alpha=True), spec)
     assert len(result.data) == len(OutputFormat)
     mark = replace(MARK, opacity=1.0)
-    assert mark.mark is not None
-    box = place_mark((200, 150), mark, mark.mark)
+    box = place_mark((200, 150), mark)
     for data in result.data:
         middle = array(data)[box.top + box.height // 2, box.left + box.width // 2]
         assert np.abs(middle[:3] - (210, 60, 20)).max() < 30
@@ -278,8 +275,7 @@ def test_every_frame_has_it() -> None:
     )
     (without,) = made(data, spec).data
     (marked,) = made(data, replace(spec, watermark=replace(MARK, opacity=1.0))).data
-    assert MARK.mark is not None
-    box = place_mark((120, 90), MARK, MARK.mark)
+    box = place_mark((120, 90), MARK)
     for page in range(4):
         one, other = (
             pyvips.Image.webpload_buffer(each, page=page).numpy().astype(float)
@@ -321,8 +317,7 @@ def test_under_it_a_gain_map_adds_no_light() -> None:
         blob = bytes(pyvips.Image.uhdrload_buffer(each).get("gainmap-data"))  # type: ignore[arg-type]
         maps.append(pyvips.Image.jpegload_buffer(blob))
     new, old = (each.numpy().astype(float) for each in maps)
-    assert opaque.mark is not None
-    box = place_mark((640, 480), opaque, opaque.mark)
+    box = place_mark((640, 480), opaque)
     scale = new.shape[1] / 640
     row, column = (int(scale * at) for at in (box.top + box.height / 2, box.left + box.width / 2))
     from imaging.gainmap import read_gain_map
@@ -348,9 +343,8 @@ def test_it_lies_within_every_rendition(
     margin: float,
 ) -> None:
     """At least a pixel of it, within the margins, in its own proportions."""
-    mark = Mark(digest="", width=size[0], height=size[1])
-    asked = Watermark(image="a", position=position, width=width, margin=margin)
-    box = place_mark(output, asked, mark)
+    asked = Watermark(image="a", size=size, position=position, width=width, margin=margin)
+    box = place_mark(output, asked)
     edge = int(margin * min(output))
     assert edge <= box.left <= box.left + box.width <= output[0] - edge
     assert edge <= box.top <= box.top + box.height <= output[1] - edge
@@ -370,7 +364,8 @@ def test_whatever_decides_its_pixels_is_in_the_digest() -> None:
         "width": 0.25,
         "opacity": 0.25,
         "margin": 0.2,
-        "mark": Mark(digest="f" * 64, width=60, height=24),
+        "digest": "f" * 64,
+        "size": (60, 25),
     }
     assert changes.keys() == {field.name for field in fields(Watermark)}
     for name, value in changes.items():
@@ -401,7 +396,7 @@ def test_a_worker_is_given_each_mark_once() -> None:
             there = render_in_memory(workers.open_photo, MemorySource(data), asked)
             assert there.data == here.data
         (kept,) = workers._pool._idle
-        assert kept.marks == {one.mark and one.mark.digest, two.mark and two.mark.digest}
+        assert kept.marks == {one.digest, two.digest}
     finally:
         workers.close()
 
@@ -409,7 +404,7 @@ def test_a_worker_is_given_each_mark_once() -> None:
 def test_it_counts_in_the_memory_that_a_photo_takes() -> None:
     """A large mark is a picture of its own."""
     header = header_of(jpeg(400, 300))
-    large = Watermark(image="a", mark=Mark(digest="0", width=2048, height=2048), width=1.0)
+    large = Watermark(image="a", digest="0", size=(2048, 2048), width=1.0)
     bare = RenditionSpec(name="a", width=300)
     marked = replace(bare, watermark=large)
     plans = [make_plan(header, Asked(specs=(spec,), marks={"0": b""})) for spec in (bare, marked)]
@@ -433,9 +428,8 @@ def test_it_is_read_from_beside_the_configuration(tmp_path: Path) -> None:
     assert none is None
     assert one is not None
     assert two is not None
-    assert (
-        one.mark == two.mark == Mark(digest=hashlib.sha256(LOGO).hexdigest(), width=240, height=96)
-    )
+    assert one.digest == two.digest == hashlib.sha256(LOGO).hexdigest()
+    assert one.size == two.size == (240, 96)
     assert (one.position, one.width, one.opacity, one.margin) == (Position.NORTH, 1, 0.5, 0)
     assert (two.position, two.width, two.opacity, two.margin) == (Position.SOUTHEAST, 0.2, 1, 0.02)
     assert config.asked().marks == {hashlib.sha256(LOGO).hexdigest(): LOGO}
@@ -523,7 +517,7 @@ def test_nobody_asks_for_one_without_its_picture() -> None:
     spec = RenditionSpec(name="a", watermark=MARK)
     with pytest.raises(ValueError, match="among the marks"):
         Asked(specs=(spec,))
-    unread = replace(spec, watermark=replace(MARK, mark=None))
+    unread = replace(spec, watermark=replace(MARK, digest=""))
     with pytest.raises(ValueError, match="among the marks"):
         Asked(specs=(unread,), marks=MARKS)
 
