@@ -9,17 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imaging.files.credentials import Credentials
+from imaging.files.rights import Rights
 from imaging.formats import OutputFormat
 from imaging.header import ImageHeader
 from imaging.plan import RenditionPlan
 from imaging.planning import Asked, make_plan
-from imaging.specs import Fit, Hdr, Position, RenditionSpec
-from imaging.worker.protocol import Made, Open, PhotoAhead, Read, Ready, Refused
+from imaging.specs import Fit, Hdr, Position, RenditionSpec, Watermark
+from imaging.worker.protocol import Made, MarkPart, Open, PhotoAhead, Read, Ready, Refused
 from imaging.worker.values import MisfitError, from_json, to_json
 from tests.photos import jpeg
 from tests.rendering import header_of
 
-VALUES = (ImageHeader, Made, Open, PhotoAhead, Read, Ready, Refused)
+VALUES = (ImageHeader, Made, MarkPart, Open, PhotoAhead, Read, Ready, Refused)
 
 PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     bool: st.booleans(),
@@ -29,11 +31,29 @@ PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     type(None): st.none(),
 }
 
+TERMS = st.sampled_from(["digitalCapture", "empty", "a" * 64])
+RULED: dict[Any, st.SearchStrategy[Any]] = {
+    Credentials: st.builds(
+        Credentials,
+        are_elsewhere=st.booleans(),
+        source_types=st.lists(TERMS, max_size=8).map(tuple),
+    ),
+    Rights: st.builds(
+        Rights,
+        digital_source_type=TERMS.map("http://cv.iptc.org/newscodes/digitalsourcetype/{}".format),
+        credit=st.sampled_from(["", "© Söhne <a>"]),
+        web_statement=st.sampled_from(["", "https://example.com/ü?a=1&b=2"]),
+    ),
+}
+"""Classes that refuse some values of their fields' types."""
+
 
 def drawn(expected: Any) -> st.SearchStrategy[Any]:  # noqa: ANN401 - whatever a field may be
     """Return a strategy for any value of a type that the wall's values are made of."""
     if get_origin(expected) is not None:
         return composed(get_origin(expected), get_args(expected))
+    if expected in RULED:
+        return RULED[expected]
     if is_dataclass(expected):
         hints = get_type_hints(expected)
         arguments = {each.name: drawn(hints[each.name]) for each in fields(expected)}
@@ -79,13 +99,15 @@ SPECS = st.builds(
     ),
     quality=st.none() | st.integers(1, 100) | st.just({OutputFormat.JPEG: 70}),
     hdr=st.none() | st.sampled_from(Hdr),
+    watermark=st.none() | st.just(Watermark(image="a", digest="d", size=(30, 20), width=1)),
 )
 
 
 @given(SPECS)
 def test_a_plan_comes_back_as_it_was(spec: RenditionSpec) -> None:
     """The worker carries out the very plan that the parent made."""
-    plan = make_plan(HEADER, Asked(specs=(spec,), focal_point="0.2,0.9", sidecar=True))
+    asked = Asked(specs=(spec,), focal_point="0.2,0.9", sidecar=True, marks={"d": b""})
+    plan = make_plan(HEADER, asked)
     assert from_json(RenditionPlan, to_json(plan)) == plan
 
 
