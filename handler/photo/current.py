@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from handler.errors import KeyTooLongError, ObjectMissingError
 from handler.photo.attempt import Attempt
-from handler.photo.manifest import Kept
+from handler.photo.manifest import Kept, Manifest
 from handler.version import SourceVersion, version_from_metadata
 from imaging.specs import RenditionSpec
 
@@ -20,7 +20,7 @@ class Current(NamedTuple):
 
 
 def find_current(
-    attempt: Attempt, version: SourceVersion, specs: Sequence[RenditionSpec]
+    attempt: Attempt, version: SourceVersion, specs: Sequence[RenditionSpec], manifest: Manifest
 ) -> Current:
     """Return which of ``specs`` are not there as they are wanted.
 
@@ -31,12 +31,9 @@ def find_current(
 
     *Cost*: a HeadObject for each rendition that the manifest names, where it is of that object.
     """
-    manifest = attempt.manifests.manifest
     if (
-        manifest is None
-        or not manifest.kept
+        not manifest.kept
         or not manifest.made
-        or attempt.event.sequencer is not None
         or attempt.settings.config.sidecar
         or version.modified is None
         or version.modified != manifest.version.modified

@@ -20,7 +20,6 @@ from handler.errors import (
 )
 from handler.objects import Change, ObjectEvent
 from handler.photo.attempt import Attempt, Outcome, check_not_folder, found_gone
-from handler.photo.current import find_current
 from handler.photo.destinations import made_digest
 from handler.photo.manifest import Kept, Manifest, Verdict, judge
 from handler.photo.poison import watched
@@ -122,7 +121,7 @@ def _make_of(attempt: Attempt, source: S3Source) -> Outcome:
     """Make every rendition of the photo in ``source``, and write the manifest."""
     specs = _specs(attempt)
     made = made_digest(attempt.settings, attempt.event.key, None)
-    missing, there = find_current(attempt, source.version, specs)
+    missing, there = _missing(attempt, source.version, specs)
     if not missing:
         # What no rendition is for any more goes.
         draft = WholeSet(version=source.version, made=made, kept=there)
@@ -152,6 +151,19 @@ def _make_of(attempt: Attempt, source: S3Source) -> Outcome:
     )
     _commit_stored(attempt, source, draft)
     return Outcome(Disposition.WRITTEN, stored.reports)
+
+
+def _missing(
+    attempt: Attempt, version: SourceVersion, specs: tuple[RenditionSpec, ...]
+) -> tuple[tuple[RenditionSpec, ...], tuple[Kept, ...]]:
+    """Return which of ``specs`` have to be made, and what is there of the others."""
+    manifest = attempt.manifests.manifest
+    if attempt.event.sequencer is not None or manifest is None or not manifest.kept:
+        return specs, ()
+    # Imported for jobs about photos that were done.
+    from handler.photo.current import find_current
+
+    return find_current(attempt, version, specs, manifest)
 
 
 def _specs(attempt: Attempt) -> tuple[RenditionSpec, ...]:

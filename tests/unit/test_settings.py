@@ -1,5 +1,10 @@
 """Every setting is checked at init, and its error names it."""
 
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
 import pytest
 
 from handler.errors import SettingsError
@@ -136,3 +141,33 @@ def test_a_fallback_is_one_of_the_photos() -> None:
     assert read_settings(environ).http_fallback_key == "in/missing.png"
     with pytest.raises(SettingsError, match=r"^HTTP_FALLBACK_KEY: expected a key that begins with"):
         read_settings(environ | {"HTTP_FALLBACK_KEY": "missing.png"})
+
+
+_OF_WHO_ASKS: Final = (
+    "handler.backfill",
+    "handler.changes",
+    "handler.check",
+    "handler.collisions",
+    "handler.http.cors",
+    "handler.photo.current",
+    "handler.s3.configuration",
+    "imaging.lines",
+    "imaging.patterns",
+)
+
+
+def test_nothing_is_imported_at_init_for_who_does_not_ask() -> None:
+    """Configurations from elsewhere, patterns, free templates: their modules wait to be asked."""
+    imports = "import handler.app, sys; print(*sys.modules)"
+    environ = {"DESTINATION_BUCKET": "renditions", "AWS_DEFAULT_REGION": "us-east-1"}
+    done = subprocess.run(
+        [sys.executable, "-c", imports],
+        cwd=Path(__file__).parents[2],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = done.stdout.split()
+    assert "handler.photo.making" in loaded
+    assert [name for name in loaded if name.startswith(_OF_WHO_ASKS)] == []
