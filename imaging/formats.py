@@ -332,6 +332,8 @@ _REFUSED = (
     (b"Y\xa6j\x95", "Sun raster"),
     (b"\xd7\xcd\xc6\x9a", "Windows metafile"),
     (b"AT&TFORM", "DjVu"),
+    (b"\xb6\xa6\xf2\x08", "libvips image"),
+    (b"\x08\xf2\xa6\xb6", "libvips image"),
     (b"PK\x03\x04", "ZIP archive"),
     (b"\x1f\x8b", "gzip archive"),
 )

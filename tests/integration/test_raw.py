@@ -17,7 +17,7 @@ from tests.servers import MotoServer
 _SENSOR_BYTES = 24 << 20
 
 
-@pytest.mark.parametrize("kind", ["DNG", "Canon CR3", "Nikon NEF", "Pentax PEF", "Fujifilm RAF"])
+@pytest.mark.parametrize("kind", RAWS)
 def test_a_raw_costs_its_preview(kind: str) -> None:
     """The ranges that are asked for are the preview's, and at most 256 KiB around it.
 

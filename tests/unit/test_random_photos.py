@@ -1,8 +1,10 @@
 """Random photos and random specs through the whole pipeline, against an independent reference."""
 
 import io
+from typing import Any
 
 import numpy as np
+import pillow_heif
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -12,7 +14,10 @@ from imaging.formats import OutputFormat
 from imaging.geometry import place
 from imaging.specs import Fit, Position, RenditionSpec
 from tests.photos import exif, with_exif
+from tests.photos.raws import SENSOR, nef
 from tests.rendering import rendered
+
+pillow_heif.register_heif_opener()
 
 _TURNED = {
     1: None,
@@ -41,7 +46,19 @@ _KINDS = [
     ("TIFF", "RGBA"),
     ("TIFF", "L"),
     ("TIFF", "CMYK"),
+    ("AVIF", "RGB"),
+    ("AVIF", "RGBA"),
+    ("HEIF", "RGB"),
+    ("HEIF", "RGBA"),
+    ("HEIF", "L"),
+    ("RAW", "RGB"),
 ]
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 97, "subsampling": 0},
+    "WEBP": {"lossless": True},
+    "AVIF": {"quality": 95, "speed": 9, "subsampling": "4:4:4"},
+    "HEIF": {"quality": 95, "chroma": 444},
+}
 _OUTPUTS = (OutputFormat.PNG, OutputFormat.JPEG, OutputFormat.WEBP)
 
 
@@ -58,12 +75,11 @@ def smooth(width: int, height: int, phase: float) -> Image.Image:
 
 
 def encoded(image: Image.Image, format_: str, orientation: int) -> bytes:
-    """Return the picture as a file; only JPEG gets the orientation."""
+    """Return the picture as a file; a JPEG, and one in a raw, gets the orientation."""
+    if format_ == "RAW":
+        return nef(encoded(image, "JPEG", orientation))
     buffer = io.BytesIO()
-    options = {"quality": 97, "subsampling": 0} if format_ == "JPEG" else {}
-    if format_ == "WEBP":
-        options = {"lossless": True}
-    image.save(buffer, format_, **options)
+    image.save(buffer, format_, **_OPTIONS.get(format_, {}))
     data = buffer.getvalue()
     if format_ != "JPEG":
         return data
@@ -124,8 +140,11 @@ def test_what_is_made_is_what_another_resize_makes(
 ) -> None:
     """Dimensions exactly; on average within 6 of 255, and more where there are few pixels."""
     format_, mode = kind
+    if format_ == "RAW":
+        # A smaller preview is a thumbnail, which is refused.
+        width = max(width, max(SENSOR) // 4)
     image = smooth(width, height, phase).convert(mode)
-    turned = _TURNED[orientation] if format_ == "JPEG" else None
+    turned = _TURNED[orientation] if format_ in {"JPEG", "RAW"} else None
     (made,) = rendered(encoded(image, format_, orientation), spec).data
     upright = image if turned is None else image.transpose(turned)
     expected = reference(upright.convert("RGB"), spec, spec.formats[0].row.max_side)  # type: ignore[union-attr]
