@@ -1,10 +1,11 @@
 """The preview of a camera raw, which is its photo."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from imaging.decoders import jpeg
 from imaging.errors import RawWithoutPreviewError
+from imaging.files.jpeg import segments
 from imaging.formats import InputFormat
 from imaging.header import ImageHeader, RawSource
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from imaging.files.previews import Raw
 
 __all__ = ["preview_header"]
+
+_APP1: Final = 0xE1
+_EXIF: Final = b"Exif\0\0"
 
 
 def preview_header(photo: "OpenPhoto", raw: "Raw") -> ImageHeader:
@@ -33,8 +37,11 @@ def preview_header(photo: "OpenPhoto", raw: "Raw") -> ImageHeader:
     size = photo.size
     photo.open_part(preview.at, preview.length)
     read = jpeg.header(photo)
-    # The preview's own orientation counts: some previews are upright already.
-    says = read.exif or read.orientation > 1
+    # The preview's own orientation counts: some previews are upright already, and say no more.
+    says = any(
+        segment.marker == _APP1 and segment.payload.startswith(_EXIF)
+        for segment in segments(photo.header)
+    )
     return replace(
         read,
         format=InputFormat.RAW,
