@@ -152,15 +152,21 @@ def _with_addition(before: Manifest | None, draft: Addition, version: SourceVers
     announced = tuple(
         one for one in before.announced if one.version == draft.version.name and one.key not in new
     )
-    alone = Manifest(version=version, kept=draft.kept, announced=announced, about=draft.about)
+    # It does not know what else a lost list named; whoever makes the whole set looks.
+    alone = Manifest(
+        version=version,
+        kept=draft.kept,
+        announced=announced,
+        lost=before.lost,
+        about=draft.about,
+    )
     if before.deleted or not draft.version.is_same(before.version):
         return alone
     kept = (*(one for one in before.kept or () if one.key not in new), *draft.kept)
     if before.rejected is not None:
         return replace(alone, kept=kept)
     about = before.about or draft.about
-    added = replace(before, version=version, kept=kept, announced=announced, about=about)
-    return replace(added, lost=False)
+    return replace(before, version=version, kept=kept, announced=announced, about=about)
 
 
 def _with_refusal(before: Manifest | None, draft: Refusal, version: SourceVersion) -> Manifest:

@@ -503,6 +503,16 @@ def test_a_job_that_replaces_a_lost_list_finds_the_older_version_s(house: House,
     assert house.stored() == of(event, *BOTH)
 
 
+def test_a_request_over_a_lost_list_leaves_it_lost(house: House) -> None:
+    """It names what it made alone; the rest is found by whoever replaces the photo."""
+    house.handle(house.put(png(96, 64)))
+    _archive(house, MANIFEST)
+    assert house.ask_for("small").disposition is Disposition.WRITTEN
+    event = house.put(_NEW)
+    assert house.handle(event).disposition is Disposition.WRITTEN
+    assert house.stored() == of(event, *BOTH)
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("knows", [True, False])
 def test_an_archived_rendition_is_made_again(house: House, method: str, *, knows: bool) -> None:

@@ -37,6 +37,7 @@ class StepClient:
         dice: of this attempt.
         counts: of what befell the requests, added to.
         has_faults: requests go wrong here, too; otherwise `client` does that itself.
+        ends_after: so many requests, and then its process; None to leave it to chance.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class StepClient:
         counts: collections.Counter[str],
         *,
         has_faults: bool,
+        ends_after: int | None = None,
     ) -> None:
         self._client = client
         self._run = run
@@ -54,11 +56,12 @@ class StepClient:
         self._counts = counts
         self._has_faults = has_faults
         self._is_dead = False
+        self._left = ends_after
 
     def _live(self) -> None:
         if not self._run.is_own():
             return
-        if self._dice.random() < KILLED:
+        if self._dice.random() < KILLED or self._left == 0:
             self._is_dead = True
             self._counts["a process ended"] += 1
         if self._is_dead:
@@ -71,6 +74,8 @@ class StepClient:
             self._run.pause()
             self._live()
             answer = self._befallen(operation, call, arguments)
+            if self._left:
+                self._left -= 1
             self._live()
             return answer
 

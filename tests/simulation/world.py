@@ -68,6 +68,7 @@ _STEPS: Final[Mapping[str, float]] = {
     "batch operation": 4,
     "HTTP for one": 20,
     "HTTP for all": 8,
+    "HTTP that ends": 5,
     "job outside": 2,
     "foreign rendition": 2,
     "foreign manifest": 2,
@@ -140,11 +141,13 @@ class Trigger:
         kind: what is counted.
         work: does it; returns whether it is to come again.
         key: the photo's.
+        ends_after: so many requests, its process ends; None to leave that to chance.
     """
 
     kind: str
     work: Callable[[Any, Settings], bool]
     key: str
+    ends_after: int | None = None
 
 
 def _key(number: int) -> str:
@@ -170,7 +173,9 @@ def _kept(manifest: Photo | None) -> dict[str, str] | None:
         document = json.loads(manifest.body) if manifest is not None else None
     except ValueError:
         return None
-    kept = document.get("kept") if isinstance(document, dict) else None
+    if not isinstance(document, dict) or document.get("lost"):
+        return None
+    kept = document.get("kept")
     return kept if isinstance(kept, dict) else None
 
 
@@ -260,6 +265,7 @@ class Simulation:
                 "HTTP for one", bucket, key, self._dice.choice(self._set)
             ),
             "HTTP for all": self._request_all,
+            "HTTP that ends": self._request_and_end,
             "job outside": lambda _, key: self._ask("job outside", OUTSIDE, key),
             "foreign rendition": lambda _, key: self._put_foreign(key),
             "foreign manifest": self._spoil,
@@ -287,6 +293,13 @@ class Simulation:
     def _request_all(self, bucket: str, key: str) -> None:
         for name in self._set:
             self._request("HTTP for all", bucket, key, name)
+
+    def _request_and_end(self, bucket: str, key: str) -> None:
+        """Somebody asks for a rendition of a new photo; the process ends somewhere on the way."""
+        self._put(bucket, key, self._body())
+        ends_after = self._dice.randrange(3, 12)
+        self._request("HTTP that ends", bucket, key, self._set[0], ends_after=ends_after)
+        self._put(bucket, key, self._body())
 
     def _ask_for_version(self, bucket: str, key: str) -> None:
         if ids := self._store.version_ids(bucket, key):
@@ -488,7 +501,9 @@ class Simulation:
 
         return work
 
-    def _request(self, kind: str, bucket: str, key: str, name: str) -> None:
+    def _request(
+        self, kind: str, bucket: str, key: str, name: str, ends_after: int | None = None
+    ) -> None:
         event = {
             "requestContext": {"http": {"method": "GET"}, "domainName": "x.lambda-url.y.on.aws"},
             "rawPath": f"/{name}/{quote(key)}",
@@ -507,7 +522,7 @@ class Simulation:
             # A browser that is told to try again does so, mostly.
             return answer["statusCode"] == 503 and self._dice.random() < 0.5
 
-        self._due.append(Trigger(kind=kind, work=work, key=key))
+        self._due.append(Trigger(kind=kind, work=work, key=key, ends_after=ends_after))
 
     # Attempts
 
@@ -534,7 +549,12 @@ class Simulation:
 
         def work(run: Run) -> None:
             client = StepClient(
-                self._store.client(), run, dice, self.drawn, has_faults=self._has_faults
+                self._store.client(),
+                run,
+                dice,
+                self.drawn,
+                has_faults=self._has_faults,
+                ends_after=trigger.ends_after,
             )
             try:
                 comes_again = trigger.work(client, settings)
