@@ -289,6 +289,10 @@ model: $(READY) ## Try every order of a few requests for one photo, with the rul
 container: $(READY) engine ## Run the tests of the built image under the emulator.
 	@$(PYTEST) tests/container
 
+.PHONY: gameday
+gameday: $(READY) engine ## Break the deployed stack in seven ways and follow the runbook; minutes.
+	@GAMEDAY=1 $(PY) -m pytest -v tests/container/test_gameday.py
+
 .PHONY: import-time
 import-time: $(READY) image ## Print what the image imports until its first poll, and what that costs.
 	@$(PY) -m scripts.imports '$(IMAGE)'

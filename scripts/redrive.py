@@ -47,7 +47,10 @@ def messages(sqs: Any, url: str) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - 
         yield from fresh
 
 
-def sender(session: boto3.Session, made: Mapping[str, str]) -> Callable[[str], object]:
+def sender(
+    session: Any,  # noqa: ANN401 - boto3's
+    made: Mapping[str, str],
+) -> Callable[[str], object]:
     """Returns what hands a body to the function: by its queue, or directly."""
     if "QueueUrl" in made:
         sqs = session.client("sqs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import uuid
 from pathlib import Path
@@ -11,12 +12,16 @@ import docker.errors
 import pytest
 from testcontainers.core.network import Network
 
+from scripts import deploy
 from tests.container import engine
 from tests.container.emulator import FunctionContainer, MotoContainer
+from tests.container.stack import Ministack, emulated_image, parameters_of
+from tests.stack import template_with
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import boto3
     from mypy_boto3_s3 import S3Client
 
 HERE = Path(__file__).parent
@@ -116,3 +121,41 @@ def start_function(
     yield start
     for function in started:
         function.stop()
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[boto3.Session]:
+    """The emulator; AWS's tools in this process talk to it."""
+    with Ministack() as emulator, pytest.MonkeyPatch.context() as patch:
+        for name, value in emulator.environ.items():
+            patch.setenv(name, value)
+        patch.setattr(deploy, "POLL_S", 1)
+        yield emulator.session()
+
+
+@pytest.fixture(scope="module")
+def emulated(image: str) -> str:
+    """The image under test, with the runtime interface emulator before it."""
+    return emulated_image(image)
+
+
+@pytest.fixture(scope="module")
+def deployed(aws: boto3.Session, emulated: str) -> Callable[[str], dict[str, str]]:
+    """Deploys a stack for one of the WAYS, once, and returns its outputs."""
+    made: dict[str, dict[str, str]] = {}
+
+    def stack(way: str) -> dict[str, str]:
+        if way not in made:
+            parameters = parameters_of(way, emulated)
+            if parameters.get("CreateSourceBucket") == "false":
+                s3 = aws.client("s3")
+                s3.create_bucket(Bucket=parameters["SourceBucket"])
+                s3.put_bucket_notification_configuration(
+                    Bucket=parameters["SourceBucket"],
+                    NotificationConfiguration={"EventBridgeConfiguration": {}},
+                )
+            template = json.dumps(template_with(parameters))
+            made[way] = deploy.deploy(aws.client("cloudformation"), way, template, parameters)
+        return made[way]
+
+    return stack

@@ -15,7 +15,7 @@ import tarfile
 import tempfile
 import time
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import boto3
 import requests
@@ -23,6 +23,16 @@ import requests
 from tests.container import engine
 from tests.container.emulator import REGION, ROOT, emulator_path
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# How a photo's event reaches the function.
+WAYS = {
+    "queue": {"Trigger": "sqs", "Http": "cloudfront"},
+    "notification": {"Trigger": "direct", "Http": "iam"},
+    "rule-and-queue": {"Trigger": "sqs", "CreateSourceBucket": "false"},
+    "rule": {"Trigger": "direct", "CreateSourceBucket": "false"},
+}
 _START_S = 60
 _DOCKERFILE = """\
 FROM {image}
@@ -131,3 +141,24 @@ class Ministack:
         self._log.close()
         self._remove_containers()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def parameters_of(way: str, image: str) -> dict[str, str]:
+    """Returns the parameters of the stack for one of the WAYS."""
+    return {
+        "ImageUri": image,
+        "SourceBucket": f"{way}-photos",
+        "DestinationBucket": f"{way}-renditions",
+        "SourcePrefix": "in/",
+        "DestinationPrefix": "out/",
+        "MemorySize": "512",
+        "Gradual": "false",
+        **WAYS[way],
+    }
+
+
+def retry_at_once(aws: boto3.Session, made: Mapping[str, str]) -> None:
+    """Leaves one second between two tries; minutes are for production."""
+    aws.client("sqs").set_queue_attributes(
+        QueueUrl=made["QueueUrl"], Attributes={"VisibilityTimeout": "1"}
+    )

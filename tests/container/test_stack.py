@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
@@ -21,75 +21,18 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
 from scripts import deploy, smoke
+from scripts.status import waiting
 from tests import photos
 from tests.container.emulator import REGION
-from tests.container.stack import Ministack, emulated_image
-from tests.stack import Stack, template_with
+from tests.container.stack import WAYS, parameters_of, retry_at_once
+from tests.stack import Stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import boto3
 
-# How a photo's event reaches the function.
-WAYS = {
-    "queue": {"Trigger": "sqs", "Http": "cloudfront"},
-    "notification": {"Trigger": "direct", "Http": "iam"},
-    "rule-and-queue": {"Trigger": "sqs", "CreateSourceBucket": "false"},
-    "rule": {"Trigger": "direct", "CreateSourceBucket": "false"},
-}
 POISON_S = 120
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[boto3.Session]:
-    """The emulator; AWS's tools in this process talk to it."""
-    with Ministack() as emulator, pytest.MonkeyPatch.context() as patch:
-        for name, value in emulator.environ.items():
-            patch.setenv(name, value)
-        patch.setattr(deploy, "POLL_S", 1)
-        yield emulator.session()
-
-
-@pytest.fixture(scope="module")
-def emulated(image: str) -> str:
-    """The image under test, with the runtime interface emulator before it."""
-    return emulated_image(image)
-
-
-@pytest.fixture(scope="module")
-def deployed(aws: boto3.Session, emulated: str) -> Callable[[str], dict[str, str]]:
-    """Deploys a stack for one of the WAYS, once, and returns its outputs."""
-    made: dict[str, dict[str, str]] = {}
-
-    def stack(way: str) -> dict[str, str]:
-        if way not in made:
-            parameters = _parameters(way, emulated)
-            if parameters.get("CreateSourceBucket") == "false":
-                s3 = aws.client("s3")
-                s3.create_bucket(Bucket=parameters["SourceBucket"])
-                s3.put_bucket_notification_configuration(
-                    Bucket=parameters["SourceBucket"],
-                    NotificationConfiguration={"EventBridgeConfiguration": {}},
-                )
-            template = json.dumps(template_with(parameters))
-            made[way] = deploy.deploy(aws.client("cloudformation"), way, template, parameters)
-        return made[way]
-
-    return stack
-
-
-def _parameters(way: str, image: str) -> dict[str, str]:
-    return {
-        "ImageUri": image,
-        "SourceBucket": f"{way}-photos",
-        "DestinationBucket": f"{way}-renditions",
-        "SourcePrefix": "in/",
-        "DestinationPrefix": "out/",
-        "MemorySize": "512",
-        "Gradual": "false",
-        **WAYS[way],
-    }
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -118,7 +61,7 @@ def test_every_resource_is_there(
 
     assert {one["LogicalResourceId"]: one["ResourceType"] for one in made} == {
         name: resource["Type"]
-        for name, resource in Stack(**_parameters(way, emulated)).resources.items()
+        for name, resource in Stack(**parameters_of(way, emulated)).resources.items()
     }
     assert {one["ResourceStatus"] for one in made} == {"CREATE_COMPLETE"}
 
@@ -136,7 +79,7 @@ def test_nothing_comes_of_an_object_outside_the_prefix(
     listed = s3.list_objects_v2(Bucket=made["DestinationBucket"]).get("Contents", [])
     # Of the one within it the note stays that it is gone.
     assert not [item["Key"] for item in listed if "elsewhere" in item["Key"]]
-    assert _waiting(aws, made["FailureQueueUrl"]) == 0
+    assert waiting(aws.client("sqs"), made["FailureQueueUrl"]) == 0
 
 
 def test_smoke_notices_a_function_that_writes_nothing(
@@ -185,11 +128,11 @@ def test_a_poison_message_ends_in_the_failure_queue(
     """What fails each time is tried five times, and then kept in the failure queue, whole."""
     made = deployed("queue")
     sqs = aws.client("sqs")
-    _retry_at_once(aws, made)
+    retry_at_once(aws, made)
     sqs.send_message(QueueUrl=made["QueueUrl"], MessageBody="no event of any kind")
 
     assert _failed(aws, made) == "no event of any kind"
-    assert _waiting(aws, made["QueueUrl"]) == 0
+    assert waiting(aws.client("sqs"), made["QueueUrl"]) == 0
 
 
 def test_a_photo_that_cannot_be_stored_ends_in_the_failure_queue(
@@ -201,13 +144,13 @@ def test_a_photo_that_cannot_be_stored_ends_in_the_failure_queue(
     for item in s3.list_objects_v2(Bucket=made["DestinationBucket"]).get("Contents", []):
         s3.delete_object(Bucket=made["DestinationBucket"], Key=item["Key"])
     s3.delete_bucket(Bucket=made["DestinationBucket"])
-    _retry_at_once(aws, made)
+    retry_at_once(aws, made)
     s3.put_object(Bucket=made["SourceBucket"], Key="in/poison.jpg", Body=photos.jpeg(320, 240))
 
     event = json.loads(_failed(aws, made))
 
     assert event["detail"]["object"]["key"] == "in/poison.jpg"
-    assert _waiting(aws, made["QueueUrl"]) == 0
+    assert waiting(aws.client("sqs"), made["QueueUrl"]) == 0
 
 
 def test_destroying_leaves_the_buckets(
@@ -263,29 +206,11 @@ def _ask(
     )
 
 
-def _retry_at_once(aws: boto3.Session, made: dict[str, str]) -> None:
-    """Leave one second between two tries; minutes are for production."""
-    aws.client("sqs").set_queue_attributes(
-        QueueUrl=made["QueueUrl"], Attributes={"VisibilityTimeout": "1"}
-    )
-
-
 def _failed(aws: boto3.Session, made: dict[str, str]) -> str:
     """Wait for the one message in the failure queue, and return what it says."""
     deadline = time.monotonic() + POISON_S
-    while not _waiting(aws, made["FailureQueueUrl"]):
+    while not waiting(aws.client("sqs"), made["FailureQueueUrl"]):
         assert time.monotonic() < deadline, "no message is in the failure queue"
         time.sleep(1)
     (message,) = aws.client("sqs").receive_message(QueueUrl=made["FailureQueueUrl"])["Messages"]
     return str(message["Body"])
-
-
-def _waiting(aws: boto3.Session, url: str) -> int:
-    attributes: dict[str, Any] = aws.client("sqs").get_queue_attributes(
-        QueueUrl=url,
-        AttributeNames=[
-            "ApproximateNumberOfMessages",
-            "ApproximateNumberOfMessagesNotVisible",
-        ],
-    )["Attributes"]
-    return sum(map(int, attributes.values()))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
 
 from handler import cli
 from scripts import runbook, status
-from scripts.redrive import is_understood, messages
+from scripts.redrive import is_understood, messages, sender
 from tests.commands import call_from_command
 from tests.stack import Stack, template_with
 
@@ -122,6 +123,38 @@ def test_what_a_failure_queue_holds_is_understood(name: str) -> None:
 def test_what_is_no_event_is_not_sent_again(body: str) -> None:
     """It would only come back."""
     assert not is_understood(body)
+
+
+class _Session:
+    """A session of which one client is used; keeps what is called with which arguments."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - as boto3's
+        def called(**arguments: Any) -> None:  # noqa: ANN401 - as boto3's
+            self.calls.append((service, arguments))
+
+        return SimpleNamespace(send_message=called, invoke=called)
+
+
+def test_a_body_goes_where_the_stack_takes_it() -> None:
+    """To the queue; of a stack without one to the alias, asynchronously, so that it is retried."""
+    session = _Session()
+    for outputs in (_OUTPUTS, _DIRECT):
+        sender(session, outputs)("{}")
+
+    assert session.calls == [
+        ("sqs", {"QueueUrl": "QueueUrl-of-it", "MessageBody": "{}"}),
+        (
+            "lambda",
+            {
+                "FunctionName": "FunctionAlias-of-it",
+                "InvocationType": "Event",
+                "Payload": b"{}",
+            },
+        ),
+    ]
 
 
 class _Queue:
