@@ -172,6 +172,10 @@ soak: $(READY) ## Invoke the function 2,000 times, and see that it stays lean; w
 calibrate: $(READY) ## Hold the plan's estimate of memory against what processes really take.
 	@$(PY) -m benchmarks.calibration $(if $(MISSING),--missing)
 
+.PHONY: drawn-memory
+drawn-memory: $(READY) ## Hold it against 300 cases drawn with SEED=, each through the wall.
+	@MALLOC_ARENA_MAX=2 $(PY) -m benchmarks.drawn_memory $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT))
+
 # thumbor and matplotlib: apart, so that neither is ever among what the function is tested with.
 .PHONY: corpus
 corpus: $(READY) ## Render every file of PHOTOS=folder here, by sharp and by Pillow; out/corpus has what differs.

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import logging
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -280,6 +281,33 @@ def test_a_redirect_holds_no_longer_than_the_url_that_led_to_it(
     lifetime = parameters.get("X-Amz-Expires")
     left = int(lifetime[0]) if lifetime else int(parameters["Expires"][0]) - int(time.time())
     assert 0 < left <= 30
+
+
+def test_no_log_has_a_signed_url_in_it(
+    store: FaultProxy,
+    start: Start,
+    settings: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """At DEBUG, neither the URL that the asker has, nor the one that the answer has."""
+    monkeypatch.setattr("handler.http.respond.MAX_BODY_BYTES", 100)
+    _put(store, "a.jpg", jpeg(400, 300))
+    caplog.set_level("DEBUG")
+    for library in ("botocore", "urllib3"):
+        logging.getLogger(library).setLevel(logging.NOTSET)
+    secret = bytes(range(32))
+    handler = start(**settings, URL_SIGNING_KEYS=secret.hex(), LOG_LEVEL="DEBUG")
+    expires = str(int(time.time()) + 300)
+    signed = signature(secret, "one", "a.jpg", expires)
+    answer = handler(_request("/one/a.jpg", query={"expires": expires, "signature": signed}), None)
+    location = urlsplit(answer["headers"]["Location"])
+    assert answer["statusCode"] == 302
+    assert caplog.records
+    parameters = parse_qs(location.query)
+    theirs = parameters.get("X-Amz-Signature") or parameters["Signature"]
+    for hidden in (secret.hex(), signed, location.query, *theirs, "AWS4-HMAC-SHA256"):
+        assert hidden not in caplog.text
 
 
 _SECRET_WORDS: Final = "User: arn:aws:sts::123456789012:assumed-role/r/f may not read s3://photos/x"

@@ -37,7 +37,7 @@ from imaging.specs import Colour, Fit, Hdr, Metadata, Position, RenditionSpec
 from imaging.streams import ByteSource
 from imaging.worker import client
 from imaging.worker.client import Workers
-from imaging.worker.protocol import Frame, receive
+from imaging.worker.protocol import Frame, Ready, receive
 from imaging.worker.spawning import Launch
 from tests import photos
 from tests.fuzz import mutants
@@ -222,6 +222,30 @@ def test_a_decoder_that_is_taken_over_reaches_nothing(
     said = capfd.readouterr()
     assert "taken over" not in said.out + said.err
     assert not Path("/tmp/taken-over").exists()  # noqa: S108 - where anybody may write
+
+
+def test_a_decoder_that_is_taken_over_names_no_key(workers: Workers) -> None:
+    """Whatever it says over its one socket, no sink is opened, and the next photo is made."""
+    with pytest.raises(CrashedError):
+        render(workers, photo_that_runs("speak other/photo.jpg"))
+    assert render(workers, PHOTOS["jpeg"]).keys()
+
+
+def test_what_the_kernel_refuses_is_said_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At WARNING, in the words of what does not hold, however many workers there are."""
+    ready = Ready(unguarded=("a filter of system calls (refused)",))
+    monkeypatch.setattr("imaging.worker.pool.from_json", lambda *_: ready)
+    wall = Workers(Launch(concurrency=1), keeps=False)
+    asked = Asked(specs=SPECS[1:2])
+    try:
+        with caplog.at_level(logging.WARNING):
+            render(wall, PHOTOS["jpeg"], asked)
+            render(wall, PHOTOS["jpeg"], asked)
+    finally:
+        wall.close()
+    assert caplog.text.count("a filter of system calls (refused)") == 1
 
 
 def test_the_kernel_lets_few_calls_pass(workers: Workers) -> None:

@@ -10,7 +10,9 @@ import importlib
 import mmap
 import os
 import socket
+import struct
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +20,7 @@ from imaging.bridge.source import OpenPhoto
 from imaging.decoders import jpeg
 from imaging.errors import CorruptPhotoError
 from imaging.header import ImageHeader
+from imaging.worker.protocol import Kind
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -99,6 +102,22 @@ def raise_limits(_: str) -> str:
     return "raised"
 
 
+def speak(key: str) -> str:
+    """Say to the function, on whatever is open, that a rendition of another key is made."""
+    words = (
+        (Kind.OPEN, b'{"is":"Open","index":7}'),
+        (Kind.OPEN, b'{"is":"Open","index":0,"key":"' + key.encode() + b'"}'),
+        (Kind.WRITE, b""),
+        (Kind.MADE, b"{}"),
+    )
+    for descriptor in range(3, 16):
+        for kind, said in words:
+            head = struct.pack("<cII", kind.value, len(said), 0)
+            with suppress(OSError):
+                os.write(descriptor, head + said)
+    return "said"
+
+
 def print_line(_: str) -> str:
     """Write into the function's log."""
     os.write(1, b"taken over\n")
@@ -156,7 +175,7 @@ ATTACKS: Final[dict[str, Callable[[str], str]]] = {
     each.__name__: each
     for each in (
         *(open_file, write_file, connect, run_program, fork, kill, read_memory, trace, run_data),
-        *(raise_limits, print_line, calls, crash, hang, swell, who_am_i, import_module),
+        *(raise_limits, speak, print_line, calls, crash, hang, swell, who_am_i, import_module),
     )
 }
 
