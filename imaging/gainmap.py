@@ -1,8 +1,8 @@
 """The gain map of a photo: read, made to fit a rendition, written with it as an Ultra HDR JPEG.
 
 A gain map is a small picture of exponents: how much brighter than the SDR picture each place is on
-a display that can show it. libvips reads that of an Ultra HDR JPEG, through libultrahdr; that of a
-HEIC or AVIF is one of its pictures; the file that holds both is
+a display that can show it. libvips reads that of an Ultra HDR JPEG, through libultrahdr; that of
+Apple's JPEGs, of a HEIC or of an AVIF is one of the file's pictures; the file that holds both is
 written here, because libvips' own writer takes none of the JPEG options, adds an EXIF block and a
 profile, and writes ISO 21496-1 only, which Android 14 does not know.
 
@@ -18,8 +18,11 @@ from typing import TYPE_CHECKING, Final
 
 import pyvips
 
-from imaging.files.jpeg import ISO_GAIN_MAP, XMP, segments
+from imaging.fields import blob_of
+from imaging.files.gain_map_numbers import GainMapNumbers, Triple
+from imaging.files.jpeg import ISO_GAIN_MAP, XMP, declares_gain_map, segments
 from imaging.files.jpeg_scans import ScanCounter
+from imaging.files.mpf import MPF, find_apple_gain_map
 from imaging.geometry import Box, Placement, is_sideways
 from imaging.limits import Limits
 
@@ -54,8 +57,6 @@ _MAX_SEGMENT: Final = 65_533
 _MPF_BYTES: Final = 90
 _APP0: Final = 0xE0
 _APP15: Final = 0xEF
-
-Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +133,9 @@ class EncodedGainMap:
 def read_gain_map(
     data: bytes, orientation: int, *, scale: float = 1.0, limits: Limits = _DEFAULT_LIMITS
 ) -> GainMap | None:
-    """Return the gain map of an Ultra HDR JPEG; None where there is none that can be used.
+    """Return the gain map of a JPEG; None where there is none that can be used.
+
+    Ultra HDR's and ISO 21496-1's come before Apple's: a photo may have both.
 
     A gain map that has more pixels than its photo is not used.
 
@@ -148,43 +151,104 @@ def read_gain_map(
         OverLimitError: It is larger, or has more scans.
     """
     try:
-        photo = pyvips.Image.uhdrload_buffer(data)
-        # pyvips' stubs know of no blobs.
-        blob = bytes(photo.get("gainmap-data"))  # type: ignore[arg-type]
-        image = pyvips.Image.jpegload_buffer(blob)
-        size = image.width, image.height
-        if size[0] * size[1] > photo.width * photo.height or image.bands not in {1, 3}:
+        if declares_gain_map(data):
+            photo = pyvips.Image.uhdrload_buffer(data)
+            # pyvips' stubs know of no blobs.
+            blob = bytes(photo.get("gainmap-data"))  # type: ignore[arg-type]
+            numbers, may_be_coloured = _numbers(photo), True
+        else:
+            photo = pyvips.Image.jpegload_buffer(data)
+            found = find_apple_gain_map(data, _exif(photo))
+            if found is None:
+                return None
+            blob, numbers = found
+            may_be_coloured = False
+        pixels = photo.width * photo.height
+        size = _checked(blob, pixels, limits)
+        if size is None:
             return None
-        limits.check("max_gain_map_pixels", size[0] * size[1])
-        counter = ScanCounter()
-        counter.take(blob)
-        limits.check("max_scans", counter.scans)
-        image = _decoded(blob, size, scale, photo.width * photo.height)
-        image = _upright(image, orientation)
-        gain_map = GainMap(
-            image=image,
-            size=size[::-1] if is_sideways(orientation) else size,
-            minimum=_logarithms(photo, "gainmap-min-content-boost"),
-            maximum=_logarithms(photo, "gainmap-max-content-boost"),
-            gamma=_triple(photo, "gainmap-gamma"),
-            offset_sdr=_triple(photo, "gainmap-offset-sdr"),
-            offset_hdr=_triple(photo, "gainmap-offset-hdr"),
-            capacity=(
-                math.log2(_number(photo, "gainmap-hdr-capacity-min")),
-                math.log2(_number(photo, "gainmap-hdr-capacity-max")),
-            ),
-            in_base_colours=bool(photo.get("gainmap-use-base-cg")),
-        )
+        image = _decoded(blob, size, scale, pixels)
+        if not may_be_coloured:
+            # As of a HEIC: Apple has one factor for all colours.
+            image = image.extract_band(0).copy(interpretation="b-w")
+        image = image.copy_memory()
     except (pyvips.Error, ValueError) as error:
         if isinstance(error, UnicodeDecodeError):
             # As in the bridge: the text that pyvips cannot read would meet the next error.
             pyvips.vips_lib.vips_error_clear()
         return None
+    return _made(image, size, numbers, orientation)
+
+
+def _exif(photo: pyvips.Image) -> bytes:
+    return (blob_of(photo, "exif-data") or b"").removeprefix(b"Exif\0\0")
+
+
+def _numbers(photo: pyvips.Image) -> GainMapNumbers:
+    """Return what libultrahdr reads."""
+    return GainMapNumbers(
+        minimum=_logarithms(photo, "gainmap-min-content-boost"),
+        maximum=_logarithms(photo, "gainmap-max-content-boost"),
+        gamma=_triple(photo, "gainmap-gamma"),
+        offset_sdr=_triple(photo, "gainmap-offset-sdr"),
+        offset_hdr=_triple(photo, "gainmap-offset-hdr"),
+        capacity=(
+            math.log2(_number(photo, "gainmap-hdr-capacity-min")),
+            math.log2(_number(photo, "gainmap-hdr-capacity-max")),
+        ),
+        in_base_colours=bool(photo.get("gainmap-use-base-cg")),
+    )
+
+
+def _checked(blob: bytes, pixels: int, limits: Limits) -> tuple[int, int] | None:
+    """Return the sides of a gain map that may be decoded; None where it is none for the photo.
+
+    Args:
+        blob: Its JPEG.
+        pixels: Of the photo.
+        limits: What it may be at most.
+
+    Raises:
+        OverLimitError: It is larger, or has more scans.
+    """
+    image = pyvips.Image.jpegload_buffer(blob)
+    size = image.width, image.height
+    if size[0] * size[1] > pixels or image.bands not in {1, 3}:
+        return None
+    limits.check("max_gain_map_pixels", size[0] * size[1])
+    counter = ScanCounter()
+    counter.take(blob)
+    limits.check("max_scans", counter.scans)
+    return size
+
+
+def _made(
+    image: pyvips.Image, size: tuple[int, int], numbers: GainMapNumbers, orientation: int
+) -> GainMap | None:
+    """Return the gain map, upright; None where no camera may have meant its numbers.
+
+    Args:
+        image: As stored, in memory; maybe smaller than the photo has it.
+        size: As the photo has it, as stored.
+        numbers: How it is to be read.
+        orientation: The photo's.
+    """
+    gain_map = GainMap(
+        image=_upright(image, orientation),
+        size=size[::-1] if is_sideways(orientation) else size,
+        minimum=numbers.minimum,
+        maximum=numbers.maximum,
+        gamma=numbers.gamma,
+        offset_sdr=numbers.offset_sdr,
+        offset_hdr=numbers.offset_hdr,
+        capacity=numbers.capacity,
+        in_base_colours=numbers.in_base_colours,
+    )
     return gain_map if gain_map.is_plausible else None
 
 
 def _decoded(blob: bytes, size: tuple[int, int], scale: float, pixels: int) -> pyvips.Image:
-    """Return the gain map in memory, as small as a rendition of ``scale`` lets it be.
+    """Return the gain map, lazy, as small as a rendition of ``scale`` lets it be.
 
     A large one has a quarter of the photo's ``pixels`` at most.
     """
@@ -201,7 +265,7 @@ def _decoded(blob: bytes, size: tuple[int, int], scale: float, pixels: int) -> p
         # As of the photo: what is left beyond whole pixels is not dropped.
         width, height = (max(1, math.floor(side / shrink + 0.5)) for side in size)
         image = image.embed(0, 0, width, height, extend="copy")
-    return image.copy_memory()
+    return image
 
 
 def _upright(image: pyvips.Image, orientation: int) -> pyvips.Image:
@@ -225,18 +289,7 @@ def gain_map_of_item(
     if image.width * image.height > header.width * header.height:
         return None
     size = image.width, image.height
-    gain_map = GainMap(
-        image=_upright(image.copy_memory(), header.orientation),
-        size=size[::-1] if is_sideways(header.orientation) else size,
-        minimum=said.minimum,
-        maximum=said.maximum,
-        gamma=said.gamma,
-        offset_sdr=said.offset_sdr,
-        offset_hdr=said.offset_hdr,
-        capacity=said.capacity,
-        in_base_colours=said.in_base_colours,
-    )
-    return gain_map if gain_map.is_plausible else None
+    return _made(image.copy_memory(), size, said.numbers, header.orientation)
 
 
 def _number(photo: pyvips.Image, field: str) -> float:
@@ -446,4 +499,4 @@ def _mpf(primary: int, secondary: int, offset: int) -> bytes:
     index += struct.pack(">HHIII", 0xB002, 7, 32, 50, 0)
     index += struct.pack(">IIIHH", 0x030000, primary, 0, 0, 0)
     index += struct.pack(">IIIHH", 0, secondary, offset, 0, 0)
-    return _segment(0xE2, b"MPF\0" + index)
+    return _segment(0xE2, MPF + index)

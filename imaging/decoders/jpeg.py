@@ -3,10 +3,11 @@
 import math
 from typing import TYPE_CHECKING
 
-from imaging.decoders.header import common_header, text_of
+from imaging.decoders.header import common_header, read_exif_block, text_of
 from imaging.errors import CorruptPhotoError, UnsupportedFormatError
 from imaging.files.credentials import credentials_of
 from imaging.files.jpeg import declares_gain_map, hidden_kind, manifest_store, odd_kind
+from imaging.formats import InputFormat
 
 if TYPE_CHECKING:
     import pyvips
@@ -26,7 +27,7 @@ def header(photo: "OpenPhoto") -> "ImageHeader":
         _refuse(hidden_kind(photo.header))
         raise
     _refuse(odd_kind(photo.header))
-    has_gain_map = declares_gain_map(photo.header)
+    has_gain_map = declares_gain_map(photo.header) or _declares_apples(photo, image)
     most = min(photo.limits.max_gain_map_pixels, image.width * image.height)
     return common_header(
         photo,
@@ -37,6 +38,15 @@ def header(photo: "OpenPhoto") -> "ImageHeader":
         # It stands behind the pixels.
         gain_map_pixels=most if has_gain_map else 0,
     )
+
+
+def _declares_apples(photo: "OpenPhoto", image: "pyvips.Image") -> bool:
+    if photo.format is not InputFormat.JPEG or b"MPF\0" not in photo.header:
+        return False
+    # Imported on first use: most photos have no pictures behind them.
+    from imaging.files.mpf import declares_apple_gain_map
+
+    return declares_apple_gain_map(photo.header, read_exif_block(image))
 
 
 def _refuse(kind: str | None) -> None:

@@ -48,5 +48,8 @@ def preview_header(photo: "OpenPhoto", raw: "Raw") -> ImageHeader:
         size=size,
         orientation=read.orientation if says else raw.orientation,
         exif={**raw.exif, **read.exif},
+        # Its SDR picture is the preview.
+        has_gain_map=False,
+        gain_map_pixels=0,
         raw=RawSource(kind=raw.kind, width=raw.width, height=raw.height),
     )

@@ -44,6 +44,7 @@ LIMITS: Final = {
     "heic_frame": "coded pixels",
     "heic_metadata": "max_metadata_bytes",
     "heic_tiles": "max_tiles",
+    "jpeg_apple_gain_map": "max_gain_map_pixels",
     "jpeg_application_data": "max_metadata_bytes",
     "jpeg_comments": "max_metadata_bytes",
     "jpeg_gain_map": "max_gain_map_pixels",

@@ -16,6 +16,7 @@ import pyvips
 from imaging.files.jpeg import segments
 from imaging.gainmap import EncodedGainMap, with_gain_map
 from tests import photos
+from tests.photos.apple import apple_exif, apple_jpeg, apple_xmp, mpf_index
 from tests.photos.heif import Part, assembled, box, coded, grid, prop
 from tests.wall.crafted import (
     flat_gif,
@@ -96,6 +97,28 @@ def jpeg_gain_map() -> bytes:
 def jpeg_large_gain_map() -> bytes:
     """A gain map that is as large as one may be, of three bands."""
     return _ultra_hdr(flat_jpeg(4096, 4096, 1), flat_jpeg(4096, 4096, 3))
+
+
+def _apples(gain_map: bytes, photo: bytes) -> bytes:
+    return apple_jpeg(photo, [(gain_map, apple_xmp("4"))], apple_exif())
+
+
+def jpeg_apple_gain_map() -> bytes:
+    """Apple's gain map of 8,192 x 4,096 and three bands, with a photo of that size."""
+    return _apples(flat_jpeg(8192, 4096, 3), flat_jpeg(8192, 4096, 1))
+
+
+def jpeg_large_apple_gain_map() -> bytes:
+    """Apple's gain map, as large as one may be, of three bands."""
+    return _apples(flat_jpeg(4096, 4096, 3), flat_jpeg(4096, 4096, 1))
+
+
+def jpeg_pictures() -> bytes:
+    """An index that names one picture thousands of times, whose segments have no byte each."""
+    empty = b"\xff\xd8" + segment(0xFE, b"") * (1 << 20)
+    photo, many = flat_jpeg(64, 48), 3000
+    at = len(mpf_index(0, [(0, 0)] * many)) + len(photo) - 10
+    return apple_jpeg(photo, [(empty, b"")], apple_exif(), lies=[(at, len(empty))] * many)
 
 
 def jpeg_gain_map_scans() -> bytes:
@@ -573,7 +596,8 @@ BOMBS: Final[dict[str, Callable[[], bytes]]] = {
     for each in (
         *ROWS,
         *(jpeg_application_data, jpeg_profile, jpeg_coefficients, jpeg_segments),
-        *(jpeg_large_gain_map, jpeg_gain_map_scans),
+        *(jpeg_large_gain_map, jpeg_gain_map_scans, jpeg_apple_gain_map),
+        *(jpeg_large_apple_gain_map, jpeg_pictures),
         *(png_small_profile, png_text, png_padding, png_of_one_bit, png_exif, png_xmp),
         *(gif_screen_of_its_own, gif_small_restored, gif_frame_beyond_screen, gif_comments),
         *(webp_metadata, webp_canvas, webp_on_a_small_canvas, webp_frames, webp_chunks),
