@@ -1,6 +1,6 @@
 """Animated photos: every frame decoded once, each on its own, and put together again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -9,6 +9,7 @@ import pyvips
 from imaging import steps
 from imaging.bridge.source import OpenPhoto
 from imaging.colour import convert
+from imaging.decoders import frames_decoder_of
 from imaging.fields import field_names
 from imaging.geometry import is_sideways
 from imaging.header import ImageHeader
@@ -73,10 +74,10 @@ def _strip(frames: Frames) -> pyvips.Image:
     return strip
 
 
-def _delays_ms(strip: pyvips.Image, frames: int) -> tuple[int, ...]:
+def _delays_ms(strip: pyvips.Image, pages: Sequence[int]) -> tuple[int, ...]:
     delays = strip.get("delay") if strip.get_typeof("delay") else []
     known = [int(delay) for delay in delays] if isinstance(delays, list) else []
-    return tuple((known + [0] * frames)[:frames])
+    return tuple(known[page] if page < len(known) else 0 for page in pages)
 
 
 def decode_frames(plan: RenditionPlan, photo: OpenPhoto) -> Frames:
@@ -95,10 +96,11 @@ def decode_frames(plan: RenditionPlan, photo: OpenPhoto) -> Frames:
     assert base is not None  # noqa: S101 - no animated rendition has its own pass
     columns, rows = base[::-1] if is_sideways(header.orientation) else base
     images = []
-    strip = photo.load(access="sequential", fail_on=plan.load.fail_on, n=-1)
+    strip = frames_decoder_of(photo.format).frames(photo, header, plan.load)
+    image = strip.image
     with photo.decoding():
-        for at in range(header.n_pages):
-            frame = strip.crop(0, at * header.height, header.width, header.height)
+        for page in strip.pages:
+            frame = image.crop(0, page * strip.page_height, header.width, header.height)
             frame = steps.resize(frame, columns, rows)
             # Evaluated now: a sequential image gives its rows once, from the top.
             frame = steps.upright(frame.copy_memory())
@@ -106,9 +108,9 @@ def decode_frames(plan: RenditionPlan, photo: OpenPhoto) -> Frames:
                 frame.remove(field)
             images.append(frame)
     photo.drain()
-    loop = strip.get("loop") if strip.get_typeof("loop") else 0
+    loop = image.get("loop") if image.get_typeof("loop") else 0
     return Frames(
         images=tuple(images),
-        delays_ms=_delays_ms(strip, header.n_pages),
+        delays_ms=_delays_ms(image, strip.pages),
         loop=loop if isinstance(loop, int) else 0,
     )

@@ -263,14 +263,22 @@ class OpenPhoto:
         Of a HEIC it gives the header alone: libvips has no decoder for its pixels.
         """
         whole = self._encoded is not None or self._row.reading is Reading.WHOLE
+        if whole:
+            with self.decoding():
+                data = self.encoded()
+            self._records = False
+            return self.load_encoded(data, **options)
         with self.decoding():
-            if whole:
-                call = f"{self._row.loader}_buffer"
-                image = pyvips.Operation.call(call, self.encoded(), **options)
-            else:
-                call = f"{self._row.loader}_source"
-                image = pyvips.Operation.call(call, self._source, **options)
+            call = f"{self._row.loader}_source"
+            image = pyvips.Operation.call(call, self._source, **options)
         self._records = False
+        assert isinstance(image, pyvips.Image)  # noqa: S101 - what every loader returns
+        return image
+
+    def load_encoded(self, data: bytes, **options: object) -> pyvips.Image:
+        """Return the lazy image of ``data``, which stands for the photo, by the photo's loader."""
+        with self.decoding():
+            image = pyvips.Operation.call(f"{self._row.loader}_buffer", data, **options)
         assert isinstance(image, pyvips.Image)  # noqa: S101 - what every loader returns
         return image
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
+from imaging.decoders import Strip
 from imaging.decoders.header import common_header
 from imaging.errors import CorruptPhotoError
 from imaging.files.credentials import credentials_of
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from imaging.header import ImageHeader
     from imaging.plan import Load
 
-__all__ = ["decode", "header", "peak_bytes"]
+__all__ = ["decode", "frames", "header", "peak_bytes"]
 
 _LOSSLESS_BYTES_PER_PIXEL: Final = 5.6
 _FRAMES: Final = 1.94
@@ -40,6 +41,11 @@ def header(photo: "OpenPhoto") -> "ImageHeader":
 def decode(photo: "OpenPhoto", header: "ImageHeader", load: "Load") -> "pyvips.Image":
     del header
     return photo.load(access="sequential", fail_on=load.fail_on, scale=load.scale)
+
+
+def frames(photo: "OpenPhoto", header: "ImageHeader", load: "Load") -> Strip:
+    strip = photo.load(access="sequential", fail_on=load.fail_on, n=-1)
+    return Strip(image=strip, page_height=header.height, pages=range(header.n_pages))
 
 
 def peak_bytes(header: "ImageHeader", load: "Load") -> float:

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pytest
 import pyvips
 
@@ -41,6 +42,7 @@ from imaging.worker.protocol import Frame, Ready, receive
 from imaging.worker.spawning import Launch
 from tests import photos
 from tests.fuzz import mutants
+from tests.photos.gifs import GifFrame, gif_of
 from tests.photos.pngs import chunk, with_chunks
 from tests.rendering import rendered
 from tests.wall.taken_over import photo_that_runs
@@ -147,7 +149,11 @@ def test_the_worker_names_no_codec_that_is_loaded_from_a_file() -> None:
                 assert node.args[0].value in within, (path, node.lineno)
 
 
-@pytest.mark.parametrize("photo", PHOTOS.values(), ids=PHOTOS)
+# What few photos need is imported by the worker that comes after.
+RARE: Final = {"bare-gif": gif_of(9, 4, np.eye(2, 3), [GifFrame(indexes=np.ones((4, 5), int))])}
+
+
+@pytest.mark.parametrize("photo", [*PHOTOS.values(), *RARE.values()], ids=[*PHOTOS, *RARE])
 def test_what_comes_through_is_what_is_made_here(workers: Workers, photo: bytes) -> None:
     """Every format, with every kind of rendition: the worker needs no file for any of them."""
     specs = [spec for spec in SPECS if not spec.linear or photo is not PHOTOS["gif"]]
