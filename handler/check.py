@@ -132,7 +132,7 @@ def _count(
     from handler.backfill.estimate import estimate, measure, survey
     from handler.backfill.listing import list_photos
     from handler.backfill.meter import Meter, in_words
-    from handler.backfill.prices import ARM, X86
+    from handler.backfill.prices import BY_PROCESSOR
     from imaging.worker.client import Workers
     from imaging.worker.spawning import Launch
 
@@ -153,17 +153,18 @@ def _count(
         raise ConfigError(
             f"--bucket: expected photos in {bucket!r} but received {error}"
         ) from error
+    processor = "arm64" if arguments.arm else "x86_64"
     guess = estimate(
         found.photos,
         sample,
         at_once=100,
         memory_mb=arguments.memory,
-        prices=ARM if arguments.arm else X86,
+        prices=BY_PROCESSOR[processor],
     )
     print(
         f"To renew {sample.renditions:.1f} renditions of each, by the {len(found.drawn)} that were "
         f"drawn: {in_words(guess.seconds)} with 100 at once and ${guess.dollars or 0:,.2f} at "
-        f"{arguments.memory} MB, were Lambda as fast as this machine."
+        f"{arguments.memory} MB of {processor}, were Lambda as fast as this machine."
     )
 
 

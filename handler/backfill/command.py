@@ -19,7 +19,7 @@ from handler.backfill.batch import BatchPlace, create_job, follow_job
 from handler.backfill.estimate import Sample, Survey, estimate, measure, survey
 from handler.backfill.listing import Photo, list_photos
 from handler.backfill.meter import Meter, in_words
-from handler.backfill.prices import ARM, X86
+from handler.backfill.prices import BY_PROCESSOR
 from handler.backfill.processes import make_locally
 from handler.backfill.run import Stop, run
 from handler.backfill.sending import send_to_queue
@@ -195,7 +195,8 @@ class _Command:
     def _prediction(self, found: Survey, sample: Sample) -> str:
         arguments = self._arguments
         locally = arguments.via == "local"
-        prices = ARM if arguments.arm else X86
+        processor = "arm64" if arguments.arm else "x86_64"
+        prices = BY_PROCESSOR[processor]
         if arguments.via == "batch":
             prices = replace(prices, invocation=prices.invocation + prices.batch_object, message=0)
         guess = estimate(
@@ -212,7 +213,8 @@ class _Command:
         dollars = guess.dollars + (prices.batch_job if arguments.via == "batch" else 0)
         return (
             f"All of them: about {in_words(guess.seconds)} with {arguments.at_once} at once, and "
-            f"about ${dollars:,.2f} at {arguments.memory} MB, were Lambda as fast as this machine."
+            f"about ${dollars:,.2f} at {arguments.memory} MB of {processor}, were Lambda as fast as "
+            "this machine."
         )
 
     def _finish(self, done: bool) -> int:  # noqa: FBT001 - what the run came to

