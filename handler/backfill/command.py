@@ -213,8 +213,8 @@ class _Command:
         dollars = guess.dollars + (prices.batch_job if arguments.via == "batch" else 0)
         return (
             f"All of them: about {in_words(guess.seconds)} with {arguments.at_once} at once, and "
-            f"about ${dollars:,.2f} at {arguments.memory} MB of {processor}, were Lambda as fast as "
-            "this machine."
+            f"about ${dollars:,.2f} at {arguments.memory} MB of {processor}, were Lambda as fast "
+            "as this machine."
         )
 
     def _finish(self, done: bool) -> int:  # noqa: FBT001 - what the run came to
