@@ -48,6 +48,14 @@ def test_the_front_page_says_what_was_measured() -> None:
     for process, _, peak in by_peer.values():
         assert f"| {process} ms" in cpu
         assert f"| {peak} MB |" in memory
+    (large,) = re.findall(
+        r"^\| 200 MP JPEG \| (.* / .*) \|$", PAGE.read_text("utf-8"), re.MULTILINE
+    )
+    _, sharp, pillow = (cell.split(" / ")[-1] for cell in large.split(" | ")[:3])
+    assert (
+        f"| 200 MP in a function of 256 MB | yes, {measured()['jpeg-200', 256]:.0f} s "
+        f"| not tried; {pillow} MB as a process | not tried; {sharp} MB as a process |"
+    ) in _README
     work = Work(
         photos=1e6,
         seconds=measured()["jpeg-24", 512],
