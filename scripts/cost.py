@@ -123,8 +123,8 @@ class Server:
     monthly: float
 
 
-# One vCPU and 2 GB of Fargate for an hour, and a load balancer for one. Like the prices of Lambda,
-# from memory in November 2026: https://aws.amazon.com/fargate/pricing/,
+# One vCPU and 2 GB of Fargate for an hour, and a load balancer for one, from where docs/cost.md
+# says; arm64's are from memory: https://aws.amazon.com/fargate/pricing/,
 # https://aws.amazon.com/elasticloadbalancing/pricing/
 TASK_HOUR = {"x86_64": 0.04048 + 2 * 0.004445, "arm64": 0.03238 + 2 * 0.00356}
 BALANCER_HOUR = 0.0225

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from handler.told.metrics import UNITS
 from scripts import cost
+from tests.stack import Stack
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +23,18 @@ def test_the_document_has_the_measured_figures() -> None:
     assert cost.renewed(document, cost.measured()) == document
     assert cost.table(cost.measured()) in document
     assert cost.beside_servers(cost.measured()) in document
+
+
+def test_what_the_stack_costs_each_month() -> None:
+    """Metrics and alarms are as many as the function and the template have."""
+    document = " ".join(cost.DOCUMENT.read_text(encoding="utf-8").split())
+    made = Stack(SourceBucket="a", DestinationBucket="b").resources.values()
+    alarms = sum(one["Type"] == "AWS::CloudWatch::Alarm" for one in made)
+
+    assert f"{len(UNITS)} of the function," in document
+    assert f"$0.10 for each of {alarms} alarms" in document
+    monthly = 0.30 * len(UNITS) + 0.10 * alarms + 3
+    assert document.count(f"${monthly:.2f} a month") == 2
 
 
 def test_what_a_server_costs(monkeypatch: pytest.MonkeyPatch) -> None:
