@@ -46,11 +46,21 @@ from tests.photos import (
     webp,
     with_trailing_rubbish,
 )
+from tests.photos.gifs import GifFrame, gif_of
 from tests.photos.heif import grid_heic
 from tests.photos.jpegs import Plane, jfif, jpeg_of
 from tests.photos.pngs import chunk, with_chunks
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "damage.md"
+
+
+GIF_PIXELS = b"\x08\xff\x00\x01"
+"""Bits of a code, bytes of the first block, and in 9 bits 256: begin."""
+
+
+def flat_gif() -> bytes:
+    """Return a GIF of one colour among 256, whose codes stand each for a pixel."""
+    return gif_of(64, 48, np.zeros((256, 3)), [GifFrame(indexes=np.zeros((48, 64), int))])
 
 
 class Upload(NamedTuple):
@@ -143,6 +153,17 @@ UPLOADS = {
     ),
     "WebP with a flipped byte in its pixels": Upload(
         lambda: [flipped(data := webp(320, 240), len(data) * 2 // 3)]
+    ),
+    "GIF with a flipped byte that leaves codes of its pixels": Upload(
+        lambda: [
+            flipped(data := gif(320, 240), len(data) // 2),
+            # The first code and a part of the second.
+            flipped(data := flat_gif(), data.index(GIF_PIXELS) + 3),
+        ]
+    ),
+    "GIF with a flipped byte that leaves what is no code": Upload(
+        # Nothing was coded yet for which a code of 384 could stand.
+        lambda: [flipped(data := flat_gif(), data.index(GIF_PIXELS) + 4)]
     ),
     "AVIF with a flipped byte in its pixels": Upload(
         lambda: [flipped(data := avif(160, 120), len(data) // 2)]
