@@ -10,6 +10,7 @@ import pyvips
 
 from imaging.errors import (
     CorruptPhotoError,
+    OutOfMemoryError,
     TruncatedPhotoError,
 )
 from imaging.files.credentials import MAX_STORE_BYTES
@@ -72,14 +73,21 @@ class OpenPhoto:
     Args:
         source: Its bytes.
         limits: What it may be at most, for what shows before its header is known, or after.
+        memory_bytes: What there is to decode it in; None for no limit.
 
     Raises:
         RejectedPhotoError: The first bytes are not those of a photo that is accepted.
         SourceError: The first bytes cannot be read.
     """
 
-    def __init__(self, source: ByteSource, limits: Limits = _DEFAULT_LIMITS) -> None:
+    def __init__(
+        self,
+        source: ByteSource,
+        limits: Limits = _DEFAULT_LIMITS,
+        memory_bytes: int | None = None,
+    ) -> None:
         self.limits = limits
+        self._memory_bytes = memory_bytes
         self._bytes = source
         # What libvips is shown of it.
         self._shown = source
@@ -105,6 +113,15 @@ class OpenPhoto:
         self._scans = self._counter()
         if self._seeks:
             self.rewind()
+
+    def check_memory(self, need: int) -> None:
+        """Hold ``need`` bytes, which the decoder was to have, against what there is.
+
+        Raises:
+            OutOfMemoryError: It is more.
+        """
+        if self._memory_bytes is not None and need > self._memory_bytes:
+            raise OutOfMemoryError(held=0, available=self._memory_bytes)
 
     def _read_head(self) -> None:
         self._position = 0

@@ -6,7 +6,7 @@ from imaging.decoders import Strip
 from imaging.decoders.header import common_header
 from imaging.errors import CorruptPhotoError
 from imaging.files.credentials import credentials_of
-from imaging.files.webp import check_canvas, is_lossless
+from imaging.files.webp import check_canvas, is_lossless, picture_pixels
 
 if TYPE_CHECKING:
     import pyvips
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["decode", "frames", "header", "peak_bytes"]
 
 _LOSSLESS_BYTES_PER_PIXEL: Final = 5.6
+_CANVAS_BYTES_PER_PIXEL: Final = 4
 _FRAMES: Final = 1.94
 _MORE_BYTES: Final = 24 << 20
 """Further bytes at most; no more than all the others together."""
@@ -28,6 +29,8 @@ def header(photo: "OpenPhoto") -> "ImageHeader":
         image = photo.load()
     except CorruptPhotoError:
         check_canvas(photo.header)
+        # libvips wants a whole canvas for the header, and gives up on the photo without one.
+        photo.check_memory(picture_pixels(photo.header) * _CANVAS_BYTES_PER_PIXEL)
         raise
     store = None if photo.passing is None else photo.passing.found
     return common_header(

@@ -8,7 +8,7 @@ from typing import Final
 
 from imaging.errors import OverLimitError
 
-__all__ = ["ChunkAhead", "check_canvas", "is_lossless"]
+__all__ = ["ChunkAhead", "check_canvas", "is_lossless", "picture_pixels"]
 
 _BEGIN: Final = 12
 _CHUNK_BYTES: Final = 8
@@ -103,6 +103,18 @@ def check_canvas(header: bytes) -> None:
                 maximum=smaller[0] * smaller[1],
             )
         return
+
+
+def picture_pixels(header: bytes) -> int:
+    """Return the pixels of a WebP's first picture; 0 where none begins in ``header``."""
+    at = _BEGIN
+    while at + _CHUNK_BYTES <= len(header):
+        kind, length = struct.unpack_from("<4sI", header, at)
+        at += _CHUNK_BYTES
+        if (sides := _sides(kind, header[at : at + 10])) is not None:
+            return sides[0] * sides[1]
+        at += _FRAME_BYTES if kind == b"ANMF" else length + length % 2
+    return 0
 
 
 def _side(data: bytes, bits: int) -> int:

@@ -6,7 +6,8 @@ say, values have their types and ranges, a rendition is the next of the plan, of
 format and bytes, and is committed only after the photo's own bytes were read to their end here.
 
 One worker is kept while all is well. After anything else it is ended, and a new one takes 2 ms. A
-refusal counts only if a new worker gave it: what another photo left behind has no say.
+refusal counts only if a new worker gave it whose data the kernel does not limit: what another photo
+left behind has no say, and a decoder that was refused memory calls a good photo corrupt.
 """
 
 import os
@@ -105,6 +106,11 @@ class _Refusal(Exception):  # noqa: N818 - it never leaves this module
         self.error = error
         self.is_starved = is_starved
         self.is_unprepared = is_unprepared
+
+    @property
+    def may_lie(self) -> bool:
+        """Whether an allocation that failed may be behind it, whatever it names."""
+        return not isinstance(self.error, OverLimitError)
 
 
 class _Reason(Enum):
@@ -227,10 +233,17 @@ class _Nowhere:
 class _Talk:
     """One photo with one worker: what it may say depends on what was said before."""
 
-    def __init__(self, worker: Worker, feed: _Feed, marks: Mapping[str, bytes]) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        feed: _Feed,
+        marks: Mapping[str, bytes],
+        memory_bytes: int | None,
+    ) -> None:
         self._worker = worker
         self._feed = feed
         self._marks = marks
+        self._memory_bytes = memory_bytes
         self._failure: RenditionsError | None = None
         self.is_done = False
 
@@ -266,7 +279,9 @@ class _Talk:
 
     def header(self) -> ImageHeader:
         """Begin, and return what the photo's header says."""
-        ahead = PhotoAhead(size=self._feed.size, limits=self._feed.limits)
+        ahead = PhotoAhead(
+            size=self._feed.size, limits=self._feed.limits, memory_bytes=self._memory_bytes
+        )
         self._say(Kind.PHOTO, ahead, self._feed.head)
         header = from_json(ImageHeader, self._hear(Kind.HEADER).json)
         fits = header.format is self._feed.format or (
@@ -440,7 +455,8 @@ class _PhotoElsewhere:
 
     def _begin(self, *, fresh: bool) -> None:
         self._worker = self._pool.take(fresh=fresh, for_all=self._for_all)
-        self._talk = _Talk(self._worker, self._feed, self._marks)
+        memory_bytes = None if self._memory is None else self._memory.bytes
+        self._talk = _Talk(self._worker, self._feed, self._marks, memory_bytes)
         self._watch = _Watch(self._worker.process, self._deadline, self._most_bytes)
 
     def _most_bytes(self) -> int | None:
@@ -456,17 +472,19 @@ class _PhotoElsewhere:
             RenditionsError: It is one.
         """
         assert self._worker is not None  # noqa: S101 - it is what failed
-        is_fresh = self._worker.is_fresh
-        if isinstance(failure, _Refusal) and failure.is_unprepared:
-            is_fresh = is_fresh and self._worker.is_ready_for_all
-            self._for_all = True
-        error = self._error(failure, self._end(), is_fresh=is_fresh)
+        counts = self._worker.is_fresh
+        if isinstance(failure, _Refusal):
+            if failure.is_unprepared:
+                counts = counts and self._worker.is_ready_for_all
+                self._for_all = True
+            counts = counts and not (self._worker.is_bounded and failure.may_lie)
+        error = self._error(failure, self._end(), counts=counts)
         if error is not None:
             raise error from failure
         self._feed.rewind()
         self._begin(fresh=True)
 
-    def _error(self, failure: Exception, status: int | None, *, is_fresh: bool) -> Exception | None:
+    def _error(self, failure: Exception, status: int | None, *, counts: bool) -> Exception | None:
         """Return what the photo is refused with; None where another attempt is to say it."""
         if self._watch.reason is _Reason.TIME:
             return OutOfTimeError("Expected time to finish but there is none")
@@ -479,9 +497,9 @@ class _PhotoElsewhere:
         if is_starved:
             available = 0 if self._memory is None else self._memory.bytes
             starved = OutOfMemoryError(held=self._watch.seen_bytes, available=available)
-            return starved if is_fresh else None
+            return starved if counts else None
         if isinstance(failure, _Refusal):
-            return failure.error if is_fresh else None
+            return failure.error if counts else None
         self._deaths += 1
         if self._deaths < _MOST_DEATHS:
             return None

@@ -29,16 +29,19 @@ class Worker:
 
     Attributes:
         process: Its process.
-        is_fresh: Whether no photo was in it before: its word about one counts.
+        is_fresh: Whether no photo was in it before.
+        is_bounded: Whether the kernel limits its data: a decoder that is refused memory says that
+            the photo is corrupt, or dies.
         is_ready_for_all: Whether whatever a photo may need is imported, and not only what most do.
         small_bytes: What it held before its first photo.
         buffer: What is received from it lies here.
         marks: Digests of the watermarks' pictures that it has.
     """
 
-    def __init__(self, process: Process, *, is_ready_for_all: bool) -> None:
+    def __init__(self, process: Process, *, is_ready_for_all: bool, is_bounded: bool) -> None:
         self.process = process
         self.is_fresh = True
+        self.is_bounded = is_bounded
         self.is_ready_for_all = is_ready_for_all
         self.small_bytes = 0
         self.buffer = memoryview(bytearray(CHUNK_BYTES))
@@ -113,6 +116,7 @@ class Pool:
     def __init__(self, launch: Launch, memory: Memory | None = None, *, keeps: bool = True) -> None:
         self._launch = launch
         self._keeps = keeps
+        self._bounds = launch.memory_bytes is not None
         self._most_kept = _GROWN_BYTES if memory is None else int(_GROWN * memory.bytes)
         self._begin()
         os.register_at_fork(after_in_child=self._forget)
@@ -138,7 +142,7 @@ class Pool:
             if self._zygote is None:
                 self._zygote = Zygote(self._launch)
 
-    def _fork(self) -> Worker:
+    def _fork(self, *, is_bounded: bool) -> Worker:
         # Imported while the zygote imports: its ctypes take longer than the rest of the start.
         from imaging.worker.sandbox import hide_memory
 
@@ -148,8 +152,8 @@ class Pool:
             zygote = self._zygote
             assert zygote is not None  # noqa: S101 - it was just started
             try:
-                process = zygote.fork(is_ready_for_all=self._for_all)
-                return Worker(process, is_ready_for_all=self._for_all)
+                process = zygote.fork(is_ready_for_all=self._for_all, is_bounded=is_bounded)
+                return Worker(process, is_ready_for_all=self._for_all, is_bounded=is_bounded)
             except ZygoteError:
                 if not again:
                     raise
@@ -162,7 +166,8 @@ class Pool:
         """Return a worker: one that is kept, or a new one.
 
         Args:
-            fresh: Whether it must be a new one.
+            fresh: Whether it must be a new one, in which no limit of data makes a decoder lie: the
+                parent's watch over its memory, and the kernel's choice, are what bounds it.
             for_all: Whether it must be ready for any photo.
 
         Raises:
@@ -175,7 +180,7 @@ class Pool:
                 return kept
             # It died meanwhile, which is not this photo's doing, or lacks what this photo needs.
             self.end(kept)
-        worker = self._fork()
+        worker = self._fork(is_bounded=self._bounds and not fresh)
         try:
             self._hear_first_word(worker)
         except (ProtocolError, MisfitError):
@@ -200,7 +205,8 @@ class Pool:
     def give_back(self, worker: Worker) -> None:
         """Keep a worker that is at rest, or end one that holds on to too much."""
         grown = worker.process.resident_bytes() - worker.small_bytes
-        if not self._keeps or grown > self._most_kept:
+        is_an_exception = worker.is_bounded is not self._bounds
+        if not self._keeps or is_an_exception or grown > self._most_kept:
             self.end(worker)
             return
         worker.is_fresh = False

@@ -33,6 +33,7 @@ __all__ = [
     "FORK_READY_FOR_ALL",
     "INTEGER",
     "REAP",
+    "UNBOUNDED",
     "Frame",
     "GoneError",
     "Kind",
@@ -52,6 +53,9 @@ CHUNK_BYTES: Final = 256 << 10
 
 FORK: Final = b"F"
 FORK_READY_FOR_ALL: Final = b"A"
+UNBOUNDED: Final = b"U"
+"""Behind either: without a limit of data, which makes decoders lie."""
+
 REAP: Final = b"R"
 INTEGER: Final = struct.Struct("<i")
 """What the parent and the zygote say: ``zygote.py``."""
@@ -106,10 +110,12 @@ class PhotoAhead:
     Attributes:
         size: Encoded bytes.
         limits: What it may be at most.
+        memory_bytes: What there is to decode it in; None for no limit.
     """
 
     size: int
     limits: Limits
+    memory_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

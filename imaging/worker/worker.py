@@ -17,7 +17,6 @@ from imaging.bridge.source import OpenPhoto
 from imaging.decoders import read_header
 from imaging.errors import OverLimitError, RenditionsError, SourceError
 from imaging.formats import Reading, sniff
-from imaging.limits import Limits
 from imaging.pipeline import render
 from imaging.plan import PlannedRendition, RenditionPlan
 from imaging.worker.protocol import (
@@ -298,8 +297,8 @@ def _hear_plan(wire: _Wire, here: _MarksHere) -> RenditionPlan:
     return from_json(RenditionPlan, frame.json)
 
 
-def _make(wire: _Wire, source: _Remote, limits: Limits, here: _MarksHere) -> None:
-    with OpenPhoto(source, limits) as photo:
+def _make(wire: _Wire, source: _Remote, ahead: PhotoAhead, here: _MarksHere) -> None:
+    with OpenPhoto(source, ahead.limits, ahead.memory_bytes) as photo:
         header = read_header(photo)
         source.settle()
         wire.say(Kind.HEADER, header)
@@ -337,7 +336,7 @@ def _serve_one(wire: _Wire, unimported: _Unimported, here: _MarksHere) -> None:
         source = _Forward(wire, ahead.size, frame.data)
     refused = None
     try:
-        _make(wire, source, ahead.limits, here)
+        _make(wire, source, ahead, here)
     except ProtocolError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, it is an answer

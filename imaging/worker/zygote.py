@@ -26,7 +26,7 @@ from typing import Final, NoReturn
 import imaging
 from imaging.formats import InputFormat, OutputFormat
 from imaging.worker import sandbox
-from imaging.worker.protocol import FORK, FORK_READY_FOR_ALL, INTEGER
+from imaging.worker.protocol import FORK, FORK_READY_FOR_ALL, INTEGER, UNBOUNDED
 
 __all__ = ["main", "preload", "preload_common"]
 
@@ -114,15 +114,16 @@ def _serve(control: socket.socket, memory_bytes: int | None) -> None:
         message, descriptors, _, _ = socket.recv_fds(control, 1 + INTEGER.size, 1)
         if not message:
             return
-        if message == FORK_READY_FOR_ALL and not has_all:
+        if message[:1] == FORK_READY_FOR_ALL and not has_all:
             preload()
             has_all = True
         if message[:1] in {FORK, FORK_READY_FOR_ALL}:
+            bound = None if message[1:] == UNBOUNDED else memory_bytes
             process = os.fork()
             if process == 0:
                 control.close()
                 theirs = socket.socket(fileno=descriptors[0])
-                _become_worker(theirs, memory_bytes, is_ready_for_all=has_all)
+                _become_worker(theirs, bound, is_ready_for_all=has_all)
             os.close(descriptors[0])
             control.sendall(INTEGER.pack(process))
         else:

@@ -3,22 +3,31 @@
 import re
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from imaging.bridge.source import OpenPhoto
 from imaging.deadline import Deadline
-from imaging.errors import NeedsMoreMemoryError, OverLimitError, RejectedPhotoError, RenditionsError
+from imaging.decoders import read_header
+from imaging.errors import (
+    CorruptPhotoError,
+    NeedsMoreMemoryError,
+    OutOfMemoryError,
+    OverLimitError,
+    RejectedPhotoError,
+    RenditionsError,
+)
 from imaging.formats import OutputFormat
-from imaging.limits import Memory
+from imaging.limits import Limits, Memory
 from imaging.local import MemorySink, MemorySource
 from imaging.planning import Asked, make_plan
 from imaging.specs import Colour, Hdr, RenditionSpec
 from imaging.worker.client import Workers
 from imaging.worker.spawning import Launch
-from tests.photos import jpeg
+from tests.photos import jpeg, webp
 from tests.wall.hostile import BOMBS, ROWS, drawn_lies
 
 _MEMORY: Final = Memory(bytes=1024 << 20)
@@ -134,6 +143,40 @@ def test_what_takes_too_much_says_so(workers: Workers, name: str) -> None:
     with pytest.raises(NeedsMoreMemoryError, match=r"MB would do"):
         render(workers, BOMBS[name]())
     render(workers, jpeg(64, 48))
+
+
+@pytest.mark.parametrize("name", ["webp_lossless", "webp_behind_a_chunk"])
+def test_a_decoder_that_is_refused_memory_calls_no_photo_corrupt(name: str) -> None:
+    """The answer is what would do: libvips wants a canvas of 1 GB for the header alone."""
+    memory = Memory(bytes=256 << 20)
+    asked = Asked(specs=(RenditionSpec(name="small", width=64),), memory=memory)
+    wall = Workers(Launch(concurrency=1, memory_bytes=memory.bytes), memory)
+    with (
+        closing(wall),
+        pytest.raises(NeedsMoreMemoryError, match=r"MB would do"),
+        wall.open_photo(MemorySource(BOMBS[name]()), asked, Deadline(_SECONDS)) as opened,
+    ):
+        make_plan(opened.header, asked)
+
+
+def test_a_canvas_that_there_is_no_memory_for_is_said_as_such(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever refuses it, the kernel's guess included, which counts no limit of ours."""
+
+    def give_up(*_: object, **__: object) -> None:
+        raise CorruptPhotoError("Expected a whole webp photo but its decoder gave up")
+
+    with OpenPhoto(MemorySource(BOMBS["webp_lossless"]()), Limits(), 256 << 20) as photo:
+        photo.load()
+        monkeypatch.setattr(photo, "load", give_up)
+        with pytest.raises(OutOfMemoryError, match="256 MB"):
+            read_header(photo)
+    with OpenPhoto(MemorySource(webp(64, 48)), Limits(), 256 << 20) as photo:
+        photo.load()
+        monkeypatch.setattr(photo, "load", give_up)
+        with pytest.raises(CorruptPhotoError):
+            read_header(photo)
 
 
 @pytest.mark.parametrize(("name", "limit"), LIMITS.items())

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +39,7 @@ from imaging.specs import Colour, Fit, Hdr, Metadata, Position, RenditionSpec
 from imaging.streams import ByteSource
 from imaging.worker import client
 from imaging.worker.client import Workers
+from imaging.worker.pool import Pool, Worker
 from imaging.worker.protocol import Frame, Ready, receive
 from imaging.worker.spawning import Launch
 from tests import photos
@@ -499,6 +501,26 @@ def test_a_worker_is_kept_unless_that_is_not_wanted() -> None:
             assert len(first) == keeps
         finally:
             wall.close()
+
+
+def test_a_worker_without_a_limit_of_data_is_not_kept() -> None:
+    """It is there for a photo that another refused; the next one has a limit again."""
+    pool = Pool(Launch(concurrency=1, memory_bytes=256 << 20), Memory(bytes=256 << 20))
+
+    def most_data(worker: Worker) -> str:
+        limits = Path(f"/proc/{worker.process.pid}/limits").read_text("ascii")
+        (line,) = [line for line in limits.splitlines() if line.startswith("Max data size")]
+        return line.split()[3]
+
+    with closing(pool):
+        last = pool.take(fresh=True)
+        assert most_data(last) == "unlimited"
+        pool.give_back(last)
+        first = pool.take()
+        assert first.process.pid != last.process.pid
+        assert most_data(first) == str(384 << 20)
+        pool.give_back(first)
+        assert pool.take().process.pid == first.process.pid
 
 
 def test_what_dies_at_rest_is_replaced(caplog: pytest.LogCaptureFixture) -> None:

@@ -104,9 +104,9 @@ def saying(frames: list[Say]) -> Script:
 class Wall(Workers):
     """The parent's side over scripted workers."""
 
-    def __init__(self, *scripts: Script, status: int = 0) -> None:
+    def __init__(self, *scripts: Script, status: int = 0, is_bounded: bool = False) -> None:
         super().__init__(Launch())
-        self.pool = ScriptedPool(list(scripts), status)
+        self.pool = ScriptedPool(list(scripts), status, is_bounded)
         self._pool = self.pool
 
     def run(
@@ -258,6 +258,25 @@ def test_a_kept_workers_refusal_does_not_count() -> None:
     wall = Wall(saying(refusing()), saying(HONEST))
     wall.run()
     assert wall.stored == TRUTH.files
+
+
+@pytest.mark.parametrize(
+    "code", ["corrupt", "truncated", "unsupported-format", "needs-more-memory", "internal"]
+)
+def test_a_refusal_under_a_limit_of_data_does_not_count(code: str) -> None:
+    """Whatever a new worker says that may lack memory, one without a limit is asked."""
+    wall = Wall(saying(refusing(code)), saying(HONEST), is_bounded=True)
+    wall.run()
+    assert wall.stored == TRUTH.files
+    with pytest.raises(CorruptPhotoError):
+        Wall(saying(refusing(code)), saying(refusing()), is_bounded=True).run()
+
+
+def test_an_exceeded_limit_counts_at_once() -> None:
+    """It was counted, not allocated: no second worker is asked."""
+    over = saying(refusing("over-limit", limit="max_pixels", actual=2, maximum=1))
+    with pytest.raises(OverLimitError):
+        Wall(over, is_bounded=True).run()
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ class ScriptedPool(Pool):
 
     scripts: list[Script]
     status: int = 0
+    is_bounded: bool = False
     ended: int = field(default=0, init=False)
     kept: int = field(default=0, init=False)
 
@@ -54,8 +55,11 @@ class ScriptedPool(Pool):
     def take(self, *, fresh: bool = False, for_all: bool = False) -> Worker:
         script = self.scripts.pop(0)
         ours, theirs = socket.socketpair()
-        worker = Worker(_Scripted(0, ours, theirs), is_ready_for_all=for_all)
-        worker.is_fresh = fresh
+        is_bounded = self.is_bounded and not fresh
+        process = _Scripted(0, ours, theirs)
+        worker = Worker(process, is_ready_for_all=for_all, is_bounded=is_bounded)
+        # The first was used before, or is bounded: one reason at a time.
+        worker.is_fresh = fresh or is_bounded
 
         def run() -> None:
             with theirs, suppress(GoneError, OSError):
