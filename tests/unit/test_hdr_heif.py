@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 import pytest
 import pyvips
 
+from imaging.errors import OverLimitError
 from imaging.files.heif import from_memory, read_container
 from imaging.files.heif_gain_map import GainMapItem, find_gain_map
+from imaging.limits import Limits
 from imaging.specs import Colour, Hdr, RenditionSpec
 from tests.photos import scene
 from tests.photos.heif import Part, assembled, aux, coded, prop
@@ -240,6 +242,24 @@ def test_a_broken_gain_map_is_dropped_and_the_photo_rendered() -> None:
     data = apple_heic(xmp=headroom_xmp("4"), gain_map=replace(part, data=bytes(len(part.data))))
     (made,) = rendered(data, SPEC).renditions
     assert [warning.code for warning in made.warnings] == ["gain-map-dropped"]
+
+
+def test_a_heic_s_gain_map_is_held_against_its_limit() -> None:
+    """Its own pixels count, and those that are coded where it names fewer; kept ones alone."""
+    part = coded(map_of(), mode="L")
+    pixels = 128 * 64
+    sizes = tuple(
+        prop(b"ispe", 16, 8) if each[4:8] == b"ispe" else each for each in part.properties
+    )
+    assert sizes != part.properties
+    for gain_map in (part, replace(part, properties=sizes)):
+        data = apple_heic(xmp=headroom_xmp("4"), gain_map=gain_map)
+        assert header_of(data).gain_map_pixels == pixels
+        small = Limits(max_gain_map_pixels=pixels - 1)
+        with pytest.raises(OverLimitError) as refused:
+            rendered(data, SPEC, limits=small)
+        assert (refused.value.limit, refused.value.actual) == ("max_gain_map_pixels", pixels)
+        assert rendered(data, replace(SPEC, hdr=Hdr.SDR), limits=small).files
 
 
 def test_where_the_picture_is_cropped_by_its_file_there_is_none() -> None:

@@ -28,7 +28,8 @@ from imaging.specs import Colour, Hdr, RenditionSpec
 from imaging.worker.client import Workers
 from imaging.worker.spawning import Launch
 from tests.photos import jpeg, webp
-from tests.wall.hostile import BOMBS, ROWS, drawn_lies
+from tests.wall.crafted import riff, vp8x
+from tests.wall.hostile import BOMBS, ROWS, drawn_lies, profile
 
 _MEMORY: Final = Memory(bytes=1024 << 20)
 _ASKED: Final = Asked(
@@ -135,6 +136,21 @@ def test_there_are_enough_kinds() -> None:
 def test_what_was_seen_is_made_where_no_limit_is_exceeded(workers: Workers, name: str) -> None:
     """Within its estimate: of what once took more than that, nothing is called corrupt."""
     render(workers, BOMBS[name]())
+
+
+def test_a_profile_hides_no_lossless_webp(workers: Workers) -> None:
+    """An ordinary one behind 3 kB of profile: the estimate is that without, and holds."""
+    bare = webp(2400, 1600, lossless=True)
+    at = bare.index(b"VP8L")
+    coded = bare[at + 8 : at + 8 + int.from_bytes(bare[at + 4 : at + 8], "little")]
+    profiled = riff((b"VP8X", vp8x(0x20, 2400, 1600)), (b"ICCP", profile(3000)), (b"VP8L", coded))
+    estimates = []
+    for photo in (bare, profiled):
+        with workers.open_photo(MemorySource(photo), _ASKED) as opened:
+            assert opened.header.lossless
+            estimates.append(make_plan(opened.header, _ASKED).peak_bytes)
+    assert estimates[1] == pytest.approx(estimates[0], rel=0.01)
+    render(workers, profiled)
 
 
 @pytest.mark.parametrize("name", _TOO_LARGE)

@@ -31,7 +31,7 @@ from tests.wall.crafted import (
     vp8x,
 )
 
-__all__ = ["BOMBS", "ROWS", "drawn_lies"]
+__all__ = ["BOMBS", "ROWS", "drawn_lies", "profile"]
 
 _SEED: Final = 14
 _MB: Final = 1 << 20
@@ -136,7 +136,8 @@ def _png_with(*chunks: bytes) -> bytes:
     return photo[:33] + b"".join(chunks) + photo[33:]
 
 
-def _profile(size: int) -> bytes:
+def profile(size: int) -> bytes:
+    """A colour profile of ``size`` bytes: a header that is one, and nothing behind it."""
     header = struct.pack(">I", size) + bytes(4) + b"\x04\0\0\0mntrRGB XYZ " + bytes(12) + b"acsp"
     header += bytes(28) + bytes.fromhex("0000f6d6000100000000d32d")
     return header + bytes(size - len(header))
@@ -148,7 +149,7 @@ def _deflated(profile: bytes) -> bytes:
 
 def png_profile() -> bytes:
     """A profile of 45 MB in 45 kB, which renditions in the photo's own colours would copy."""
-    return _png_with(_chunk(b"iCCP", _deflated(_profile(45 * _MB))))
+    return _png_with(_chunk(b"iCCP", _deflated(profile(45 * _MB))))
 
 
 def png_small_profile() -> bytes:
