@@ -172,6 +172,11 @@ soak: $(READY) ## Invoke the function 2,000 times, and see that it stays lean; w
 calibrate: $(READY) ## Hold the plan's estimate of memory against what processes really take.
 	@$(PY) -m benchmarks.calibration $(if $(MISSING),--missing)
 
+.PHONY: refit
+refit: $(READY) ## Fit PROCESS_BYTES to what calibrate measured, and hold the estimate against it.
+	@$(PY) -m benchmarks.refit --write
+	@$(PY) -m pytest -q tests/unit/test_memory.py
+
 .PHONY: drawn-memory
 drawn-memory: $(READY) ## Hold it against 300 cases drawn with SEED=, each through the wall.
 	@MALLOC_ARENA_MAX=2 $(PY) -m benchmarks.drawn_memory $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT))

@@ -26,11 +26,11 @@ from imaging.plan import (
     RenditionPlan,
 )
 
-__all__ = ["PROCESS_BYTES", "estimate_peak"]
+__all__ = ["MARGIN", "PROCESS_BYTES", "estimate_peak"]
 
 _MB: Final = 1 << 20
 
-_MARGIN: Final = 1.12
+MARGIN: Final = 1.12
 
 PROCESS_BYTES: Final = 86 * _MB
 """Two interpreters: one with the S3 client and two megabytes of reading ahead, one with libvips."""
@@ -205,4 +205,4 @@ def estimate_peak(plan: RenditionPlan) -> int:
     decoding = _decoding(plan, bands)
     rendering = decoding.bases + max(_rendering(plan, bands, decoding.kept))
     process = PROCESS_BYTES + (0 if plan.appearance_of is None else _APPEARANCE_BYTES)
-    return round((process + max(decoding.peak, rendering)) * _MARGIN)
+    return round((process + max(decoding.peak, rendering)) * MARGIN)

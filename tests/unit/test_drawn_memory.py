@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from benchmarks.drawn import Drawn, draw
-from benchmarks.drawn_memory import measure
+from benchmarks.drawn_memory import function_bytes, measure
 
 _SEED: Final = 1814
 _CASES: Final = 8
@@ -22,7 +22,7 @@ def test_estimates_hold_for_what_they_were_not_fitted_to() -> None:
     """Of small photos, each through the wall: one is below its peak at most, and by little."""
     cases = [case for case in draw(_SEED, 200) if pixels(case) < _MOST_PIXELS][:_CASES]
     assert len(cases) == _CASES
-    measured = list(measure(cases))
+    measured = list(measure(cases, function_bytes()))
     assert sum(one.is_below for one in measured) <= 1
     for one in measured:
         assert one.peak <= 1.15 * one.estimate, one

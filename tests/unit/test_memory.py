@@ -7,12 +7,14 @@ from typing import Any, Final
 
 import pytest
 
+from benchmarks.refit import Case, case_from, fitted, worth
 from handler.memory_limit import memory_limit
 from imaging.config import parse_config
 from imaging.errors import NeedsMoreMemoryError
 from imaging.formats import InputFormat
 from imaging.header import ImageHeader, Level
 from imaging.limits import Limits, Memory
+from imaging.memory import MARGIN, PROCESS_BYTES
 from imaging.plan import RenditionPlan
 from imaging.planning import Asked, make_plan
 from imaging.specs import RenditionSpec
@@ -82,6 +84,30 @@ def test_it_holds_for_what_was_drawn() -> None:
     assert min(estimate_mb / peak_mb for estimate_mb, peak_mb in drawn) > 0.75
     assert sum(not is_within(*each) for each in drawn) <= 0.1 * len(drawn)
     assert max(estimate_mb / peak_mb for estimate_mb, peak_mb in drawn) < 1.85
+
+
+def measured(peak_mb: float, *, is_drawn: bool = False) -> Case:
+    """Return a case whose photo takes 10 MB beside the processes."""
+    return Case(name="a", is_drawn=is_drawn, peak_mb=peak_mb, beside_mb=10)
+
+
+def test_what_processes_take_is_fitted_to_what_was_measured() -> None:
+    """The least with which no chosen case is below its peak, and of the drawn ones 2 %."""
+    chosen = [measured(90), measured(120)]
+    assert fitted(chosen, 1.1) == 100
+    drawn = [measured(100 + number, is_drawn=True) for number in range(100)]
+    assert fitted(drawn, 1.0) == 187
+    assert fitted([*drawn, measured(210)], 1.0) == 200
+    assert worth(chosen, 99, 1.1).chosen_below == 1
+    assert worth(chosen, 100, 1.1).chosen_above == 1
+
+
+def test_what_processes_take_is_what_fits() -> None:
+    """Neither less nor much more than what was measured last says."""
+    cases = [case_from(case, MARGIN, PROCESS_BYTES / _MB) for case in _CASES]
+    assert 0 <= PROCESS_BYTES // _MB - fitted(cases, MARGIN) <= 2
+    page = (Path(__file__).parents[2] / "docs" / "memory.md").read_text("utf-8")
+    assert f"beside {PROCESS_BYTES // _MB} MB of two processes" in page
 
 
 def header(width: int, height: int, *, interlaced: bool = False) -> ImageHeader:
