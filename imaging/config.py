@@ -261,7 +261,7 @@ def _read_keys(
     values = {}
     for key, value in table.items():
         if key not in keys:
-            expected = f"expected one of the keys {', '.join(keys)}"
+            expected = f"expected one of the keys {', '.join(keys)}" if keys else "expected no keys"
             raise _Wrong((*path, key), f"{where}{key}: {expected} but received {key!r}")
         try:
             values[key] = keys[key](value)
@@ -350,13 +350,18 @@ def parse_config(
             renditions of one name are for the same key, one is for none, or there is none. The
             message names file, line and key.
     """
+    # Some editors begin a file with it; TOML 1.1 lets it be there.
+    text = text.removeprefix("\ufeff")
     try:
-        return _read_document(tomllib.loads(text), prefix, read_mark)
-    except tomllib.TOMLDecodeError as error:
+        document = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        # Besides what is no TOML: a number too long for Python, and brackets too deep for it.
         from imaging.lines import line_of_syntax_error
 
         line = line_of_syntax_error(text, error)
         raise ConfigError(f"{file}:{line}: expected TOML but received: {error}") from error
+    try:
+        return _read_document(document, prefix, read_mark)
     except _Wrong as error:
         from imaging.lines import line_of
 

@@ -69,8 +69,27 @@ def _has(document: object, path: Sequence[str | int]) -> bool:
     return True
 
 
-def line_of_syntax_error(text: str, error: tomllib.TOMLDecodeError) -> int:
-    """Return the number of the line at which ``text`` is no longer TOML."""
+def line_of_syntax_error(text: str, error: Exception) -> int:
+    """Return the number of the line at which ``text`` is no longer TOML that Python reads."""
+    if not isinstance(error, tomllib.TOMLDecodeError):
+        return _first_line_of(text, error)
     # Before Python 3.14 its text alone has the number; without one it is the end.
     found = _AT_LINE.search(str(error))
     return int(found[1]) if found else text.rstrip("\n").count("\n") + 1
+
+
+def _first_line_of(text: str, error: Exception) -> int:
+    """Return the line up to which the text makes the parser give up in the same way."""
+    lines = text.split("\n")
+    low, high = 0, len(lines)
+    while high - low > 1:
+        middle = (low + high) // 2
+        try:
+            tomllib.loads("\n".join(lines[:middle]))
+        except tomllib.TOMLDecodeError:
+            low = middle
+        except type(error):
+            high = middle
+        else:
+            low = middle
+    return high

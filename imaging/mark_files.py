@@ -7,7 +7,7 @@ Source: https://www.w3.org/TR/png-3/
 
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +23,7 @@ _SAMPLES: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """Of a pixel, by colour type."""
 
 _DEPTHS: Final = {0: {1, 2, 4, 8, 16}, 2: {8, 16}, 3: {1, 2, 4, 8}, 4: {8, 16}, 6: {8, 16}}
+_CRITICAL: Final = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
 _FILTERS: Final = range(5)
 
 
@@ -74,37 +75,74 @@ def _check_png(data: bytes) -> tuple[int, int]:
     if not data.startswith(_MAGIC):
         raise _Fault(f"the first bytes {data[:8]!r}")
     kinds: dict[bytes, bytes] = {}
-    at = len(_MAGIC)
+    at, before = len(_MAGIC), b""
     while b"IEND" not in kinds:
         length, kind = struct.unpack_from(">I4s", data, at)
         content = data[at + 8 : at + 8 + length]
         (checksum,) = struct.unpack_from(">I", data, at + 8 + length)
         if zlib.crc32(kind + content) != checksum:
             raise _Fault(f"a wrong checksum in {kind!r}")
+        _check_order(kind, before, kinds)
         kinds[kind] = kinds.get(kind, b"") + content
-        at += 12 + length
+        at, before = at + 12 + length, kind
     for missing in {b"IHDR", b"IDAT"} - kinds.keys():
         raise _Fault(f"no {missing!r}")
     for refused in {b"acTL", b"CgBI"} & kinds.keys():
         raise _Fault(f"{refused!r}, which most decoders do not know")
-    width, height, depth, kind_of_colour, _, _, interlaced = struct.unpack(
+    width, height, depth, kind_of_colour, *methods, interlaced = struct.unpack(
         ">IIBBBBB", kinds[b"IHDR"]
     )
     if depth not in _DEPTHS.get(kind_of_colour, ()) or not width or not height:
         raise _Fault(f"{width} x {height} pixels of {depth} bits and colour type {kind_of_colour}")
+    if any(methods):
+        raise _Fault(f"the compression and filter methods {methods} instead of [0, 0]")
     if interlaced:
         raise _Fault("interlaced rows")
-    if kind_of_colour == 3 and b"PLTE" not in kinds:
-        raise _Fault("no palette")
+    _check_palette(kinds.get(b"PLTE"), kind_of_colour, depth)
     row = 1 + (width * depth * _SAMPLES[kind_of_colour] + 7) // 8
     if max(width, height) <= MAX_MARK_SIDE:
         _check_rows(kinds[b"IDAT"], row, height)
     return width, height
 
 
+def _check_order(kind: bytes, before: bytes, seen: Container[bytes]) -> None:
+    """Raise _Fault for a chunk that no decoder takes where it is.
+
+    Args:
+        kind: The chunk's.
+        before: That of the chunk before; empty for the first.
+        seen: Those of all before.
+    """
+    if (kind == b"IHDR") != (not before):
+        raise _Fault(f"{kind!r} behind {before!r}" if before else f"{kind!r} first")
+    is_critical = kind.isalpha() and kind[0:1].isupper()
+    if not kind.isalpha() or (is_critical and kind not in _CRITICAL and kind != b"CgBI"):
+        raise _Fault(f"{kind!r}, which no decoder knows")
+    if kind in seen and kind != before and kind == b"IDAT":
+        raise _Fault(f"{kind!r} behind {before!r}")
+    if kind == b"PLTE" and (kind in seen or b"IDAT" in seen):
+        raise _Fault(f"{kind!r} behind {before!r}")
+
+
+def _check_palette(palette: bytes | None, kind_of_colour: int, depth: int) -> None:
+    if palette is None:
+        if kind_of_colour == 3:
+            raise _Fault("no palette")
+        return
+    colours, rest = divmod(len(palette), 3)
+    most = 1 << (depth if kind_of_colour == 3 else 8)
+    if rest or not 1 <= colours <= most or kind_of_colour in {0, 4}:
+        raise _Fault(
+            f"a palette of {len(palette)} bytes, of {depth} bits and colour type {kind_of_colour}"
+        )
+
+
 def _check_rows(compressed: bytes, row: int, rows: int) -> None:
-    inflated = zlib.decompressobj().decompress(compressed, row * rows + 1)
+    inflater = zlib.decompressobj()
+    inflated = inflater.decompress(compressed, row * rows + 1)
     if len(inflated) != row * rows:
         raise _Fault(f"{len(inflated):,} bytes of pixels instead of {row * rows:,}")
+    if not inflater.eof:
+        raise _Fault("pixels that break off before their checksum")
     if any(kind not in _FILTERS for kind in inflated[::row]):
         raise _Fault("an unknown filter")

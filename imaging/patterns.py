@@ -7,7 +7,7 @@ any folders or none; everything else is itself. Imported where a rendition has p
 import functools
 import re
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count, pairwise
 from typing import Final
 
@@ -16,20 +16,60 @@ from imaging.errors import ConfigError
 __all__ = ["matches", "witness"]
 
 _PARTS: Final = re.compile(r"\*\*/|\*\*|\*|\?|.", re.DOTALL)
-_EXPRESSIONS: Final = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-_MAX_STATES: Final = 50_000
-"""Beyond what a configuration needs that a person can read; a second of CPU."""
+_MAX_STEPS: Final = 1_000_000
+"""Places of patterns that are followed by a character: beyond what a configuration needs that a
+person can read; some seconds of CPU."""
 
 
 def matches(patterns: Iterable[str], key: str) -> bool:
-    """Tell whether one of ``patterns`` matches the whole of ``key``."""
-    return any(_compiled(pattern).fullmatch(key) for pattern in patterns)
+    """Tell whether one of ``patterns`` matches the whole of ``key``.
+
+    *Cost*: a step for each part of a pattern and each character of the key, whatever they are: the
+    key is a stranger's, and a regular expression would try each way to share it among the stars.
+    """
+    where: dict[str, int] = {}
+    for place, character in enumerate(key):
+        where[character] = where.get(character, 0) | 1 << place
+    return any(_reached(_parts(pattern), where, len(key)) for pattern in patterns)
 
 
 @functools.cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    parts = _PARTS.findall(pattern)
-    return re.compile("".join(_EXPRESSIONS.get(part, re.escape(part)) for part in parts), re.DOTALL)
+def _parts(pattern: str) -> tuple[str, ...]:
+    return tuple(_PARTS.findall(pattern))
+
+
+def _reached(parts: Iterable[str], where: Mapping[str, int], length: int) -> bool:
+    """Tell whether ``parts`` can reach the end of a key.
+
+    Places in a key are the bits of a number: bit 0 is before its first character.
+
+    Args:
+        parts: Of a pattern.
+        where: Character -> the places before it.
+        length: The key's.
+    """
+    every = (1 << length + 1) - 1
+    slashes = where.get("/", 0)
+    others = every >> 1 & ~slashes
+    reached = 1
+    for part in parts:
+        # From the first place that was reached on.
+        later = every & ~((reached & -reached) - 1)
+        match part:
+            case "**":
+                reached = later
+            case "**/":
+                reached |= (later & slashes) << 1
+            case "*":
+                # A sum carries each place through what is no slash, and on to the one behind it.
+                reached |= ((reached & others) + others) ^ others
+            case "?":
+                reached = (reached & others) << 1
+            case _:
+                reached = (reached & where.get(part, 0)) << 1
+        if not reached:
+            return False
+    return bool(reached >> length)
 
 
 class _Automaton:
@@ -122,11 +162,13 @@ def witness(
     # The empty key is none, so that its state may come again.
     seen = {state} if prefix else set()
     todo = deque([(state, prefix)])
+    steps = 0
     while todo:
         state, key = todo.popleft()
         if key and is_found(state):
             return key
-        if len(seen) > _MAX_STATES:
+        steps += len(alphabet) * sum(map(len, state))
+        if steps > _MAX_STEPS:
             raise ConfigError("expected simpler patterns: which keys they share cannot be told")
         for character in alphabet:
             after = tuple(

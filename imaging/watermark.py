@@ -6,6 +6,7 @@ Imported by workers alone; a photo without one runs nothing of it.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache, lru_cache
 from typing import Final
 
@@ -50,7 +51,9 @@ class Marks:
             space = "srgb" if image.bands > 2 else "b-w"
             image = (image >> 8).cast("uchar").copy(interpretation=space)
         if image.get_typeof("icc-profile-data"):
-            image = image.icc_transform("srgb", embedded=True, depth=8)
+            # One that says nothing of its colours leaves sRGB: no photo is to fail for it.
+            with suppress(pyvips.Error):
+                image = image.icc_transform("srgb", embedded=True, depth=8)
         image = image.colourspace("srgb")
         if not image.hasalpha():
             image = image.bandjoin(255)

@@ -110,6 +110,16 @@ def test_the_default_file_makes_five() -> None:
         ('truncated = "keep"\n[[renditions]]\nname = "a"', 'truncated: expected one of "refuse"'),
         ('other = 1\n[[renditions]]\nname = "a"', "other: expected one of the keys truncated, "),
         ("[[renditions", "expected TOML"),
+        (
+            f"[[renditions]]\nwidth = {'9' * 5000}",
+            "mine.toml:2: expected TOML but received: Exceeds",
+        ),
+        (f"# deep\na = {'[' * 3000}{']' * 3000}", "mine.toml:2: expected TOML but received: "),
+        ("[sidecar]\nlarge = true", "mine.toml:2: sidecar: large: expected no keys but received"),
+        (
+            f'[[renditions]]\nname = "a"\nkeys = "{"*a" * 400}"\nexclude = "{"*b" * 400}"',
+            'mine.toml:3: rendition "a": keys: expected simpler patterns',
+        ),
     ],
 )
 def test_what_is_wrong_is_named(text: str, message: str) -> None:
@@ -118,6 +128,12 @@ def test_what_is_wrong_is_named(text: str, message: str) -> None:
         parse_config(text, file="mine.toml")
     assert re.match(r"mine\.toml:[1-9]\d*: ", caught.value.message)
     assert message in caught.value.message
+
+
+def test_a_byte_order_mark_says_nothing() -> None:
+    """A file that an editor on Windows began with one is read as without it."""
+    text = '[[renditions]]\nname = "a"'
+    assert parse_config(f"\ufeff{text}", file="mine.toml") == parse_config(text, file="mine.toml")
 
 
 def test_a_rendition_may_name_several_formats_and_a_quality_for_each() -> None:

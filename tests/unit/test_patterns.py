@@ -1,5 +1,6 @@
 """Which keys a pattern matches, and whether patterns share one."""
 
+import re
 from itertools import product
 
 import pytest
@@ -30,6 +31,22 @@ def test_what_a_pattern_matches(pattern: str, taken: list[str], refused: list[st
     """A star stays within a folder, two cross any; everything else is itself."""
     assert [key for key in taken if not matches([pattern], key)] == []
     assert [key for key in refused if matches([pattern], key)] == []
+
+
+@given(st.text("ab/*?é.[\n", min_size=1, max_size=7), st.text("ab/é.[\n", max_size=10))
+def test_stars_mean_what_a_regular_expression_says(pattern: str, key: str) -> None:
+    """The same keys match as by the expression that tries each way to share them."""
+    means = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    parts = re.findall(r"\*\*/|\*\*|\*|\?|.", pattern, re.DOTALL)
+    expression = "".join(means.get(part, re.escape(part)) for part in parts)
+    assert matches([pattern], key) == bool(re.fullmatch(expression, key, re.DOTALL))
+
+
+@pytest.mark.parametrize("pattern", ["**/*-*-*-*-*.jpg", "**-**-**-**-**-**-**.jpg"])
+def test_no_key_takes_forever(pattern: str) -> None:
+    """A key of dashes alone, which a stranger chose, is told at once from one of five parts."""
+    assert not matches([pattern], "a/" + "-" * 1000 + ".png")
+    assert matches([pattern], "a/" + "-" * 1000 + ".jpg")
 
 
 @example(["*"], ["**"], [], "")

@@ -3,8 +3,11 @@
 import hashlib
 import io
 import json
+import struct
 import subprocess
 import sys
+import zlib
+from collections.abc import Iterator
 from dataclasses import fields, replace
 from itertools import product
 from pathlib import Path
@@ -30,6 +33,7 @@ from imaging.planning import Asked, make_plan
 from imaging.rendering import open_photo
 from imaging.specs import Colour, Fit, Hdr, Position, RenditionSpec, Watermark
 from imaging.warming import warm_up
+from imaging.watermark import Marks
 from imaging.worker.client import Workers
 from imaging.worker.spawning import Launch
 from tests.photos import (
@@ -481,6 +485,67 @@ def test_a_damaged_png_is_none(at: int, bit: int) -> None:
     damaged[at] ^= 1 << bit
     with pytest.raises(ConfigError, match="expected"):
         checked_mark("a", lambda _: bytes(damaged))
+
+
+Chunk = tuple[bytes, bytes]
+
+
+def chunks(data: bytes) -> list[Chunk]:
+    """Return kind and content of each chunk of a PNG."""
+    found, at = [], 8
+    while at < len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        found.append((kind, data[at + 8 : at + 8 + length]))
+        at += 12 + length
+    return found
+
+
+def written(parts: list[Chunk]) -> bytes:
+    """Return a PNG of these chunks, whose checksums are right."""
+    body = b"".join(
+        struct.pack(">I", len(content)) + kind + content + zlib.crc32(kind + content).to_bytes(4)
+        for kind, content in parts
+    )
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+def rearranged(whole: list[Chunk]) -> Iterator[list[Chunk]]:
+    """Yield what an editor could leave: a chunk gone, moved, twice, cut, in two, or one more."""
+    more = [(kind, content) for kind in (b"ABCD", b"a1cd", b"tEXt") for content in (b"", b"k\0v")]
+    for at, (kind, content) in enumerate(whole):
+        others = whole[:at] + whole[at + 1 :]
+        yield others
+        yield from ([*others[:to], whole[at], *others[to:]] for to in range(len(whole)))
+        yield from ([*whole[:to], whole[at], *whole[to:]] for to in range(len(whole)))
+        yield from ([*whole[:at], one, *whole[at:]] for one in more)
+        for length in {0, 1, len(content) - 4, len(content) - 1} & set(range(len(content))):
+            head, tail = (kind, content[:length]), (kind, content[length:])
+            yield [*whole[:at], head, *whole[at + 1 :]]
+            yield from (
+                [*whole[:at], head, *between, tail, *whole[at + 1 :]] for between in ([], more[-1:])
+            )
+        yield from (
+            [*whole[:at], (kind, content[:byte] + b"\x01" + content[byte + 1 :]), *whole[at + 1 :]]
+            for byte in range(min(13, len(content)))
+        )
+        yield [*whole[:at], (kind, content + content), *whole[at + 1 :]]
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "P"])
+def test_what_is_taken_at_init_can_be_decoded(mode: str) -> None:
+    """However its chunks stand, a PNG is an error at init, or a mark that no photo fails for."""
+    buffer = io.BytesIO()
+    Image.new(mode, (9, 5)).save(buffer, "PNG")
+    taken = 0
+    for parts in rearranged(chunks(buffer.getvalue())):
+        data = written(parts)
+        try:
+            checked_mark("logo.png", lambda _, data=data: data)
+        except ConfigError:
+            continue
+        Marks({"": data})._decoded("")
+        taken += 1
+    assert taken > 10
 
 
 def test_text_without_a_place_names_s3() -> None:
