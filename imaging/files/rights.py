@@ -81,11 +81,18 @@ def _of_its_form(name: str, value: str) -> str:
         case "web_statement" | "licensor_url":
             # Whatever shows it may make a link of it.
             is_short = len(value.encode()) <= _MAX_CREDIT
-            return value if is_short and re.fullmatch(_URL, value) else ""
+            is_shown = all(map(_is_shown, value))
+            return value if is_short and is_shown and re.fullmatch(_URL, value) else ""
         case _:
             most = _MAX_CREDIT if name == "credit" else _MAX_NOTICE
-            line = " ".join("".join(c if c.isprintable() else " " for c in value).split())
+            line = " ".join("".join(c if _is_shown(c) else " " for c in value).split())
             return line.encode()[:most].decode(errors="ignore")
+
+
+def _is_shown(character: str) -> bool:
+    """Tell whether a character is part of a text; not what turns its direction, or ends a line."""
+    # Persian, Hindi and many emoji are spelled with the two joiners.
+    return character.isprintable() or character in "\u200c\u200d"
 
 
 def rights_from_values(*sources: Mapping[str, str]) -> Rights | None:

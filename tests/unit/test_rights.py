@@ -146,6 +146,35 @@ def test_reading_is_bounded() -> None:
     assert len(wide["credit"]) <= 16_384
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("space", ["", ":p", " ", ":" + "p" * 300, ":p" + " " * 300])
+def test_no_namespace_is_copied_without_end(space: str, encoding: str) -> None:
+    """A long name of a namespace would be copied for each of thousands of attributes."""
+    prefix = space.strip()[1:]
+    attributes = " ".join(f"{prefix}:a{at}='1'" if prefix else f"a{at}='1'" for at in range(9000))
+    inside = f"<a xmlns{space}='{'u' * 400_000}' {attributes}>{'<b/>' * 9000}</a>"
+    whole = packet("<!--Credit-->" + inside, 'photoshop:Credit="a"').decode()
+    # The bytes that are looked for, as letters of another script.
+    hint = b"Credit".decode("utf-16-le")
+    data = whole.replace("Credit-->", hint + "-->").encode(encoding)
+    assert read_xmp_values(data if encoding == "utf-16" else whole.encode()) == {}
+
+
+def test_padding_behind_a_packet_says_nothing() -> None:
+    """Zeros behind a packet are no UTF-16."""
+    assert read_xmp_values(packet("", 'photoshop:Credit="a"') + bytes(9)) == {"credit": "a"}
+
+
+@pytest.mark.parametrize(
+    "text", ["\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\U0001f468\u200d\U0001f467"]
+)
+def test_joiners_stay_and_turns_of_direction_go(text: str) -> None:
+    """Persian and emoji are spelled with joiners; an override would show another text."""
+    rights = rights_from_values({"credit": f"\u202e{text}\u2066"})
+    assert rights is not None
+    assert rights.credit == text
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -156,6 +185,7 @@ def test_reading_is_bounded() -> None:
         ("web_statement", "see the office"),
         ("licensor_url", 'https://a/"onclick='),
         ("licensor_url", "https://a/" + "b" * 2000),
+        ("web_statement", "https://a/\u202egpj.exe"),
     ],
 )
 def test_a_value_that_is_not_of_its_form_is_left_out(field: str, value: str) -> None:
