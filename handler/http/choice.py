@@ -138,26 +138,46 @@ def choice_from_request(request: Request, settings: Settings, now_s: float) -> C
         )
     spec = specs[name]
     chosen = _choose(spec.formats, request.headers.get("accept") or "*/*")
-    outcomes = _outcomes(chosen, key)
-    _check_length(bucket, key, name, outcomes, settings)
+    choice = _choice(bucket, key, spec, chosen, expires_at_s)
+    _check_length(bucket, key, name, choice.formats, settings)
+    return choice
+
+
+def _choice(
+    bucket: str,
+    key: str,
+    spec: RenditionSpec,
+    chosen: OutputFormat | None,
+    expires_at_s: int | None,
+) -> Choice:
     return Choice(
         bucket=bucket,
         key=key,
         # The photo's own format has no settings of its own to leave out.
         spec=replace(spec, formats=(None,)) if chosen is None else spec.only(chosen),
-        formats=outcomes,
+        formats=_outcomes(chosen, key),
         varies=len(spec.formats) > 1,
         expires_at_s=expires_at_s,
     )
 
 
-def fallback_of(asked: Choice, settings: Settings) -> Choice | None:
-    """Return the same rendition of the photo that stands for missing ones; None for none."""
+def fallback_of(request: Request, asked: Choice, settings: Settings) -> Choice | None:
+    """Return the rendition of that name of the photo that stands for missing ones.
+
+    None where there is none to have: the config may have another rendition of that name for its
+    key, or none, and nothing else is ever stored as one of its set.
+    """
     key = settings.http_fallback_key
     if key is None or key == asked.key:
         return None
-    (wanted,) = asked.spec.formats
-    return replace(asked, key=key, formats=_outcomes(wanted, key))
+    spec = next((one for one in settings.config.specs_of(key) if one.name == asked.spec.name), None)
+    if spec is None:
+        return None
+    try:
+        chosen = _choose(spec.formats, request.headers.get("accept") or "*/*")
+    except NotAcceptableError:
+        return None
+    return _choice(asked.bucket, key, spec, chosen, asked.expires_at_s)
 
 
 def _check_signature(

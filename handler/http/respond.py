@@ -111,7 +111,7 @@ def _respond(
     stored = _have(request, asked, settings, requests, make, done)
     if isinstance(stored, _Stored):
         return _answer(request, asked, stored, settings, requests)
-    instead = fallback_of(asked, settings) if stored["statusCode"] == _NOT_FOUND else None
+    instead = fallback_of(request, asked, settings) if stored["statusCode"] == _NOT_FOUND else None
     if instead is None:
         return stored
     return _answer_instead(request, instead, stored, settings, requests, make, done)
@@ -191,7 +191,8 @@ def _find(
             # Whoever asks waits for another one, rather than hours for that.
             continue
         metadata = answer.get("Metadata", {})
-        is_ours = version_from_metadata(metadata).is_of_key(asked.key)
+        version = version_from_metadata(metadata)
+        is_ours = version.is_of_key(asked.key) and version.is_of_bucket(asked.bucket)
         is_current = is_ours and metadata.get("spec") == asked.spec.digest(output)
         if is_current and (wants_body or not is_archived(answer)):
             return _Stored(key=key, answer=answer)

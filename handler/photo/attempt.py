@@ -17,7 +17,7 @@ from handler.settings import Settings
 from handler.version import version_from_event
 from imaging.photo import PhotoOpener
 
-__all__ = ["Attempt", "Outcome", "check_not_folder", "found_gone"]
+__all__ = ["Attempt", "Outcome", "check_not_folder", "found_gone", "is_folder"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +62,17 @@ def found_gone(event: ObjectEvent) -> Removal:
     return Removal(version=replace(version, etag=None, version_id=None, modified=int(time.time())))
 
 
-def check_not_folder(event: ObjectEvent, size: int | None) -> None:
-    """Raise FolderError if ``size``, where it is known, and the key are those of a folder.
+def is_folder(event: ObjectEvent, size: int | None) -> bool:
+    """Tell whether ``size``, where it is known, and the key are those of a folder.
 
     A console makes such an object; nothing is written for it, no manifest and no quarantine.
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-folders.html
     """
-    if size == 0 and event.key.endswith("/"):
+    return size == 0 and event.key.endswith("/")
+
+
+def check_not_folder(event: ObjectEvent, size: int | None) -> None:
+    """Raise FolderError if it is a folder, going by :func:`is_folder`."""
+    if is_folder(event, size):
         raise FolderError(f"Expected a photo but s3://{event.bucket}/{event.key} is a folder")

@@ -1,6 +1,7 @@
 """Outdated renditions in the destination: found and removed."""
 
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 
 from handler.errors import ConditionFailedError, ObjectMissingError
@@ -53,16 +54,20 @@ class Leftovers:
         for key in sorted(keys - {one.key for one in manifest.kept or ()}):
             self._remove(key, lambda found: rule.is_left_by_another(found, manifest, before))
 
-    def remove_every(self, settings: Settings) -> bool:
+    def remove_every(self, settings: Settings, besides: AbstractSet[str] = frozenset()) -> bool:
         """Remove whatever ``settings`` could have made of it; tell whether there was something.
 
         For a photo that has no place there: the settings are no longer in use, or the place is
         another bucket's, whose renditions stay.
+
+        Args:
+            settings: By which it had a place.
+            besides: Keys that are in use otherwise.
         """
         bucket = self._event.bucket
         gone = [
             self._remove(key, lambda found: found.version.bucket == bucket)
-            for key in sorted(candidate_keys(self._event, settings))
+            for key in sorted(candidate_keys(self._event, settings) - besides)
         ]
         return any(gone)
 

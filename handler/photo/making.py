@@ -19,7 +19,7 @@ from handler.errors import (
     SourceRefusedError,
 )
 from handler.objects import Change, ObjectEvent
-from handler.photo.attempt import Attempt, Outcome, check_not_folder, found_gone
+from handler.photo.attempt import Attempt, Outcome, check_not_folder, found_gone, is_folder
 from handler.photo.destinations import made_digest
 from handler.photo.manifest import Kept, Manifest, Verdict, judge
 from handler.photo.poison import watched
@@ -49,11 +49,13 @@ def make(attempt: Attempt) -> Outcome:
     manifest = _look_up(attempt, named)
     attempt.manifests.check_place()
     if manifest is None:
-        # Otherwise it may be in the place of a photo.
+        if is_folder(attempt.event, attempt.event.size) or not _specs(attempt):
+            # No rendition is for it: it is not even asked for. Another template may have had some.
+            attempt.manifests.remove_former()
         check_not_folder(attempt.event, attempt.event.size)
-    if manifest is None and not _specs(attempt):
-        # No rendition is for it, and none was: it is not even asked for.
-        return Outcome(Disposition.IGNORED)
+        if not _specs(attempt):
+            was_there = bool(attempt.leftovers.removed)
+            return Outcome(Disposition.REMOVED if was_there else Disposition.IGNORED)
     return _make_unless_made(attempt, named, manifest)
 
 
@@ -256,6 +258,8 @@ def _clear(attempt: Attempt, source: S3Source) -> None:
     """Remove what is there of a photo whose place a folder has taken; write nothing for others."""
     if attempt.manifests.manifest is not None:
         _commit(attempt, source.check_current, found_gone(attempt.event))
+    else:
+        attempt.manifests.remove_former()
 
 
 def _commit_stored(attempt: Attempt, source: S3Source, draft: WholeSet | Addition) -> None:

@@ -3,6 +3,7 @@
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any, Final
@@ -22,6 +23,7 @@ from handler.photo.destinations import manifest_key
 from handler.photo.leftovers import Leftovers
 from handler.photo.manifest import (
     Announced,
+    Kept,
     Manifest,
     UnreadableManifestError,
     manifest_from_head,
@@ -190,7 +192,7 @@ class ManifestStore:
         if before is not None:
             self._leftovers.remove_named(rule.left_behind(before, after), before)
         if not isinstance(draft, Addition):
-            self.remove_former()
+            self._remove_former(after)
         is_lost = before is not None and before.lost
         if is_lost or isinstance(draft, Removal) or after.rejected is not None:
             # What no manifest names is looked for where one was lost, and where nothing would be
@@ -199,15 +201,31 @@ class ManifestStore:
         return self._swap(after)
 
     def remove_former(self) -> None:
-        """As :func:`remove_former`."""
-        remove_former(self._requests, self._settings, self._event, self._leftovers)
+        """As :func:`remove_former`; what the manifest names stays.
 
-    def remove(self) -> None:
-        """Remove the manifest and all that is there, unless it is of a photo in another bucket."""
+        *Cost*: a GetObject besides, where a look has left the list of renditions out.
+        """
+        if self._settings.former_key_templates:
+            self.read_kept()
+            self._remove_former(self.manifest)
+
+    def _remove_former(self, manifest: Manifest | None) -> None:
+        kept = manifest.kept or () if manifest is not None else ()
+        named = frozenset(one.key for one in kept)
+        remove_former(self._requests, self._settings, self._event, self._leftovers, named)
+
+    def remove(self, besides: AbstractSet[str]) -> None:
+        """Remove the manifest and all that is there, unless it is of a photo in another bucket.
+
+        Args:
+            besides: The keys that are in use under another template.
+        """
         manifest = self.read()
         if manifest is not None and not manifest.is_of_another(self._event.bucket):
-            self._leftovers.remove_named((*(manifest.kept or ()), *manifest.announced), manifest)
-        self._leftovers.remove_every(self._settings)
+            named: tuple[Kept | Announced, ...] = (*(manifest.kept or ()), *manifest.announced)
+            gone = (one for one in named if one.key not in besides)
+            self._leftovers.remove_named(gone, manifest)
+        self._leftovers.remove_every(self._settings, besides)
         if manifest is None or self._is_foreign or manifest.is_of_another(self._event.bucket):
             return
         condition = condition_over(self._etag) if self._settings.conditional_writes else {}
@@ -313,14 +331,35 @@ class ManifestStore:
 
 
 def remove_former(
-    requests: Requests, settings: Settings, event: ObjectEvent, leftovers: Leftovers
+    requests: Requests,
+    settings: Settings,
+    event: ObjectEvent,
+    leftovers: Leftovers,
+    named: AbstractSet[str] = frozenset(),
 ) -> None:
     """Remove what the photo has under ``FORMER_KEY_TEMPLATES``, and the manifests that name it.
 
+    Two templates may have the same place for a photo: what is there is the present one's.
+
     *Cost*: for each template a GetObject, and a HeadObject for each rendition.
+
+    Args:
+        requests: Of this invocation.
+        settings: With the former templates.
+        event: The photo's.
+        leftovers: What removes them.
+        named: The keys that the present manifest names.
     """
+    present = _place(event, settings)
     for template in settings.former_key_templates:
         former = replace(settings, key_template=template, former_key_templates=())
-        # A key that S3 would not take, or that would loop, was never written.
-        with suppress(RejectedPhotoError):
-            ManifestStore(requests, former, event, leftovers).remove()
+        if _place(event, former) not in {None, present}:
+            ManifestStore(requests, former, event, leftovers).remove(named)
+
+
+def _place(event: ObjectEvent, settings: Settings) -> str | None:
+    """Return the manifest's key; None if S3 would not take it, or it would loop: for no photo."""
+    try:
+        return manifest_key(event, settings)
+    except RejectedPhotoError:
+        return None

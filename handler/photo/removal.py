@@ -26,6 +26,9 @@ def remove(attempt: Attempt) -> Outcome:
     manifest = manifests.read()
     if manifest is None and event.key.endswith("/"):
         # A folder of a console's: nothing was made of it, and nothing is to be kept of its end.
+        # What another template has of a photo under that key goes, if that is gone too.
+        if attempt.settings.former_key_templates and present_event(attempt) is None:
+            manifests.remove_former()
         return Outcome(Disposition.IGNORED)
     while True:
         manifests.check_place()

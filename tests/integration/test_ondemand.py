@@ -536,6 +536,30 @@ def test_a_photo_that_is_missing_is_shown_by_another(
         assert _code(lambda_handler(_request(f"/own/{key}"), None)) == (404, "no-such-photo")
 
 
+def test_a_fallback_is_shown_as_its_own_rendition(
+    store: FaultProxy, start: Start, settings: dict[str, str]
+) -> None:
+    """Renditions of one name for other keys: the fallback's set holds what is for its own key."""
+    card = '[[renditions]]\nname = "card"\nwidth = {}\nkeys = "{}/**"\n'
+    config = "".join(card.format(*one) for one in ((16, "avatars"), (32, "products")))
+    config += '[[renditions]]\nname = "round"\nwidth = 8\nkeys = "avatars/**"\n'
+    settings = {name: value for name, value in settings.items() if name != "RENDITIONS_CONFIG"}
+    _put(store, "products/none.jpg", jpeg(300, 200))
+    lambda_handler = start(
+        **settings, RENDITIONS_TOML=config, HTTP_FALLBACK_KEY="products/none.jpg"
+    )
+    job = {"bucket": "photos", "key": "products/none.jpg"}
+    lambda_handler(job, None)
+    answer = lambda_handler(_request("/card/avatars/gone.jpg"), None)
+    assert answer["statusCode"] == 404
+    assert _image(answer | {"statusCode": 200}).width == 32
+    answer = lambda_handler(_request("/round/avatars/gone.jpg"), None)
+    assert _code(answer) == (404, "no-such-photo")
+    stored = store.client().list_objects_v2(Bucket="renditions")["Contents"]
+    made = {f"products/none.jpg/{name}" for name in ("card.jpg", "photo.json")}
+    assert {item["Key"] for item in stored} == made
+
+
 @pytest.mark.parametrize("name", ["alb.json", "alb-multi-value.json"])
 def test_a_load_balancer_is_answered_in_its_way(
     store: FaultProxy, start: Start, settings: dict[str, str], name: str

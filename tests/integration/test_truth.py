@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 import pytest
@@ -399,6 +399,114 @@ def test_what_another_template_has_left_is_removed(house: House, who: str) -> No
     assert listed == {f"new/{KEY}/{name}" for name in made}
 
 
+def _listed(house: House) -> set[str]:
+    """Return every key in the destination."""
+    return {
+        item["Key"] for item in house.s3.list_objects_v2(Bucket="renditions").get("Contents", [])
+    }
+
+
+@pytest.mark.parametrize(
+    ("former", "new"),
+    [
+        ("{key}/{name}.{ext}", "{prefix}{stem}.{source_ext}/{name}.{ext}"),
+        ("photos/{key}/{name}.{ext}", "{bucket}/{key}/{name}.{ext}"),
+    ],
+)
+@pytest.mark.parametrize("who", ["event", "job", "event again", "http, then job"])
+def test_what_the_new_template_has_in_the_same_place_stays(
+    house: House, former: str, new: str, who: str
+) -> None:
+    """Two templates may make the same keys of a photo: what is there is no leftover."""
+    before = replace(house.settings, key_template=KeyTemplate(former))
+    settings = replace(
+        house.settings,
+        key_template=KeyTemplate(new),
+        former_key_templates=(before.key_template,),
+    )
+    event = house.put(_OLD)
+    house.handle(event, before)
+    keys = _listed(house)
+    match who:
+        case "event":
+            house.handle(house.put(_NEW), settings)
+        case "job":
+            house.handle(_JOB, settings)
+        case "event again":
+            house.handle(event, settings)
+        case _:
+            house.ask_for("small", settings=settings)
+            house.handle(_JOB, settings)
+    assert house.handle(_JOB, settings).disposition is Disposition.UNCHANGED
+    assert _listed(house) == keys
+    house.handle(house.delete(), settings)
+    assert _listed(house) == {key for key in keys if key.endswith("/photo.json")}
+
+
+def test_a_rendition_whose_key_both_templates_make_stays(house: House) -> None:
+    """Of the photo `small` alone: its manifest has another place, and one rendition has not."""
+    etag = house.s3.put_object(Bucket="photos", Key="small", Body=_OLD)["ETag"].strip('"')
+    event = ObjectEvent(bucket="photos", key="small", etag=etag, sequencer="0001")
+    house.handle(event)
+    settings = replace(
+        house.settings,
+        key_template=KeyTemplate("{name}/{key}.{ext}"),
+        former_key_templates=(house.settings.key_template,),
+    )
+    assert house.handle(event, settings).disposition is Disposition.WRITTEN
+    job = ObjectEvent(bucket="photos", key="small")
+    assert house.handle(job, settings).disposition is Disposition.UNCHANGED
+    assert _listed(house) == {"large/small.jpg", "small/small.jpg", "photo/small.json"}
+
+
+@pytest.mark.parametrize("who", ["event", "event again", "job", "deletion"])
+def test_what_another_template_has_left_of_a_photo_that_nothing_is_for(
+    house: House, who: str
+) -> None:
+    """Patterns and template changed at once: no set is made, and the former one goes."""
+    event = house.put(_OLD)
+    house.handle(event)
+    elsewhere = CONFIG.replace("width", 'keys = "elsewhere/**"\nwidth')
+    settings = replace(
+        house.settings,
+        config=parse_config(elsewhere, file="elsewhere"),
+        key_template=KeyTemplate("new/{key}/{name}.{ext}"),
+        former_key_templates=(house.settings.key_template,),
+    )
+    match who:
+        case "event":
+            event = house.put(_NEW)
+        case "job":
+            event = _JOB
+        case "deletion":
+            event = house.delete()
+        case _:
+            pass
+    assert house.handle(event, settings).disposition is Disposition.REMOVED
+    assert _listed(house) <= {f"new/{KEY}/photo.json"}
+
+
+@pytest.mark.parametrize("who", ["event", "job", "deletion"])
+def test_what_another_template_has_left_under_a_folder_s_key(house: House, who: str) -> None:
+    """A photo whose key ends in a slash, and whose place a folder takes, or nothing."""
+    settings = replace(
+        house.settings,
+        key_template=KeyTemplate("new/{key}/{name}.{ext}"),
+        former_key_templates=(house.settings.key_template,),
+    )
+    event = ObjectEvent(bucket="photos", key="2026/")
+    house.s3.put_object(Bucket="photos", Key="2026/", Body=_OLD)
+    house.handle(event)
+    house.s3.delete_object(Bucket="photos", Key="2026/")
+    if who == "deletion":
+        event = replace(event, change=Change.DELETED, sequencer="0002")
+    else:
+        house.s3.put_object(Bucket="photos", Key="2026/", Body=b"")
+        event = event if who == "job" else replace(event, sequencer="0002", size=0)
+    assert house.handle(event, settings).disposition is Disposition.IGNORED
+    assert _listed(house) == set()
+
+
 @pytest.mark.parametrize("who", ["event", "job", "deletion"])
 def test_a_key_that_the_new_template_makes_too_long_has_no_set(house: House, who: str) -> None:
     """It is rejected, and what it had under the former template goes all the same."""
@@ -513,15 +621,8 @@ def test_a_request_over_a_lost_list_leaves_it_lost(house: House) -> None:
     assert house.stored() == of(event, *BOTH)
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
-@pytest.mark.parametrize("knows", [True, False])
-def test_an_archived_rendition_is_made_again(house: House, method: str, *, knows: bool) -> None:
-    """Whoever asks for it over HTTP gets another one, whether or not the manifest names it."""
-    house.settings = replace(house.settings, source_buckets=("photos",))
-    house.handle(house.put(_OLD))
-    _archive(house, f"{KEY}/small.jpg")
-    if not knows:
-        house.s3.delete_object(Bucket="renditions", Key=MANIFEST)
+def _ask_over_http(house: House, method: str = "GET") -> dict[str, Any]:
+    """Ask for the photo's rendition `small`."""
     request = {
         "version": "2.0",
         "requestContext": {"http": {"method": method}, "domainName": "x.lambda-url.y.on.aws"},
@@ -531,10 +632,32 @@ def test_an_archived_rendition_is_made_again(house: House, method: str, *, knows
     def make(event: ObjectEvent, specs: Sequence[RenditionSpec]) -> JobReport:
         return house.handle(event, specs=specs)
 
-    requests = Requests(house.proxy.client())
-    answer = respond(request, house.settings, requests, make, lambda _: None)
+    return respond(request, house.settings, Requests(house.proxy.client()), make, lambda _: None)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("knows", [True, False])
+def test_an_archived_rendition_is_made_again(house: House, method: str, *, knows: bool) -> None:
+    """Whoever asks for it over HTTP gets another one, whether or not the manifest names it."""
+    house.settings = replace(house.settings, source_buckets=("photos",))
+    house.handle(house.put(_OLD))
+    _archive(house, f"{KEY}/small.jpg")
+    if not knows:
+        house.s3.delete_object(Bucket="renditions", Key=MANIFEST)
+    answer = _ask_over_http(house, method)
     assert answer["statusCode"] == 200
     assert "StorageClass" not in house.s3.head_object(Bucket="renditions", Key=f"{KEY}/small.jpg")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_rendition_of_another_bucket_s_photo_is_not_served(house: House, method: str) -> None:
+    """The place is theirs from a time when any bucket was taken: HTTP shows no other's picture."""
+    house.s3.create_bucket(Bucket="other")
+    house.s3.put_object(Bucket="other", Key=KEY, Body=_NEW)
+    house.handle(replace(_JOB, bucket="other"))
+    house.settings = replace(house.settings, source_buckets=("photos",))
+    house.put(_OLD)
+    assert _ask_over_http(house, method)["statusCode"] == 422
 
 
 # 14. Another memory
