@@ -21,6 +21,9 @@ _HANDED_ON: Final = ("LC_ALL", "LD_LIBRARY_PATH", "MALLOC_ARENA_MAX")
 _CONTROL: Final = 3
 """The zygote's descriptor of the control socket."""
 
+_HERE: Final = __file__.removesuffix("/imaging/worker/spawning.py")
+"""The folder that holds this package; of no use where a program runs the zygote."""
+
 _ZYGOTE: Final = "imaging.worker.zygote"
 _START: Final = (
     # Until all is imported, the collector would look through it again and again.
@@ -105,8 +108,9 @@ def _line(launch: Launch) -> list[str]:
     if launch.program is not None:
         return [sys.executable, "-ISB", launch.program, _ZYGOTE, str(_CONTROL), options]
     # -I and -S would not find what this interpreter has found; a zip or an entry that is not
-    # there does no harm.
-    path = [os.path.abspath(entry) for entry in sys.path]  # noqa: PTH100 - pathlib drops nothing, and is slower
+    # there does no harm. An editable installation finds this package in a folder that is not on
+    # the path. It comes last: what stands beside the package is not for this to find.
+    path = [os.path.abspath(entry) for entry in (*sys.path, _HERE)]  # noqa: PTH100 - pathlib drops nothing, and is slower
     code = _START.format(path=path, control=_CONTROL, options=options)
     return [sys.executable, "-ISB", "-c", code]
 

@@ -1,14 +1,12 @@
 """What a process really holds at its peak, against what the plan said."""
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from benchmarks import group
+from benchmarks.invoking import running
 from benchmarks.s3 import credentials, serving
 from imaging.config import load_config
 from imaging.local import FileSource
@@ -30,24 +28,18 @@ PHOTOS: dict[str, Callable[[], bytes]] = {
 @pytest.mark.parametrize("name", PHOTOS)
 def test_the_peak_is_as_planned(name: str, tmp_path: Path) -> None:
     """The real handler, in a process of its own, takes no more than planned, and not much less."""
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    photo, report = folder / name, tmp_path / "report.json"
+    photo = tmp_path / name
     photo.write_bytes(PHOTOS[name]())
     asked = load_config(_ROOT / "renditions.toml").asked()
     with open_photo(FileSource(photo), asked) as opened:
         plan = make_plan(opened.header, asked)
-    with serving([photo]) as url:
-        subprocess.run(
-            [sys.executable, "-m", "benchmarks.function", str(report), folder.name, name],
-            cwd=_ROOT,
-            env=os.environ
-            | credentials(url)
-            | {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "3538", "MALLOC_ARENA_MAX": "2"},
-            stdout=subprocess.DEVNULL,
-            check=True,
-        )
-    found = json.loads(report.read_text("utf-8"))
-    assert found["disposition"] == "written"
-    peak_mb, estimate_mb = found["peak_mb"], plan.peak_bytes / (1 << 20)
-    assert peak_mb <= estimate_mb <= max(1.3 * peak_mb, peak_mb + 24)
+    environment = {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "3538", "MALLOC_ARENA_MAX": "2"}
+    with (
+        serving([photo]) as url,
+        running(_ROOT, credentials(url) | environment) as function,
+    ):
+        (record,) = function.invoke(tmp_path.name, [name]).records
+        found_mb = group.peak_mb(function.pid)
+    assert record["disposition"] == "written"
+    estimate_mb = plan.peak_bytes / (1 << 20)
+    assert found_mb <= estimate_mb <= max(1.3 * found_mb, found_mb + 24)

@@ -1,6 +1,9 @@
 """The command says what it will do, and does it."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
@@ -97,6 +100,24 @@ def test_a_photo_that_crashes_its_decoder_is_a_line_of_the_report(
         ("d.jpg", None),
     ]
     assert all((tmp_path / "out" / name / "small.jpg").exists() for name in ("a.jpg", "d.jpg"))
+
+
+def test_the_command_works_in_any_folder(tmp_path: Path) -> None:
+    """An editable installation finds ``imaging`` by a hook, which its workers have not."""
+    pyvips.Image.black(300, 200, bands=3).jpegsave(str(tmp_path / "a.jpg"))
+    (tmp_path / "renditions.toml").write_text(SMALL)
+    environment = {name: os.environ[name] for name in os.environ if name != "PYTHONPATH"}
+    subprocess.run(
+        [
+            # As an installed command starts: nothing of this checkout is on the path.
+            *(sys.executable, "-P", "-c", "from handler.cli import main; raise SystemExit(main())"),
+            *("render", "a.jpg", "--out=out", "--config=renditions.toml"),
+        ],
+        cwd=tmp_path,
+        env=environment,
+        check=True,
+    )
+    assert (tmp_path / "out" / "a.jpg" / "small.jpg").exists()
 
 
 def test_jobs_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
