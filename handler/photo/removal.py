@@ -1,6 +1,7 @@
 """A photo that is gone: its renditions are removed, and the manifest says so."""
 
-from handler.errors import Disposition
+from handler.errors import ConditionFailedError, Disposition
+from handler.objects import ObjectEvent
 from handler.photo.attempt import Attempt, Outcome, found_gone
 from handler.photo.making import make, present_event, superseded
 from handler.stages import Stage
@@ -34,9 +35,28 @@ def remove(attempt: Attempt) -> Outcome:
         manifests.check_place()
         if manifest is not None and gone.precedes(manifest.version):
             superseded(attempt, gone)
+        if manifest is not None and manifest.lost:
+            # It may be newer than what is left now, so that no order of versions tells.
+            attempt.leftovers.remove_of_version(gone)
         if (present := present_event(attempt)) is not None:
+            _check_kept(attempt, present)
             return make(attempt.about(present))
         manifests.asked()
         if manifests.write(found_gone(event)):
             return Outcome(Disposition.REMOVED)
         manifest = manifests.manifest
+
+
+def _check_kept(attempt: Attempt, present: ObjectEvent) -> None:
+    """Have ``present`` made anew if the manifest is of it and what that names is not there.
+
+    An attempt at the version that is gone by now may have removed it, and ended before it wrote
+    its manifest. *Cost*: a HeadObject for each rendition, if the manifest is of that version.
+    """
+    manifest = attempt.manifests.manifest
+    if manifest is None or not manifest.version.is_same(version_from_event(present)):
+        return
+    try:
+        attempt.leftovers.check_there(manifest.kept or ())
+    except ConditionFailedError:
+        attempt.leftovers.removed.add(present.etag)

@@ -10,6 +10,7 @@ import pytest
 
 import handler.s3.requests
 from handler.errors import Disposition
+from handler.keys import KeyTemplate
 from handler.objects import Change, ObjectEvent
 from imaging.config import parse_config
 from tests.house import CONFIG, House, open_house
@@ -122,6 +123,22 @@ def test_a_folder_that_takes_a_photo_s_place_takes_its_renditions(house: House) 
     house.s3.put_object(Bucket="photos", Key="b/", Body=b"")
     assert house.handle(ObjectEvent(bucket="photos", key="b/")).code == "folder"
     assert _keys(house) == {"b//photo.json"}
+
+
+def test_a_key_with_a_slash_that_is_deleted_after_its_template_changed(house: House) -> None:
+    """There is no manifest in its new place, but a set in its old one."""
+    house.handle(_put(house, "b/", jpeg(96, 64)))
+    settings = replace(
+        house.settings,
+        key_template=KeyTemplate("new/{key}/{name}.{ext}"),
+        former_key_templates=(house.settings.key_template,),
+    )
+    house.s3.delete_object(Bucket="photos", Key="b/")
+    gone = ObjectEvent(
+        bucket="photos", key="b/", change=Change.DELETED, sequencer=house.sequencer()
+    )
+    assert house.handle(gone, settings).disposition is Disposition.IGNORED
+    assert _keys(house) == set()
 
 
 def _refuse(house: House, action: Answer, *, hides_head: bool) -> None:

@@ -194,6 +194,42 @@ def test_a_version_deleted_for_good_after_others_touched_its_manifest(
     assert house.stored() == of(older, *BOTH)
 
 
+def test_a_version_that_comes_back_is_made_where_another_took_its_renditions(
+    versioned: House,
+) -> None:
+    """The attempt at the newer one removed them, and ended before it wrote its manifest."""
+    house = versioned
+    older = house.put(_OLD)
+    house.handle(older)
+    newer = house.put(text())
+    refused = Answer(status=403, code="AccessDenied", message="no")
+    house.proxy.add(Fault(operation="PutObject", bucket="renditions", key=MANIFEST, action=refused))
+    assert house.handle(newer).disposition is Disposition.RETRY
+    house.proxy.clear()
+    house.s3.delete_object(Bucket="photos", Key=KEY, VersionId=str(newer.version_id))
+    deleted = replace(newer, change=Change.DELETED, etag=None, sequencer=house.sequencer())
+    assert house.handle(deleted).disposition is Disposition.WRITTEN
+    assert house.stored() == of(older, *BOTH)
+    again = replace(deleted, sequencer=house.sequencer())
+    assert house.handle(again).disposition is Disposition.UNCHANGED
+
+
+def test_a_version_deleted_for_good_goes_without_its_manifest(versioned: House) -> None:
+    """What is left is older: only the event says which version's renditions are outdated."""
+    house = versioned
+    older = house.put(png(96, 64))
+    house.handle(older)
+    time.sleep(1.1)
+    newer = house.put(_NEW)
+    # A job's have no sequencer, and their photo is the later one.
+    house.handle(_JOB)
+    house.s3.put_object(Bucket="renditions", Key=MANIFEST, Body=b"")
+    house.s3.delete_object(Bucket="photos", Key=KEY, VersionId=str(newer.version_id))
+    deleted = replace(newer, change=Change.DELETED, etag=None, sequencer=house.sequencer())
+    assert house.handle(deleted).disposition is Disposition.WRITTEN
+    assert house.stored() == of(older, "large.png", "small.jpg")
+
+
 def test_the_second_photo_of_the_version_null_is_another(versioned: House) -> None:
     """Versioning is suspended: every object has the same version ID, which is no identity."""
     house = versioned

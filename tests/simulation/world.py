@@ -206,6 +206,7 @@ class Simulation:
         self._holders: dict[str, str] = {}
         self._gone: set[tuple[str, str]] = set()
         self._forgotten: set[str] = set()
+        self._unknowable: set[str] = set()
         self._tries: collections.Counter[Trigger] = collections.Counter()
         self._stuck: list[str] = []
         self.drawn: collections.Counter[str] = collections.Counter()
@@ -459,6 +460,7 @@ class Simulation:
             self.advance()
         self._holders.clear()
         self._set = sets or self._set
+        self._note_unknowable()
         if template is not None:
             self._templates = [one for one in self._templates if one != template] + [template]
         self._settings = self._configured()
@@ -581,6 +583,8 @@ class Simulation:
         """Return what the destination holds and should not, and the other way round."""
         found = dict(self._store.objects(DESTINATION))
         self._forgotten &= found.keys()
+        self._unknowable &= found.keys()
+        self._note_unknowable()
         wrong = list(self._stuck)
         for place, body in self._foreign.items():
             if place not in found:
@@ -592,7 +596,7 @@ class Simulation:
         left = (
             place
             for place in found
-            if not self._is_old_tombstone(place, found[place]) and not self._is_forgotten(place)
+            if not self._is_old_tombstone(place, found[place]) and place not in self._unknowable
         )
         return wrong + [f"left over: {place}" for place in left]
 
@@ -621,6 +625,7 @@ class Simulation:
         kept = named or {}
         if manifest is not None and not manifest.is_archived:
             self._forgotten.difference_update(kept)
+            self._unknowable.difference_update(kept)
         if photo is not None and photo.is_archived:
             # What was made before it was moved stays, also what another configuration asked for.
             expected = {place: photo.etag for place in kept if place in found}
@@ -661,11 +666,12 @@ class Simulation:
             for extension in formats[name]
         }
 
-    def _is_forgotten(self, place: str) -> bool:
-        """Tell whether nothing but a list that somebody destroyed could name it."""
-        made = (KeyTemplate(text).source(place) for text in self._templates)
-        is_asked = any(found is not None and found[1] in self._set for found in made)
-        return place in self._forgotten and not is_asked
+    def _note_unknowable(self) -> None:
+        """Note what nothing but a list that somebody destroyed named: no spec has its name now."""
+        for place in self._forgotten:
+            made = [KeyTemplate(text).source(place) for text in self._templates]
+            if not any(found is not None and found[1] in self._set for found in made):
+                self._unknowable.add(place)
 
     def _is_old_tombstone(self, place: str, stored: Photo) -> bool:
         """Tell whether it is of a photo that was gone when the template changed, or a stranger's.
