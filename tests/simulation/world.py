@@ -623,12 +623,20 @@ class Simulation:
         expected = self._expected(key, photo)
         named = _kept(manifest)
         kept = named or {}
+        # Where somebody spoilt the list alone, a HEAD shows a set that is there.
+        is_lost = manifest is not None and named is None
         if manifest is not None and not manifest.is_archived:
             self._forgotten.difference_update(kept)
             self._unknowable.difference_update(kept)
         if photo is not None and photo.is_archived:
             # What was made before it was moved stays, also what another configuration asked for.
-            expected = {place: photo.etag for place in kept if place in found}
+            of_version = (
+                place
+                for place in self._expected(key, photo)
+                if place in found and found[place].metadata.get("source-etag") == photo.etag
+            )
+            is_lost = True
+            expected = {place: photo.etag for place in (*kept, *of_version) if place in found}
         if is_contested and (manifest is None or not manifest.metadata.get("set")):
             # The one that was refused has no event any more that would make it; HTTP makes some.
             expected = {place: etag for place, etag in expected.items() if place in kept}
@@ -641,8 +649,6 @@ class Simulation:
                 wrong.append(f"of another version: {place}")
             # Torn or flipped bytes would not decode to their end.
             pyvips.Image.new_from_buffer(stored.body, "", fail_on="warning").avg()
-        # Where somebody spoilt the list alone, a HEAD shows a set that is there.
-        is_lost = manifest is not None and named is None
         if expected.keys() - kept.keys() and not is_lost:
             wrong.append(f"not named: {sorted(expected.keys() - kept.keys())}")
         return wrong
@@ -686,8 +692,9 @@ class Simulation:
         ]
         is_own = any(_is_of(stored, key) for key in of)
         # A job cannot tell which version S3 refuses, and touches nothing.
-        is_empty = (
-            stored.metadata.get("state") == "deleted"
-            or stored.metadata.get("rejected") == "source-refused"
+        photos = (self._store.current(self._bucket(key), key) for key in of)
+        is_locked = any(photo is not None and photo.is_locked for photo in photos)
+        is_empty = stored.metadata.get("state") == "deleted" or (
+            is_locked and "rejected" in stored.metadata
         )
         return bool(of) and (not is_own or is_empty)
