@@ -25,12 +25,6 @@ def remove(attempt: Attempt) -> Outcome:
     event, manifests = attempt.event, attempt.manifests
     gone = version_from_event(event)
     manifest = manifests.read()
-    if manifest is None and event.key.endswith("/"):
-        # A folder of a console's: nothing was made of it, and nothing is to be kept of its end.
-        # What another template has of a photo under that key goes, if that is gone too.
-        if attempt.settings.former_key_templates and present_event(attempt) is None:
-            manifests.remove_former()
-        return Outcome(Disposition.IGNORED)
     while True:
         manifests.check_place()
         if manifest is not None and gone.precedes(manifest.version):
@@ -41,6 +35,10 @@ def remove(attempt: Attempt) -> Outcome:
         if (present := present_event(attempt)) is not None:
             _check_kept(attempt, present)
             return make(attempt.about(present))
+        if manifest is None and event.key.endswith("/"):
+            # A folder of a console's: nothing is to be kept of its end.
+            manifests.remove_former()
+            return Outcome(Disposition.IGNORED)
         manifests.asked()
         if manifests.write(found_gone(event)):
             return Outcome(Disposition.REMOVED)

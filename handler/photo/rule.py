@@ -134,7 +134,12 @@ def merged(before: Manifest | None, draft: Draft) -> Manifest:
             return _with_addition(before, draft, version)
         case Rejection():
             return Manifest(
-                version=version, made=draft.made, rejected=draft.code, reason=draft.reason
+                version=version,
+                made=draft.made,
+                rejected=draft.code,
+                reason=draft.reason,
+                # Of an archived photo there may be renditions that only that list named.
+                lost=before is not None and before.lost,
             )
         case Refusal():
             return _with_refusal(before, draft, version)

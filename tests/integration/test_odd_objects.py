@@ -125,7 +125,8 @@ def test_a_folder_that_takes_a_photo_s_place_takes_its_renditions(house: House) 
     assert _keys(house) == {"b//photo.json"}
 
 
-def test_a_key_with_a_slash_that_is_deleted_after_its_template_changed(house: House) -> None:
+@pytest.mark.parametrize("who", ["deletion", "folder", "folder, by a job"])
+def test_a_key_with_a_slash_has_former_templates_too(house: House, who: str) -> None:
     """There is no manifest in its new place, but a set in its old one."""
     house.handle(_put(house, "b/", jpeg(96, 64)))
     settings = replace(
@@ -133,12 +134,21 @@ def test_a_key_with_a_slash_that_is_deleted_after_its_template_changed(house: Ho
         key_template=KeyTemplate("new/{key}/{name}.{ext}"),
         former_key_templates=(house.settings.key_template,),
     )
-    house.s3.delete_object(Bucket="photos", Key="b/")
-    gone = ObjectEvent(
-        bucket="photos", key="b/", change=Change.DELETED, sequencer=house.sequencer()
-    )
-    assert house.handle(gone, settings).disposition is Disposition.IGNORED
+    event = _put(house, "b/", b"")
+    if who == "deletion":
+        house.s3.delete_object(Bucket="photos", Key="b/")
+        event = replace(event, change=Change.DELETED, etag=None, size=None)
+    if who == "folder, by a job":
+        event = ObjectEvent(bucket="photos", key="b/")
+    assert house.handle(event, settings).disposition is Disposition.IGNORED
     assert _keys(house) == set()
+
+
+def test_a_version_below_comes_back_under_a_key_with_a_slash(house: House) -> None:
+    """A deletion asks S3 what is left, whatever the key and whether or not there is a manifest."""
+    event = _put(house, "b/", jpeg(96, 64))
+    gone = replace(event, change=Change.DELETED, etag=None, sequencer=house.sequencer())
+    assert house.handle(gone).disposition is Disposition.WRITTEN
 
 
 def _refuse(house: House, action: Answer, *, hides_head: bool) -> None:
