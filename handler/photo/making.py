@@ -49,7 +49,6 @@ def make(attempt: Attempt) -> Outcome:
     manifest = _look_up(attempt, named)
     attempt.manifests.check_place()
     if manifest is None:
-<<<<<<< HEAD
         if is_folder(attempt.event, attempt.event.size) or not _specs(attempt):
             # No rendition is for it: it is not even asked for. Another template may have had some.
             attempt.manifests.remove_former()
@@ -57,22 +56,7 @@ def make(attempt: Attempt) -> Outcome:
         if not _specs(attempt):
             was_there = bool(attempt.leftovers.removed)
             return Outcome(Disposition.REMOVED if was_there else Disposition.IGNORED)
-=======
-        _check_not_folder_alone(attempt)
-    if manifest is None and not _specs(attempt):
-        # No rendition is for it, and none was: it is not even asked for.
-        return Outcome(Disposition.IGNORED)
->>>>>>> 27585c9 (handler/photo: keys that end in a slash are asked about and swept like others)
     return _make_unless_made(attempt, named, manifest)
-
-
-def _check_not_folder_alone(attempt: Attempt) -> None:
-    """Raise FolderError if the event says that it is a folder; where no photo was in its place."""
-    try:
-        check_not_folder(attempt.event, attempt.event.size)
-    except FolderError:
-        attempt.manifests.remove_former()
-        raise
 
 
 def _make_unless_made(attempt: Attempt, named: SourceVersion, manifest: Manifest | None) -> Outcome:
@@ -276,8 +260,6 @@ def _clear(attempt: Attempt, source: S3Source) -> None:
         attempt.manifests.remove_former()
     else:
         _commit(attempt, source.check_current, found_gone(attempt.event))
-    else:
-        attempt.manifests.remove_former()
 
 
 def _commit_stored(attempt: Attempt, source: S3Source, draft: WholeSet | Addition) -> None:
