@@ -71,6 +71,20 @@ class Leftovers:
         ]
         return any(gone)
 
+    def find_other_bucket(self) -> bool:
+        """Tell whether a rendition of the same key in another bucket is there.
+
+        *Cost*: a HeadObject for each key, up to the first one.
+        """
+        for key in sorted(candidate_keys(self._event, self._settings)):
+            where = {"Bucket": self._settings.destination_bucket, "Key": key}
+            with suppress(ObjectMissingError):
+                answer = self._requests.of_destination("head_object", **where)
+                found = version_from_metadata(answer["Metadata"])
+                if found.is_of_photo and not found.is_of_bucket(self._event.bucket):
+                    return True
+        return False
+
     def remove_of_version(self, version: SourceVersion) -> None:
         """Remove what an attempt at ``version`` left that was ended from outside.
 

@@ -15,6 +15,7 @@ from handler.errors import (
     FolderError,
     KnownRejectionError,
     NotModifiedError,
+    OtherSourceError,
     SourceChangedError,
     SourceRefusedError,
 )
@@ -141,6 +142,9 @@ def _make_of(attempt: Attempt, source: S3Source) -> Outcome:
     except FolderError:
         _clear(attempt, source)
         raise
+    except OtherSourceError:
+        # It says nothing of the photo.
+        raise
     except RejectedPhotoError as error:
         # The renditions of the version before show another photo.
         _commit(attempt, source.check_current, _rejection(attempt, source, error))
@@ -225,6 +229,9 @@ def make_some(attempt: Attempt, specs: Sequence[RenditionSpec]) -> Outcome:
                 stored = store_renditions(attempt, source, specs, sidecar=False, announces=True)
         except FolderError:
             _clear(attempt, source)
+            raise
+        except OtherSourceError:
+            # As in the whole set.
             raise
         except RejectedPhotoError as error:
             draft = Refusal(names=names, rejection=_rejection(attempt, source, error))

@@ -137,12 +137,54 @@ class ManifestStore:
         requests on such a photo.
         """
         if self.manifest is not None and self.manifest.is_of_another(self._event.bucket):
-            event = self._event
-            raise OtherSourceError(
-                f"Expected renditions of s3://{event.bucket}/{event.key} or none but those of the "
-                f"same key in s3://{self.manifest.version.bucket} are there; give the key template "
-                "a {bucket}"
-            )
+            raise self._other_source(self.manifest.version)
+
+    def _other_source(self, version: SourceVersion) -> OtherSourceError:
+        event = self._event
+        return OtherSourceError(
+            f"Expected renditions of s3://{event.bucket}/{event.key} or none but those of the "
+            f"same key in s3://{version.bucket} are there; give the key template a {{bucket}}"
+        )
+
+    def is_held(self) -> bool:
+        """Tell whether the manifest, as it was read last, says that the place is this photo's.
+
+        One that names no version only says that somebody was about to take it.
+        """
+        version = self.manifest.version if self.manifest is not None else SourceVersion()
+        return version.is_of_photo and version.bucket == self._event.bucket
+
+    def check_replaceable(self, found: SourceVersion) -> None:
+        """Check that a rendition of ``found`` is this photo's to replace.
+
+        One of another bucket is, while the manifest is this photo's: whoever stored it has read
+        another manifest, and will not write its own.
+
+        *Cost*: a HeadObject for one of another bucket. *Thread*: any, while no other writes.
+
+        Raises:
+            OtherSourceError: It has the place, with or without a manifest.
+            ConditionFailedError: Another wrote the manifest meanwhile.
+        """
+        if found.is_of_bucket(self._event.bucket):
+            return
+        if not self.is_held():
+            raise self._other_source(found)
+        if not self._is_as_read():
+            raise ConditionFailedError(f"Expected {self._key} to be as it was; another wrote it")
+
+    def withdraw(self) -> None:
+        """Read the manifest, and remove it if it only says what somebody was about to store.
+
+        *Cost*: a GetObject; a HeadObject and a DeleteObject for each rendition that was stored, and
+        a DeleteObject.
+        """
+        manifest = self.read()
+        if manifest is None or manifest.deleted or manifest.lost or self.is_held():
+            return
+        if not manifest.is_of_another(self._event.bucket):
+            self._leftovers.remove_named(manifest.announced, manifest)
+            self._delete()
 
     def asked(self) -> None:
         """Say that S3 was asked for the photo since the manifest was read."""
@@ -228,6 +270,10 @@ class ManifestStore:
         self._leftovers.remove_every(self._settings, besides)
         if manifest is None or self._is_foreign or manifest.is_of_another(self._event.bucket):
             return
+        self._delete()
+
+    def _delete(self) -> None:
+        """Remove the manifest, unless another wrote it since it was read."""
         condition = condition_over(self._etag) if self._settings.conditional_writes else {}
         with suppress(ConditionFailedError, ObjectMissingError):
             self._requests.of_destination("delete_object", **self._where, **condition)

@@ -86,9 +86,7 @@ def _work_until_true(attempt: Attempt, specs: Sequence[RenditionSpec] | None) ->
         try:
             return _work(attempt, specs)
         except OtherSourceError:
-            # Whatever is left from an attempt that found the place free, or from before.
-            attempt.manifests.remove_former()
-            if not attempt.leftovers.remove_every(attempt.settings):
+            if not _is_free_by_now(attempt):
                 raise
         except SourceChangedError:
             if not attempt.leftovers.removed:
@@ -98,6 +96,26 @@ def _work_until_true(attempt: Attempt, specs: Sequence[RenditionSpec] | None) ->
                 raise
             attempt = attempt.about(present)
     raise StorageError("Expected the photo to stay unchanged; others write it all the time")
+
+
+def _is_free_by_now(attempt: Attempt) -> bool:
+    """Give up a place that is another's; tell whether that may have changed meanwhile.
+
+    Of two attempts that find each other's renditions before either has a manifest, each has removed
+    its own before it looks here: the last one to do so finds the place free.
+    """
+    manifests, leftovers = attempt.manifests, attempt.leftovers
+    manifest = manifests.manifest
+    if manifest is None or not manifest.is_of_another(attempt.event.bucket):
+        # Only a rendition says so.
+        manifests.withdraw()
+        if manifests.is_held() or not leftovers.find_other_bucket():
+            return True
+        manifests.remove_former()
+        return False
+    # Whatever is left from an attempt that found the place free, or from before.
+    manifests.remove_former()
+    return leftovers.remove_every(attempt.settings)
 
 
 def _work(attempt: Attempt, specs: Sequence[RenditionSpec] | None) -> Outcome:

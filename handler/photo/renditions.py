@@ -65,10 +65,15 @@ class _Uploads:
             key=place.key,
             headers=place.headers,
             condition=attempt.manifests.condition(place.key),
-            check_current=self._source.check_current,
+            check_replaceable=self._check_replaceable,
         )
         self._sinks[place.key] = sink
         return sink
+
+    def _check_replaceable(self, found: SourceVersion | None) -> None:
+        if found is not None:
+            self._attempt.manifests.check_replaceable(found)
+        self._source.check_current()
 
     def wait(self) -> None:
         """Wait until S3 has every rendition."""
@@ -110,6 +115,8 @@ def store_renditions(
     Raises:
         FolderError: It is no photo but a folder.
         SourceChangedError: The object is another version now; renditions of this one are removed.
+        OtherSourceError: Renditions of a photo in another bucket are there; those of this one are
+            removed.
         RejectedPhotoError: The photo cannot be rendered.
         RenditionsError: Any other; another attempt may succeed.
     """

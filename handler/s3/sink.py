@@ -12,7 +12,7 @@ from handler.errors import (
 )
 from handler.s3.meanings import is_archived
 from handler.s3.requests import Requests
-from handler.version import version_from_metadata
+from handler.version import SourceVersion, version_from_metadata
 from imaging.errors import RenditionsError
 
 __all__ = ["Condition", "S3Sink", "condition_over"]
@@ -48,9 +48,11 @@ class S3Sink:
         headers: PutObject's further arguments; ``Metadata`` holds the version.
         condition: What is expected of the key. Where it does not hold, what stands there is looked
             at: the same rendition of the same version is taken for this one (an upload whose answer
-            was lost, or another attempt's); anything else is replaced, once ``check_current`` has
-            returned.
-        check_current: Raises SourceChangedError if the photo is another by now. *Thread*: any.
+            was lost, or another attempt's); anything else is replaced, once ``check_replaceable``
+            has returned.
+        check_replaceable: Is given the version of what stands there, None for nothing. Raises
+            SourceChangedError if the photo is another by now, and OtherSourceError if what stands
+            there is not this photo's to replace. *Thread*: any.
 
     *Cost*: one PutObject up to 8 MiB; above that CreateMultipartUpload, an UploadPart for each
     8 MiB and CompleteMultipartUpload, with at most three parts in memory. A condition that does not
@@ -66,7 +68,7 @@ class S3Sink:
         key: str,
         headers: Mapping[str, Any],
         condition: Condition,
-        check_current: Callable[[], None],
+        check_replaceable: Callable[[SourceVersion | None], None],
     ) -> None:
         self._requests = requests
         self._executor = executor
@@ -74,7 +76,7 @@ class S3Sink:
         self._headers = headers
         self._metadata: Mapping[str, str] = headers.get("Metadata", {})
         self._condition = condition
-        self._check_current = check_current
+        self._check_replaceable = check_replaceable
         self.etag: str | None = None
         """The ETag, with quotes, of the rendition that is there by now; None for none."""
         self._buffer = bytearray()
@@ -148,7 +150,9 @@ class S3Sink:
                     self._abort_upload()
                     self.etag = str(present["ETag"])
                     return
-                self._check_current()
+                self._check_replaceable(
+                    None if present is None else version_from_metadata(present["Metadata"])
+                )
                 condition = condition_over(None if present is None else present["ETag"])
             else:
                 return
@@ -163,18 +167,9 @@ class S3Sink:
             return None
 
     def _is_this(self, answer: Mapping[str, Any]) -> bool:
-        """Tell whether ``answer`` is of this very rendition, where it can be read.
-
-        Raises:
-            ConditionFailedError: It is of a photo in another bucket.
-        """
+        """Tell whether ``answer`` is of this very rendition, where it can be read."""
         present = answer["Metadata"]
         ours, theirs = version_from_metadata(self._metadata), version_from_metadata(present)
-        if not ours.is_of_bucket(theirs.bucket):
-            # No manifest names it yet. Once one does, it says whose place this is.
-            raise ConditionFailedError(
-                f"Expected {self._where} for s3://{ours.bucket} but s3://{theirs.bucket} has it"
-            )
         is_same = ours.is_same(theirs) and self._metadata.get("spec") == present.get("spec")
         return is_same and not is_archived(answer)
 
@@ -187,6 +182,7 @@ class S3Sink:
 
         Raises:
             SourceChangedError: The photo is another by now.
+            OtherSourceError: What stands there is of a photo in another bucket.
             StorageError: S3 did not take it; nothing is left behind.
         """
         try:

@@ -45,7 +45,7 @@ def _s3_object(_folder: Path, s3: MotoServer, executor: ThreadPoolExecutor) -> C
         key="rendition",
         headers={},
         condition={},
-        check_current=lambda: None,
+        check_replaceable=lambda _: None,
     )
 
     def left() -> list[bytes]:

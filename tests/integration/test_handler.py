@@ -151,7 +151,7 @@ def test_an_aborted_multipart_upload_is_not_left_open(proxy: FaultProxy, size: i
             key="large.png",
             headers={},
             condition={},
-            check_current=lambda: None,
+            check_replaceable=lambda _: None,
         )
         sink.write(memoryview(bytes(size)))
         assert [key for key, _ in open_uploads(client, _DESTINATION)] == ["large.png"]

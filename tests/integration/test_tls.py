@@ -66,7 +66,7 @@ def test_a_rendition_arrives_whole_over_tls(
             key="a.jpg/large.jpg",
             headers={"ContentType": "image/jpeg", "Metadata": {"source-key": "a.jpg"}},
             condition={"IfNoneMatch": "*"},
-            check_current=lambda: None,
+            check_replaceable=lambda _: None,
         )
         for at in range(0, size, 300_007):
             sink.write(memoryview(data)[at : at + 300_007])

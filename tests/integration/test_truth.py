@@ -307,6 +307,96 @@ def test_a_place_that_was_taken_in_between_is_left_alone(house: House, who: str)
     assert house.s3.get_object(Bucket="renditions", Key=MANIFEST)["Body"].read() == body
 
 
+def _leave_without_manifest(house: House) -> dict[str, str]:
+    """Make the renditions of the other bucket's photo, and delete their manifest; return them."""
+    house.s3.create_bucket(Bucket="other")
+    house.s3.put_object(Bucket="other", Key=KEY, Body=_NEW)
+    event = ObjectEvent(bucket="other", key=KEY, sequencer=house.sequencer())
+    assert house.handle(event).disposition is Disposition.WRITTEN
+    house.s3.delete_object(Bucket="renditions", Key=MANIFEST)
+    return house.stored()
+
+
+@pytest.mark.parametrize("who", ["event", "job", "event that comes again", "http"])
+@pytest.mark.parametrize("gone", ["", "large.jpg"])
+def test_renditions_of_another_bucket_without_a_manifest_have_the_place(
+    house: House, who: str, gone: str
+) -> None:
+    """Each answer is `other-source`, for good; nothing is overwritten, removed or left behind."""
+    theirs = _leave_without_manifest(house)
+    theirs.pop(gone, None)
+    house.s3.delete_object(Bucket="renditions", Key=f"{KEY}/{gone}")
+    settings = replace(house.settings, source_buckets=("photos",))
+    event = house.put(_OLD)
+    for _ in range(2):
+        match who:
+            case "event":
+                report = house.handle(event, settings)
+            case "job":
+                report = house.handle(_JOB, settings)
+            case "http":
+                report = house.ask_for("large", "small", settings=settings)
+            case _:
+                report = house.handle(replace(event, receive_count=2), settings)
+        assert (report.disposition, report.code) == (Disposition.REJECTED, "other-source")
+        assert house.stored() == theirs
+        # None that would take the place of whose renditions these are.
+        assert house.s3.list_objects_v2(Bucket="renditions")["KeyCount"] == len(theirs)
+    house.s3.delete_object(Bucket="other", Key=KEY)
+    deletion = ObjectEvent(
+        bucket="other", key=KEY, change=Change.DELETED, sequencer=house.sequencer()
+    )
+    assert house.handle(deletion).disposition is Disposition.REMOVED
+    assert house.handle(event, settings).disposition is Disposition.WRITTEN
+    assert house.stored() == of(event, *BOTH)
+
+
+def test_two_buckets_that_find_each_others_renditions_do_not_both_give_up(house: House) -> None:
+    """Neither has a manifest yet: who removed its own last finds the place free."""
+    house.s3.create_bucket(Bucket="other")
+    put = house.s3.put_object(Bucket="other", Key=KEY, Body=_NEW)
+    theirs = ObjectEvent(
+        bucket="other", key=KEY, etag=put["ETag"].strip('"'), sequencer=house.sequencer()
+    )
+    event = house.put(_OLD)
+    _before(
+        house,
+        "PutObject",
+        f"{KEY}/small.jpg",
+        lambda: house.s3.put_object(
+            Bucket="renditions",
+            Key=f"{KEY}/small.jpg",
+            Body=b"theirs",
+            Metadata={"source-bucket": "other", "source-etag": theirs.etag or ""},
+        ),
+    )
+    # The other one finds ours, and removes its own.
+    _before(
+        house,
+        "DeleteObject",
+        f"{KEY}/large.jpg",
+        lambda: house.s3.delete_object(Bucket="renditions", Key=f"{KEY}/small.jpg"),
+    )
+    assert house.handle(event).disposition is Disposition.WRITTEN
+    assert house.stored() == of(event, *BOTH)
+
+
+def test_a_rendition_of_another_bucket_in_a_place_that_has_a_manifest_is_replaced(
+    house: House,
+) -> None:
+    """An attempt that ended from outside left it; whoever stored it did not know of the place."""
+    house.handle(house.put(_OLD))
+    house.s3.put_object(
+        Bucket="renditions",
+        Key=f"{KEY}/small.jpg",
+        Body=b"theirs",
+        Metadata={"source-bucket": "other", "source-etag": "e"},
+    )
+    newer = house.put(_NEW)
+    assert house.handle(newer).disposition is Disposition.WRITTEN
+    assert house.stored() == of(newer, *BOTH)
+
+
 # 5. Whatever stands under photo.json
 
 
