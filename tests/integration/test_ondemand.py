@@ -291,7 +291,7 @@ def test_no_log_has_a_signed_url_in_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """At DEBUG, neither the URL that the asker has, nor the one that the answer has."""
-    monkeypatch.setattr("handler.http.respond.MAX_BODY_BYTES", 100)
+    monkeypatch.setattr("handler.http.messages.MAX_BODY_BYTES", 100)
     _put(store, "a.jpg", jpeg(400, 300))
     caplog.set_level("DEBUG")
     for library in ("botocore", "urllib3"):
