@@ -20,7 +20,6 @@ from imaging.files.heif_gain_map import GainMapItem, find_gain_map
 from imaging.files.heif_layout import Layout, Tiles, parts_of_tiles, read_layout, received
 from imaging.files.heif_units import check_picture, check_units
 from imaging.formats import InputFormat
-from imaging.geometry import is_sideways
 
 if TYPE_CHECKING:
     from imaging.bridge.source import OpenPhoto
@@ -77,9 +76,7 @@ def agreed(layout: Layout | None, image: pyvips.Image) -> Layout | None:
     """
     if layout is None:
         return None
-    size = layout.shown_width, layout.shown_height
-    shown = size[::-1] if is_sideways(layout.orientation) else size
-    return layout if shown == (image.width, image.height) else None
+    return layout if layout.upright_size == (image.width, image.height) else None
 
 
 def picture_of(photo: "OpenPhoto", header: "ImageHeader") -> pyvips.Image:

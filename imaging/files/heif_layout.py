@@ -29,6 +29,7 @@ _ORIENTATIONS: Final[dict[_Matrix, int]] = {
     (0, -1, -1, 0): 7,
     (0, 1, -1, 0): 8,
 }
+_FIRST_SIDEWAYS: Final = 5
 _TURN_LEFT: Final = (0, 1, -1, 0)
 _MIRRORS: Final = ((1, 0, 0, -1), (-1, 0, 0, 1))
 """By ``imir``'s axis: 0 exchanges top and bottom, 1 left and right."""
@@ -81,19 +82,23 @@ class Layout:
     def is_cropped(self) -> bool:
         return (self.shown_width, self.shown_height) != (self.width, self.height)
 
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        """The width and the height as shown, upright."""
+        size = self.shown_width, self.shown_height
+        return size[::-1] if self.orientation >= _FIRST_SIDEWAYS else size
+
 
 def read_layout(container: Container, read: Read) -> Layout | None:
     """Return the layout of the primary picture; None where only a decoder can tell.
 
     That is a picture which is derived from others in another way than by a grid, or whose tiles are
-    themselves turned or cropped, or whose alpha is not turned and cropped as it is.
+    themselves turned or cropped, or whose alpha is turned and cropped in a way of its own.
 
     Raises:
         CorruptPhotoError: What the file says of it cannot be.
     """
     item = container.items[container.primary]
-    if any(_transforms(aux) != _transforms(item) for aux in container.alphas(item.id)):
-        return None
     tiles = None
     if item.kind == b"grid":
         width, height, tiles = _grid(container, item, read)
@@ -103,7 +108,9 @@ def read_layout(container: Container, read: Read) -> Layout | None:
         width, height = _size(item)
     else:
         return None
-    return _turned(item, width, height, tiles)
+    layout = _turned(item, width, height, tiles)
+    alphas = container.alphas(item.id)
+    return layout if all(_goes_along(aux, item, layout) for aux in alphas) else None
 
 
 def parts_of_tiles(container: Container, tiles: Tiles) -> tuple[tuple[Item, ...], ...]:
@@ -145,6 +152,16 @@ def received(container: Container, tiles: Tiles) -> tuple[bool, ...]:
 
 def _transforms(item: Item) -> list[Property]:
     return [held for held in item.properties if held.kind in _TRANSFORMS]
+
+
+def _goes_along(aux: Item, item: Item, layout: Layout) -> bool:
+    """Tell whether alpha is turned and cropped with its colours.
+
+    With no transformation of its own it may be meant for the colours as coded, or as shown. Where
+    it has not the size of those as shown, libheif would squeeze it into them.
+    """
+    own = _transforms(aux)
+    return own == _transforms(item) or (not own and size_of(aux) != layout.upright_size)
 
 
 def _size(item: Item) -> tuple[int, int]:

@@ -140,9 +140,9 @@ def test_the_picture_of_a_sequence_is_its_primary_one() -> None:
 def test_damaged_pixels_are_refused() -> None:
     """The decoder's own words are the detail."""
     data = avif(320, 240)
-    # What is in the sequence's header, behind types and lengths.
+    # The profile in the sequence's header, behind types and lengths: 7, which there is not.
     at = data.index(b"mdat") + 8
-    broken = data[:at] + b"\xff" * 8 + data[at + 8 :]
+    broken = data[:at] + bytes([data[at] | 7 << 5]) + data[at + 1 :]
     with pytest.raises(CorruptPhotoError, match="its decoder gave up") as caught:
         rendered(broken, *SPECS)
     assert caught.value.detail

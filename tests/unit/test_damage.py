@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ import pyvips
 
 from handler.errors import Disposition, disposition_of
 from imaging.bridge.source import OpenPhoto
-from imaging.decoders import read_header
+from imaging.decoders import libheif, read_header
 from imaging.decoders import tiff as decoder
 from imaging.decoders.heif_picture import part_of, picture_of, tiles_received
 from imaging.errors import RenditionsError
@@ -236,12 +236,25 @@ def test_the_document_and_the_uploads_are_of_the_same_kinds() -> None:
     assert list(documented()) == list(UPLOADS)
 
 
+_BY_LIBAOM: Final = {"AVIF with a flipped byte in its pixels": ("rejected", "`corrupt`")}
+"""A developer's decoder of AV1 notices what the image's, of which the document tells, does not."""
+
+
+def is_by_dav1d() -> bool:
+    """Tell whether libheif has its plug-in for dav1d here, as the image's has."""
+    libheif.preload()
+    return "libheif-dav1d" in Path("/proc/self/maps").read_text("utf-8")
+
+
 @pytest.mark.parametrize("kind", UPLOADS)
 def test_each_upload_ends_as_the_document_says(kind: str) -> None:
     """Disposition and code are those of its row, for every file of the kind."""
     upload = UPLOADS[kind]
+    expected = documented()[kind]
+    if not is_by_dav1d():
+        expected = _BY_LIBAOM.get(kind, expected)
     for data in upload.make():
-        assert outcome(data, upload.truncated) == documented()[kind]
+        assert outcome(data, upload.truncated) == expected
 
 
 def test_a_photo_that_points_before_its_first_byte_is_no_failure_of_its_source() -> None:

@@ -106,13 +106,15 @@ _UNNOTICED: Final[Mapping[str, float]] = {
     "webp": 0.03,
     "gif": 0.03,
     "heic": 0.15,
+    # By dav1d, the image's; libaom, a developer's, notices nearly all.
+    "avif": 0.4,
 }
 """Codecs without a checksum, and of how many flipped bits at most flat areas come that no decoder
 notices: docs/damage.md names them. Of all others none does."""
 
 
-_NOTICED: Final[Mapping[str, float]] = {"png": 0.99, "avif": 0.8, "tiff deflate": 0.9}
-"""Codecs with a checksum, or that lose their place, and the share of flips that they refuse."""
+_NOTICED: Final[Mapping[str, float]] = {"png": 0.99, "tiff deflate": 0.9}
+"""Codecs with a checksum, and the share of flips that they refuse."""
 
 
 def shown(data: bytes) -> Samples | None:
@@ -171,7 +173,7 @@ def test_a_flipped_bit_leaves_no_flat_area(layout: str) -> None:
 
 @pytest.mark.parametrize("layout", [name for name in LAYOUTS if name.startswith(tuple(_NOTICED))])
 def test_most_flipped_bits_are_noticed_where_the_format_can(layout: str) -> None:
-    """PNG and Deflate have checksums, and an AV1 decoder loses its place: most are refused."""
+    """PNG and Deflate have checksums: most are refused."""
     data = LAYOUTS[layout]()
     chance = random.Random(layout)
     refused = 0

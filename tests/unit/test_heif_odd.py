@@ -48,12 +48,23 @@ def pixels(data: bytes) -> np.ndarray[Any, Any]:
     return rendered(data, SPEC).images["a"].numpy().astype(int)
 
 
+@pytest.mark.parametrize("turn", [(), (prop(b"irot", 1),), (prop(b"irot", 3), prop(b"imir", 0))])
+@pytest.mark.parametrize("crop", [(), (CLAP,)])
 @pytest.mark.parametrize("codec", BRANDS)
-def test_alpha_is_cropped_as_the_colours_are(codec: Codec) -> None:
-    """``clap`` stands on the colours alone: their alpha is cut at the same place, not squeezed."""
-    whole, cropped = pixels(with_alpha(codec)), pixels(with_alpha(codec, CLAP))
-    assert (whole.shape, cropped.shape) == ((96, 128, 4), (64, 96, 4))
-    assert np.abs(whole[12:76, 24:120] - cropped).max() <= 2
+def test_alpha_is_turned_and_cropped_as_the_colours_are(
+    codec: Codec, crop: tuple[bytes, ...], turn: tuple[bytes, ...]
+) -> None:
+    """They stand on the colours alone: their alpha is never squeezed into another shape."""
+    expected = pixels(with_alpha(codec))
+    if crop:
+        expected = expected[12:76, 24:120]
+    if turn:
+        expected = np.rot90(expected, 1 if len(turn) == 1 else 3)
+    if len(turn) > 1:
+        expected = expected[::-1]
+    shown = pixels(with_alpha(codec, *crop, *turn))
+    assert shown.shape == expected.shape
+    assert np.abs(shown - expected).max() <= 2
 
 
 @pytest.mark.parametrize("codec", BRANDS)

@@ -56,18 +56,18 @@ _NO_FILE = """
 import sys, resource
 from pathlib import Path
 photos = [Path(name).read_bytes() for name in sys.argv[1:]]
-from imaging.decoders.libheif import preload
 from imaging.config import parse_config
 from imaging.local import MemorySource
 from imaging.in_memory import render_in_memory
 from imaging.rendering import open_photo
-from imaging.decoders import avif, heic, heif_picture
-from imaging.files import heif_colour, heif_layout, heif_units
+from imaging.worker.zygote import preload, preload_common
 import pyvips
 
 asked = parse_config('[[renditions]]\\nname = "a"\\nwidth = 32\\n', file="test").asked()
 grey = pyvips.Image.black(64, 48, bands=3).copy(interpretation="srgb")
 render_in_memory(open_photo, MemorySource(grey.jpegsave_buffer()), asked)
+# What a process has that is ready for every format.
+preload_common(())
 preload()
 opened = []
 sys.addaudithook(lambda event, arguments: event == "open" and opened.append(arguments[0]))
