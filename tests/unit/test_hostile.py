@@ -25,6 +25,7 @@ from imaging.limits import Limits, Memory
 from imaging.local import MemorySink, MemorySource
 from imaging.planning import Asked, make_plan
 from imaging.specs import Colour, Hdr, RenditionSpec
+from imaging.worker import client
 from imaging.worker.client import Workers
 from imaging.worker.spawning import Launch
 from tests.photos import jpeg, webp
@@ -93,9 +94,11 @@ _MADE: Final = {row.__name__ for row in ROWS} - {*LIMITS, *_TOO_LARGE}
 
 @pytest.fixture(scope="module")
 def workers() -> Iterator[Workers]:
-    """Workers of a function of a gigabyte."""
+    """Workers of a function of a gigabyte, whatever the tests' process holds."""
     wall = Workers(Launch(concurrency=1, memory_bytes=_MEMORY.bytes), _MEMORY)
-    yield wall
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "resident_bytes", lambda _: _FUNCTION_BYTES)
+        yield wall
     wall.close()
 
 
