@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from unittest import mock
 
 from handler.errors import DestinationAccessDeniedError, StoreArchivedError
-from handler.photo import making, manifest_store, refused, removal, rule
-from handler.photo.manifest import Announced, Kept, Manifest, manifest_from_head
+from handler.photo import making, manifest_store, refused, removal
+from handler.photo.manifest import Manifest, manifest_from_head
 from handler.photo.manifest_store import ManifestStore
 from handler.s3.source import S3Source
 from handler.version import SourceVersion
@@ -20,9 +20,6 @@ from tests.model.scenarios import BUCKET_IS_OF_VERSION, MERGES, NULL_IS_NO_VERSI
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from handler.photo.rule import Found
-
-ASKS_WHAT_IS_ANNOUNCED: Final = "an announcement is of a version"
 READS_TOMBSTONES: Final = "a tombstone may announce, too"
 REJECTS_WHAT_IS_REFUSED: Final = "what S3 refuses is rejected"
 CLEARS_FOLDERS: Final = "a folder takes a photo's renditions"
@@ -31,7 +28,6 @@ SEES_ARCHIVES: Final = "an archived manifest is a lost one"
 
 PIECES: Final = (
     CHECKS_PLACE,
-    ASKS_WHAT_IS_ANNOUNCED,
     READS_TOMBSTONES,
     REJECTS_WHAT_IS_REFUSED,
     CLEARS_FOLDERS,
@@ -52,7 +48,6 @@ def _take_for_empty(store: ManifestStore) -> None:
 
 
 _check_place: Final = ManifestStore.check_place
-_is_named: Final = rule.is_named
 _from_head: Final = manifest_from_head
 _read: Final = ManifestStore._read
 
@@ -60,12 +55,6 @@ _read: Final = ManifestStore._read
 def _check_at_first(store: ManifestStore) -> None:
     if not store._turns:
         _check_place(store)
-
-
-def _is_named_by_its_manifest(named: Kept | Announced, found: Found, before: Manifest) -> bool:
-    if isinstance(named, Announced):
-        return found.version.is_same(before.version)
-    return _is_named(named, found, before)
 
 
 def _from_head_of_tombstone(metadata: Mapping[str, str]) -> Manifest:
@@ -82,7 +71,6 @@ def _read_or_be_denied(store: ManifestStore, *arguments: Any) -> Manifest | None
 
 _INSTEAD: Final[dict[str, tuple[object, str, Callable[..., Any]]]] = {
     CHECKS_PLACE: (ManifestStore, "check_place", _check_at_first),
-    ASKS_WHAT_IS_ANNOUNCED: (rule, "is_named", _is_named_by_its_manifest),
     READS_TOMBSTONES: (manifest_store, "manifest_from_head", _from_head_of_tombstone),
     REJECTS_WHAT_IS_REFUSED: (refused, "refused_version", lambda _: None),
     CLEARS_FOLDERS: (making, "_clear", lambda *_: None),
