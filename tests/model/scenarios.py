@@ -13,7 +13,7 @@ from handler.photo.manifest import Manifest
 from handler.photo.rule import Addition, Draft
 from handler.version import SourceVersion
 
-from .attempts import ASKS_AGAIN, ASKS_AT_DELETION, Http, Job
+from .attempts import ASKS_AGAIN, ASKS_AT_DELETION, READS_LIST, Http, Job
 from .search import Scenario
 from .world import Buckets, Delete, DeleteNewest, Kind, Put
 
@@ -50,6 +50,9 @@ QUICK: Final = {
     ),
     "plain: replaced by text, which a job tells": Scenario(
         buckets=Buckets.PLAIN, changes=(_PNG, replace(_TEXT, sends_job=True))
+    ),
+    "plain: replaced by another format, which a job tells": Scenario(
+        buckets=Buckets.PLAIN, changes=(_PNG, replace(_JPEG, sends_job=True))
     ),
     "plain: two buckets": Scenario(
         buckets=Buckets.PLAIN, changes=(_PNG, replace(_JPEG, bucket="other"))
@@ -112,6 +115,7 @@ _merged: Final = rule.merged
 
 FOUND_BY: Final = {
     MERGES: "plain: put",
+    READS_LIST: "plain: replaced by another format, which a job tells",
     ASKS_AGAIN: "plain: deleted, HTTP",
     ASKS_AT_DELETION: "versioned: deleted for good",
     NULL_IS_NO_VERSION: "suspended: another photo of the same size",

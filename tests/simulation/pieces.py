@@ -8,27 +8,25 @@ from typing import TYPE_CHECKING, Any, Final
 from unittest import mock
 
 from handler.errors import DestinationAccessDeniedError, StoreArchivedError
-from handler.photo import making, manifest_store, refused, removal
-from handler.photo.manifest import Manifest, manifest_from_head
+from handler.photo import making, refused, removal
 from handler.photo.manifest_store import ManifestStore
 from handler.s3.source import S3Source
 from handler.version import SourceVersion
 from tests.model import scenarios
-from tests.model.attempts import ASKS_AGAIN, ASKS_AT_DELETION, CHECKS_PLACE, READS_LIST
+from tests.model.attempts import ASKS_AGAIN, ASKS_AT_DELETION, READS_LIST
 from tests.model.scenarios import BUCKET_IS_OF_VERSION, MERGES, NULL_IS_NO_VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
-READS_TOMBSTONES: Final = "a tombstone may announce, too"
+    from handler.photo.manifest import Manifest
+
 REJECTS_WHAT_IS_REFUSED: Final = "what S3 refuses is rejected"
 CLEARS_FOLDERS: Final = "a folder takes a photo's renditions"
 HOLDS_KEYS: Final = "a manifest is of one key"
 SEES_ARCHIVES: Final = "an archived manifest is a lost one"
 
 PIECES: Final = (
-    CHECKS_PLACE,
-    READS_TOMBSTONES,
     REJECTS_WHAT_IS_REFUSED,
     CLEARS_FOLDERS,
     HOLDS_KEYS,
@@ -47,19 +45,7 @@ def _take_for_empty(store: ManifestStore) -> None:
         store.manifest = replace(store.manifest, kept=())
 
 
-_check_place: Final = ManifestStore.check_place
-_from_head: Final = manifest_from_head
 _read: Final = ManifestStore._read
-
-
-def _check_at_first(store: ManifestStore) -> None:
-    if not store._turns:
-        _check_place(store)
-
-
-def _from_head_of_tombstone(metadata: Mapping[str, str]) -> Manifest:
-    manifest = _from_head(metadata)
-    return replace(manifest, kept=()) if manifest.deleted else manifest
 
 
 def _read_or_be_denied(store: ManifestStore, *arguments: Any) -> Manifest | None:  # noqa: ANN401
@@ -70,8 +56,6 @@ def _read_or_be_denied(store: ManifestStore, *arguments: Any) -> Manifest | None
 
 
 _INSTEAD: Final[dict[str, tuple[object, str, Callable[..., Any]]]] = {
-    CHECKS_PLACE: (ManifestStore, "check_place", _check_at_first),
-    READS_TOMBSTONES: (manifest_store, "manifest_from_head", _from_head_of_tombstone),
     REJECTS_WHAT_IS_REFUSED: (refused, "refused_version", lambda _: None),
     CLEARS_FOLDERS: (making, "_clear", lambda *_: None),
     HOLDS_KEYS: (SourceVersion, "is_of_key", lambda *_: True),
