@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from handler.errors import KeyTooLongError, SettingsError
+from handler.objects import MAX_KEY_BYTES
 from imaging.formats import OutputFormat
 from imaging.specs import NAME_PATTERN
 
@@ -15,7 +16,6 @@ MANIFEST_NAME: Final = "photo"
 MANIFEST_EXTENSION: Final = "json"
 """The manifest's place in the template; no rendition is JSON, so that none can have its key."""
 
-_MAX_KEY_BYTES: Final = 1024
 _OF_PHOTO: Final = ("prefix", "stem", "source_ext")
 """The parts of ``{key}``, which may stand instead of it."""
 _OF_RENDITION: Final = ("name", "ext")
@@ -160,9 +160,9 @@ class KeyTemplate:
         """
         parts = {} if "{key}" in self.text else _parts(key)
         made = self.text.format(key=key, name=name, ext=extension, bucket=bucket, **parts)
-        if (length := len(made.encode())) > _MAX_KEY_BYTES:
+        if (length := len(made.encode())) > MAX_KEY_BYTES:
             raise KeyTooLongError(
-                f"Expected a destination key of at most {_MAX_KEY_BYTES} bytes "
+                f"Expected a destination key of at most {MAX_KEY_BYTES} bytes "
                 f"but received {length}: {made[:80]}..."
             )
         return made

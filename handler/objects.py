@@ -3,8 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
-__all__ = ["Change", "ObjectEvent"]
+__all__ = ["MAX_KEY_BYTES", "Change", "ObjectEvent"]
+
+MAX_KEY_BYTES: Final = 1024
+"""What S3 takes as a key, in UTF-8.
+
+Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+"""
 
 
 class Change(StrEnum):

@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import unquote_plus
 
 from handler.errors import EventError
-from handler.objects import Change, ObjectEvent
+from handler.objects import MAX_KEY_BYTES, Change, ObjectEvent
 
 __all__ = [
     "field_at",
@@ -24,8 +24,6 @@ __all__ = [
     "url_decoded",
 ]
 
-_MAX_KEY_BYTES: Final = 1024
-"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
 _MAX_SIZE: Final = 1 << 53
 """Bytes; far above S3's largest object, and whole in every JSON."""
 _MAX_NAME_BYTES: Final = 256
@@ -154,10 +152,8 @@ def _optional(value: object, name: str, pattern: re.Pattern[str], what: str) -> 
 
 
 def _key(value: object) -> str:
-    if not isinstance(value, str) or not value or not _is_text(value, _MAX_KEY_BYTES):
-        raise _expected(
-            f"a text of 1 to {_MAX_KEY_BYTES} bytes of UTF-8", "the object's key", value
-        )
+    if not isinstance(value, str) or not value or not _is_text(value, MAX_KEY_BYTES):
+        raise _expected(f"a text of 1 to {MAX_KEY_BYTES} bytes of UTF-8", "the object's key", value)
     return value
 
 

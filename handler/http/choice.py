@@ -15,7 +15,6 @@ from imaging.specs import RenditionSpec
 __all__ = ["Choice", "choice_from_request", "fallback_of"]
 
 _ANY_FORMAT: Final = "image/*"
-_MAX_KEY_BYTES: Final = 1024
 _BY_NAME: Final = frozenset({OutputFormat.AVIF, OutputFormat.WEBP})
 """What a client gets only if its Accept names it: clients that show neither send ``*/*``."""
 _MAX_EXPIRES_DIGITS: Final = 12
@@ -219,13 +218,12 @@ def _place(key: str, settings: Settings) -> tuple[str, str]:
 def _check_length(
     bucket: str, key: str, name: str, outcomes: Sequence[OutputFormat], settings: Settings
 ) -> None:
+    # A rendition's key holds the photo's, and is longer.
     try:
         for output in outcomes:
             settings.key_template.destination(key, name, output.extension, bucket=bucket)
     except KeyTooLongError as error:
         raise TooLongKeyError("Expected a shorter key: S3 has none as long as this") from error
-    if len(key.encode()) > _MAX_KEY_BYTES:
-        raise TooLongKeyError(f"Expected a key of at most {_MAX_KEY_BYTES} bytes")
 
 
 def _outcomes(chosen: OutputFormat | None, key: str) -> tuple[OutputFormat, ...]:

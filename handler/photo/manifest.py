@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
+from handler.objects import MAX_KEY_BYTES
 from handler.release import VERSION
 from handler.s3.metadata import text_from_metadata, with_text
 from handler.version import SourceVersion, version_from_metadata
@@ -28,9 +29,6 @@ __all__ = [
     "manifest_from_object",
     "set_digest",
 ]
-
-_MAX_KEY_BYTES: Final = 1024
-"""S3's."""
 
 _OWN_FIELDS: Final = frozenset(
     {"key", "deleted", "release", "config", "kept", "announced", "refused", "lost", "mark"}
@@ -228,7 +226,7 @@ def _are_texts(rows: Any, width: int) -> bool:  # noqa: ANN401 - any JSON
 
 def _are_keys(keys: Iterable[str]) -> bool:
     try:
-        return all(0 < len(key.encode()) <= _MAX_KEY_BYTES for key in keys)
+        return all(0 < len(key.encode()) <= MAX_KEY_BYTES for key in keys)
     except UnicodeEncodeError:
         # JSON can name half of a surrogate pair.
         return False

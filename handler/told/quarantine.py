@@ -3,17 +3,15 @@
 import hashlib
 import json
 from datetime import UTC, datetime
-from typing import Final
 
 from handler.errors import QuarantineError, StorageError
 from handler.keys import KeyTemplate
+from handler.objects import MAX_KEY_BYTES
 from handler.report import JobReport
 from handler.s3.requests import Requests
 from handler.settings import Settings
 
 __all__ = ["quarantine", "quarantine_key"]
-
-_MAX_KEY_BYTES: Final = 1024
 
 
 def quarantine_key(prefix: str, key: str, template: KeyTemplate) -> str:
@@ -23,7 +21,7 @@ def quarantine_key(prefix: str, key: str, template: KeyTemplate) -> str:
     key is, and where it could be another photo's manifest.
     """
     made = f"{prefix}{key}.json"
-    if len(made.encode()) <= _MAX_KEY_BYTES and not template.is_manifest(made):
+    if len(made.encode()) <= MAX_KEY_BYTES and not template.is_manifest(made):
         return made
     return f"{prefix}{hashlib.sha256(key.encode()).hexdigest()}.json"
 
