@@ -143,6 +143,6 @@ def _check_rows(compressed: bytes, row: int, rows: int) -> None:
     if len(inflated) != row * rows:
         raise _Fault(f"{len(inflated):,} bytes of pixels instead of {row * rows:,}")
     if not inflater.eof:
-        raise _Fault("pixels that break off before their checksum")
+        raise _Fault("pixels that end before their checksum")
     if any(kind not in _FILTERS for kind in inflated[::row]):
         raise _Fault("an unknown filter")

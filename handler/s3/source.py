@@ -235,7 +235,7 @@ class S3Source:
     Raises:
         SourceChangedError: The object is gone, or is not the version that the event names.
         NotModifiedError: It is the version in ``unless``.
-        SourceError: S3 refuses or cannot be reached, or the bytes break off and resuming does not
+        SourceError: S3 refuses or cannot be reached, or the bytes end early and resuming does not
             help, or they do not match the checksum.
         OutOfTimeError: The deadline passed.
     """

@@ -77,7 +77,7 @@ def is_lossless(header: bytes) -> bool:
 
 
 def check_canvas(header: bytes) -> None:
-    """Hold the canvas of a WebP that stands still against its picture, which has to fill it.
+    """Hold the canvas of a still WebP against its picture, which has to fill it.
 
     Raises:
         OverLimitError: One is larger than the other. A decoder refuses that, and does not say so.

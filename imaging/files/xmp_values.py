@@ -1,7 +1,7 @@
 """Reads the few values of an XMP packet that are known here: a bounded reader, pure.
 
 What it reads is a stranger's. A document type is refused, and with it every entity; elements are
-counted, and so is their depth; a packet that breaks off says what it said before that.
+counted, and so is their depth; of a truncated packet the part that was received counts.
 
 Source: XMP, part 1 (ISO 16684-1), 7: the serialisation in RDF.
 """

@@ -138,7 +138,7 @@ def test_a_poison_message_ends_in_the_failure_queue(
 def test_a_photo_that_cannot_be_stored_ends_in_the_failure_queue(
     aws: boto3.Session, deployed: Callable[[str], dict[str, str]]
 ) -> None:
-    """Its event is tried five times and kept: once the cause is mended, it can be sent again."""
+    """Its event is tried five times and kept: once the cause is fixed, it can be sent again."""
     made = deployed("rule-and-queue")
     s3 = aws.client("s3")
     for item in s3.list_objects_v2(Bucket=made["DestinationBucket"]).get("Contents", []):

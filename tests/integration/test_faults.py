@@ -115,7 +115,7 @@ def test_a_body_that_is_cut_is_resumed(house: House, at: float, ending: Ending) 
     ],
 )
 def test_a_photo_that_comes_badly(house: House, faults: list[Fault], disposition: str) -> None:
-    """It is mended within the invocation, or nothing is stored and the event comes again."""
+    """It is made within the invocation, or nothing is stored and the event comes again."""
     event = house.put(_PHOTO)
     house.proxy.add(*faults)
     report = house.handle(event)

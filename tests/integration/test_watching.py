@@ -122,7 +122,7 @@ def test_what_was_known_of_a_photo_that_was_refused(
     app: ModuleType,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A photo that breaks off while it is decoded leaves its header and its plan in the line."""
+    """A photo that ends while it is decoded leaves its header and its plan in the line."""
     whole = jpeg(2400, 1600)
     server.client().put_object(Bucket="photos", Key="cut.jpg", Body=whole[: len(whole) // 2])
 

@@ -10,7 +10,7 @@ from tests.photos.files import jpeg
 
 
 def truncated(data: bytes, fraction: float) -> bytes:
-    """The first part of an upload that broke off; a fraction of 0.5 keeps half of the bytes."""
+    """The first part of a truncated upload; a fraction of 0.5 keeps half of the bytes."""
     return data[: int(len(data) * fraction)]
 
 

@@ -205,7 +205,7 @@ class _FileHandler(Handler):
         """Take in the request's body, whole and as its checksums say, or not at all.
 
         Args:
-            default_algorithm: the checksum to reckon, whatever the request states.
+            default_algorithm: the checksum to compute, whatever the request states.
         """
         headers = self._call.headers
         stated = {

@@ -113,7 +113,7 @@ class StepClient:
 
 
 class _CutBody(io.BytesIO):
-    """A body that breaks off after its first half."""
+    """A body that ends after its first half."""
 
     def __init__(self, body: bytes) -> None:
         super().__init__(body[: len(body) // 2])

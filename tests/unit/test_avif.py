@@ -150,7 +150,7 @@ def test_damaged_pixels_are_refused() -> None:
 
 @pytest.mark.parametrize("fraction", [0.1, 0.5, 0.99])
 def test_half_an_avif_is_refused(fraction: float) -> None:
-    """Wherever the upload broke off, no rendition is made."""
+    """Wherever the upload was truncated, no rendition is made."""
     with pytest.raises(CorruptPhotoError):
         rendered(truncated(avif(320, 240), fraction), *SPECS)
 

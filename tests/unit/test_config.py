@@ -1,4 +1,4 @@
-"""renditions.toml is read whole, or refused with one error that says what to mend."""
+"""renditions.toml is read whole, or refused with one error that says what to fix."""
 
 import re
 import tomllib

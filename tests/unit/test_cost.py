@@ -70,7 +70,7 @@ def test_what_is_measured(tmp_path: Path) -> None:
 
 
 def test_a_price_that_changed(capsys: pytest.CaptureFixture[str]) -> None:
-    """A price that is given replaces the one reckoned with."""
+    """A price that is given replaces the one in use."""
     assert cost.main(["--photos", "10", "--seconds", "1", "--price", "invocation=7"]) == 0
     assert "invocations        70.00" in capsys.readouterr().out
 

@@ -64,14 +64,14 @@ def flat_gif() -> bytes:
 
 
 class Upload(NamedTuple):
-    """One or more files of a kind, and the policy for those that break off."""
+    """One or more files of a kind, and the policy for those that are truncated."""
 
     make: Callable[[], list[bytes]]
     truncated: Truncated = Truncated.REFUSE
 
 
 UPLOADS = {
-    "JPEG that breaks off in its pixels": Upload(
+    "JPEG truncated in its pixels": Upload(
         lambda: [truncated(jpeg(320, 240), part) for part in (0.1, 0.5, 0.9)]
     ),
     'the same, at least half there, with `truncated = "render"`': Upload(
@@ -80,20 +80,20 @@ UPLOADS = {
     'the same, less than half there, with `truncated = "render"`': Upload(
         lambda: [truncated(jpeg(320, 240), 0.3)], Truncated.RENDER
     ),
-    'progressive JPEG that breaks off, with `truncated = "render"`': Upload(
+    'truncated progressive JPEG, with `truncated = "render"`': Upload(
         lambda: [truncated(jpeg(320, 240, progressive=True), 0.9)], Truncated.RENDER
     ),
-    "JPEG that breaks off in its header": Upload(lambda: [jpeg(320, 240)[:300]]),
+    "JPEG truncated in its header": Upload(lambda: [jpeg(320, 240)[:300]]),
     "JPEG without its last two bytes": Upload(lambda: [jpeg(320, 240)[:-2]]),
-    "PNG that breaks off": Upload(lambda: [truncated(png(320, 240), 0.5)]),
-    "WebP that breaks off": Upload(lambda: [truncated(webp(320, 240), 0.5)]),
-    "GIF that breaks off": Upload(lambda: [truncated(gif(320, 240), 0.5)]),
-    "GIF that breaks off exactly between two frames": Upload(
+    "truncated PNG": Upload(lambda: [truncated(png(320, 240), 0.5)]),
+    "truncated WebP": Upload(lambda: [truncated(webp(320, 240), 0.5)]),
+    "truncated GIF": Upload(lambda: [truncated(gif(320, 240), 0.5)]),
+    "GIF truncated exactly between two frames": Upload(
         lambda: [(data := gif(320, 240, frames=3))[: data.rindex(b"\x21\xf9\x04")]]
     ),
-    "TIFF that breaks off": Upload(lambda: [truncated(tiff(320, 240), 0.5)]),
-    "AVIF that breaks off": Upload(lambda: [truncated(avif(160, 120), 0.5)]),
-    "HEIC that breaks off": Upload(
+    "truncated TIFF": Upload(lambda: [truncated(tiff(320, 240), 0.5)]),
+    "truncated AVIF": Upload(lambda: [truncated(avif(160, 120), 0.5)]),
+    "truncated HEIC": Upload(
         lambda: [
             truncated(data, part)
             for data in (heic(160, 120), grid_heic(3, 2, 190, 100))
@@ -119,7 +119,7 @@ UPLOADS = {
         ],
         Truncated.RENDER,
     ),
-    'HEIC of one piece that breaks off, with `truncated = "render"`': Upload(
+    'truncated HEIC of one piece, with `truncated = "render"`': Upload(
         lambda: [
             truncated(heic(160, 120), 0.95),
             truncated(grid_heic(3, 3, 190, 190, tile=72), 0.9),

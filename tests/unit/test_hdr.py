@@ -279,7 +279,7 @@ def test_factors_for_each_colour_hold_in_these_colours_only(
 
 @pytest.mark.parametrize("damage", ["cut", "claimed"])
 def test_a_gain_map_that_cannot_be_read_leaves_an_sdr_rendition(damage: str) -> None:
-    """The upload broke off behind the picture, or there never was one: SDR, and a warning."""
+    """The upload was truncated behind the picture, or there never was one: SDR, and a warning."""
     data = ultra_hdr_jpeg(640, 480)
     if damage == "cut":
         data = truncated(data, 0.97)

@@ -162,7 +162,7 @@ print("imaging.decoders.libheif" in sys.modules)
 
 @pytest.mark.parametrize("fraction", [0.1, 0.5, 0.99])
 def test_half_a_heic_is_refused(fraction: float) -> None:
-    """Wherever the upload broke off, no rendition is made."""
+    """Wherever the upload was truncated, no rendition is made."""
     with pytest.raises(CorruptPhotoError):
         rendered(truncated(heic(320, 240), fraction), *SPECS)
 

@@ -56,7 +56,7 @@ def test_every_orientation_comes_out_upright_at_every_fit(orientation: int, fit:
 
 
 def test_one_base_serves_all_and_large_parents_serve_small_children() -> None:
-    """The plan decodes once, shrunk on load, and reckons sizes from the original.
+    """The plan decodes once, shrunk on load, and computes sizes from the original.
 
     Shrunk by 4 it would be 600 wide: enough for 512, and too soft.
     """

@@ -121,7 +121,7 @@ def test_the_time_is_the_camera_s_or_none(fields: dict[int, Any], expected: str 
 
 
 def test_pages_hdr_and_warnings_are_told() -> None:
-    """Frames of an animation, a gain map, and that the photo breaks off, once."""
+    """Frames of an animation, a gain map, and that the photo is truncated, once."""
     assert document(gif(120, 80, frames=5))["photo"]["pages"] == 5
     assert document(ultra_hdr_jpeg(240, 160))["photo"]["hdr"] is True
     assert document(jpeg(240, 160))["photo"]["hdr"] is False

@@ -55,7 +55,7 @@ def test_every_byte_order_and_size_of_places_is_read(layout: Layout) -> None:
 def test_a_tiff_that_breaks_off_is_truncated(
     layout: Layout, tile: int | None, percent: int
 ) -> None:
-    """Wherever it breaks off, and wherever the directory is."""
+    """Wherever it is truncated, and wherever the directory is."""
     data = tiff_of(SAMPLES, Stored(tile=tile), layout)
     with pytest.raises(TruncatedPhotoError):
         found(data[: len(data) * percent // 100])
