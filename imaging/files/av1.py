@@ -1,17 +1,24 @@
-"""What the sequence header of AV1 says of the range of its samples; pure.
+"""The units of AV1, and what a sequence header says of its pictures; pure.
 
-Source: AV1 Bitstream & Decoding Process Specification, 5.5; AV1 Codec ISO Media File Format
-Binding, 2.3.3, for the box ``av1C``.
+Source: AV1 Bitstream & Decoding Process Specification, 5.3 and 5.5.
 """
 
-from typing import Final
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
-__all__ = ["is_limited"]
+from imaging.files.bits import Bits
+
+__all__ = ["Sequence", "Unit", "read_sequences", "walk"]
 
 _SEQUENCE_HEADER: Final = 1
-_MAX_UNITS: Final = 4
 _HAS_EXTENSION: Final = 4
 _HAS_SIZE: Final = 2
+_MOST_SIZE_BYTES: Final = 8
+
+_HEAD_BYTES: Final = 256
+"""Of a sequence header, as far as it is read."""
+
 _BT709: Final = 1
 _SRGB: Final = 13
 _IDENTITY: Final = 0
@@ -19,80 +26,112 @@ _PROFESSIONAL: Final = 2
 _HIGH: Final = 1
 
 
-class _Bits:
-    """Reads bits, the highest of each byte first; zeros behind the end."""
+class Unit(NamedTuple):
+    """A unit of a stream, an OBU.
 
-    def __init__(self, data: bytes) -> None:
-        self._value = int.from_bytes(data + bytes(64), "big")
-        self._left = 8 * (len(data) + 64)
-
-    def read(self, count: int) -> int:
-        self._left -= count
-        return self._value >> self._left & (1 << count) - 1 if self._left >= 0 else 0
-
-    def flag(self) -> bool:
-        return bool(self.read(1))
-
-
-def is_limited(units: bytes) -> bool:
-    """Tell whether black of 8 bits is 16 and white 235; False where nothing says so.
-
-    Args:
-        units: A stream's first ones, or those of ``av1C``.
+    Attributes:
+        header: Its first byte.
+        begin: Its first byte behind its header and its size.
+        end: The byte behind its last; beyond the stream's end where it is cut.
     """
-    header = _sequence_header(units)
-    if header is None:
-        return False
-    bits = _Bits(header)
+
+    header: int
+    begin: int
+    end: int
+
+    @property
+    def kind(self) -> int:
+        """What it holds: see 6.2.2."""
+        return self.header >> 3 & 15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sequence:
+    """What a sequence header says.
+
+    Attributes:
+        width: Columns of the largest frame.
+        height: Rows of it.
+        is_limited: Whether black of 8 bits is 16 and white 235.
+    """
+
+    width: int
+    height: int
+    is_limited: bool
+
+
+def walk(stream: bytes) -> Iterator[Unit]:
+    """Yield each unit.
+
+    One without a size has all that follows; so has one whose size cannot be read, and is empty.
+    """
+    at = 0
+    while at < len(stream):
+        header = stream[at]
+        begin, end = at + (2 if header & _HAS_EXTENSION else 1), len(stream)
+        if header & _HAS_SIZE:
+            length = 0
+            for place, byte in enumerate(stream[begin : begin + _MOST_SIZE_BYTES]):
+                length |= (byte & 127) << 7 * place
+                if byte < 128:
+                    begin += place + 1
+                    end = begin + length
+                    break
+            else:
+                begin = end
+        yield Unit(header, begin, end)
+        at = end
+
+
+def read_sequences(stream: bytes) -> Iterator[Sequence]:
+    """Yield what each sequence header among the units of ``stream`` says."""
+    for unit in walk(stream):
+        if unit.kind == _SEQUENCE_HEADER:
+            yield _sequence(stream[unit.begin : min(unit.end, unit.begin + _HEAD_BYTES)])
+
+
+def _sequence(head: bytes) -> Sequence:
+    """Read 5.5.1, sequence_header_obu, up to the range."""
+    bits = Bits(head)
     profile = bits.read(3)
     bits.flag()
-    reduced = bits.flag()
-    if reduced:
+    is_reduced = bits.flag()
+    if is_reduced:
         bits.read(5)
-    elif not _skip_operating_points(bits):
-        return False
+    else:
+        _skip_operating_points(bits)
     width_bits, height_bits = bits.read(4) + 1, bits.read(4) + 1
-    bits.read(width_bits)
-    bits.read(height_bits)
-    if not reduced and bits.flag():
+    width, height = bits.read(width_bits) + 1, bits.read(height_bits) + 1
+    if not is_reduced and bits.flag():
         bits.read(7)
     bits.read(3)
-    if not reduced:
+    if not is_reduced:
         _skip_tools(bits)
     bits.read(3)
-    return _is_limited(bits, profile)
+    return Sequence(width=width, height=height, is_limited=_is_limited(bits, profile))
 
 
-def _sequence_header(units: bytes) -> bytes | None:
-    """Return the sequence header: a stream's first unit, or behind a delimiter."""
-    at = 0
-    for _ in range(_MAX_UNITS):
-        if at + 2 > len(units) or not units[at] & _HAS_SIZE:
-            return None
-        begin = at + (2 if units[at] & _HAS_EXTENSION else 1)
-        # Sizes here are of seven bits: larger ones belong to pixels.
-        length = units[begin] if begin < len(units) else 0
-        if units[at] >> 3 & 15 == _SEQUENCE_HEADER:
-            return units[begin + 1 : begin + 1 + length]
-        at = begin + 1 + length
-    return None
-
-
-def _skip_operating_points(bits: _Bits) -> bool:
-    """Return whether they were understood: pictures have no timing."""
+def _skip_operating_points(bits: Bits) -> None:
+    delay_bits = 0
     if bits.flag():
-        return False
-    has_delay = bits.flag()
+        bits.read(64)
+        if bits.flag():
+            bits.exponential()
+        if bits.flag():
+            delay_bits = bits.read(5) + 1
+            bits.read(42)
+    has_display_delay = bits.flag()
     for _ in range(bits.read(5) + 1):
         bits.read(12)
         if bits.read(5) > 7:
             bits.flag()
-        if has_delay and bits.flag():
+        if delay_bits and bits.flag():
+            bits.read(2 * delay_bits + 1)
+        if has_display_delay and bits.flag():
             bits.read(4)
-    return True
 
 
-def _skip_tools(bits: _Bits) -> None:
+def _skip_tools(bits: Bits) -> None:
     bits.read(4)
     has_order = bits.flag()
     if has_order:
@@ -106,7 +145,7 @@ def _skip_tools(bits: _Bits) -> None:
         bits.read(3)
 
 
-def _is_limited(bits: _Bits, profile: int) -> bool:
+def _is_limited(bits: Bits, profile: int) -> bool:
     """Read 5.5.2, color_config, up to the range."""
     high = bits.flag()
     if profile == _PROFESSIONAL and high:

@@ -6,9 +6,10 @@ A grid may say so on its tiles alone: Canon's HDR photos are PQ by their tiles.
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
-from imaging.files.av1 import is_limited
+from imaging.files.av1 import read_sequences
 from imaging.files.cicp import Cicp
 from imaging.files.heif import Container, Item, Read, aux_type
 
@@ -102,4 +103,5 @@ def _is_limited(container: Container, item: Item, read: Read) -> bool:
     if colour is not None and colour[:4] == b"nclx" and len(colour) >= 11:
         return not colour[10] & _FULL_RANGE
     units = (item.property(b"av1C") or b"")[4:]
-    return is_limited(units or container.bytes_of(item, read)[:_HEADER_BYTES])
+    units = units or container.bytes_of(item, read)[:_HEADER_BYTES]
+    return any(sequence.is_limited for sequence in islice(read_sequences(units), 1))

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from imaging.errors import CorruptPhotoError
+from imaging.files import av1, hevc
 from imaging.files.heif import Container, Item, Read
 
 __all__ = ["check_picture", "check_units"]
@@ -54,9 +55,6 @@ _IMPOSSIBLE: Final = b"\0\0\0"
 _VCL_TYPES: Final = 32
 """Types of units below this hold pixels (H.265, table 7-1)."""
 
-_HVCC_BYTES: Final = 23
-"""Of ``hvcC``, before the units that it holds (ISO/IEC 14496-15, 8.3.3.1)."""
-
 
 def _check_hevc(item: Item, data: bytes) -> None:
     """Raise CorruptPhotoError unless ``data`` is one picture, as far as its units tell.
@@ -65,17 +63,14 @@ def _check_hevc(item: Item, data: bytes) -> None:
     that no encoder writes: bytes that were set to zero are noticed, flipped bits are not.
     """
     setup = item.property(b"hvcC") or b""
-    if len(setup) < _HVCC_BYTES:
+    if len(setup) < hevc.SETUP_BYTES:
         raise CorruptPhotoError(f"Expected how item {item.id} is coded but its hvcC is missing")
-    at = _HVCC_BYTES
-    for _ in range(setup[_HVCC_BYTES - 1]):
-        count = int.from_bytes(setup[at + 1 : at + 3], "big")
-        at += 3
-        for _ in range(count):
-            _, at = _unit(item, setup, at, 2)
-    at = begun = 0
-    while at < len(data):
-        begin, at = _unit(item, data, at, (setup[21] & 3) + 1)
+    for unit in hevc.walk_setup(setup):
+        _check_unit(item, setup, unit)
+    begun = 0
+    for unit in hevc.walk(data, hevc.length_bytes(setup)):
+        _check_unit(item, data, unit)
+        begin, _ = unit
         kind, layer = data[begin] >> 1 & 63, (data[begin] & 1) << 5 | data[begin + 1] >> 3
         if kind < _VCL_TYPES and layer == 0:
             # The first bit of a slice says whether it is the first one of its picture.
@@ -84,50 +79,34 @@ def _check_hevc(item: Item, data: bytes) -> None:
         raise CorruptPhotoError(f"Expected item {item.id} to be one picture but it is {begun}")
 
 
-def _unit(item: Item, data: bytes, at: int, length_size: int) -> tuple[int, int]:
-    """Return where the unit whose length is at ``at`` begins, and where it ends."""
-    begin = at + length_size
-    end = begin + int.from_bytes(data[at:begin], "big")
+def _check_unit(item: Item, data: bytes, unit: hevc.Unit) -> None:
+    begin, end = unit
     if not begin + 3 <= end <= len(data):
         raise CorruptPhotoError(
             f"Expected item {item.id} to be whole but a unit of {end - begin:,} bytes does not fit "
-            f"into {len(data) - at:,}"
+            f"into {max(0, len(data) - begin):,}"
         )
     if data.find(_IMPOSSIBLE, begin, end) >= 0:
         raise CorruptPhotoError(
             f"Expected item {item.id} to be whole but a unit has bytes that no encoder writes"
         )
-    return begin, end
 
 
 _OBU_FRAMES: Final = frozenset({3, 6})
 """A frame's header, and a frame. Source: AV1 Bitstream & Decoding Process Specification, 6.2.2."""
 
+_FORBIDDEN: Final = 128
+"""The first bit of a unit, which is 0."""
+
 
 def _check_av1(item: Item, data: bytes) -> None:
-    """Raise CorruptPhotoError if the units of a picture do not fill it, or none has pixels.
-
-    Source: AV1 Bitstream & Decoding Process Specification, 5.3.
-    """
-    at = 0
+    """Raise CorruptPhotoError if the units of a picture do not fill it, or none has pixels."""
     has_pixels = False
-    while at < len(data):
-        header = data[at]
-        begin = at + 1 + (header >> 2 & 1)
-        end = len(data)
-        if header & 2:
-            length = 0
-            for place, byte in enumerate(data[begin : begin + 8]):
-                length |= (byte & 127) << 7 * place
-                if byte < 128:
-                    begin += place + 1
-                    end = begin + length
-                    break
-        if end > len(data) or header & 128:
+    for unit in av1.walk(data):
+        if unit.end > len(data) or unit.header & _FORBIDDEN:
             raise CorruptPhotoError(
                 f"Expected item {item.id} to be whole but one of its units does not fit"
             )
-        has_pixels |= header >> 3 & 15 in _OBU_FRAMES
-        at = end
+        has_pixels |= unit.kind in _OBU_FRAMES
     if not has_pixels:
         raise CorruptPhotoError(f"Expected pixels in item {item.id} but received none")

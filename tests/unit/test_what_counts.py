@@ -7,6 +7,7 @@ import pytest
 import pyvips
 
 from imaging.errors import OverLimitError
+from imaging.files.av1 import read_sequences
 from imaging.files.coded_size import check_coded
 from imaging.files.gif import read_blocks
 from imaging.files.heif import from_memory, read_container
@@ -71,6 +72,20 @@ def test_the_codec_says_how_large_its_picture_is(sides: tuple[int, int], codec: 
         pixels = check_coded(read_container(from_memory(data), len(data)), from_memory(data))
         width, height = sides
         assert width * height <= pixels <= (width + 16) * (height + 16)
+
+
+@pytest.mark.parametrize("full", ["0", "1"])
+def test_sides_and_range_of_av1_are_read_behind_its_timing(full: str) -> None:
+    """A sequence header that has everything that may stand before them, in a unit without size."""
+    timing = "1" + "10" * 32 + "1" + "00101" + "1" + "00010" + "01" * 21
+    point = "1" + "00000" + "1" * 12 + "01000" + "1" + "1" + "0110110" + "1" + "1010"
+    sides = "0111" + "0110" + f"{199:08b}" + f"{119:07b}"
+    tools = "1" + "1010101" + "111" + "1111" + "1" + "11" + "0" + "1" + "0" + "1" + "101" + "111"
+    colours = "0" + "0" + "1" + f"{9:08b}{16:08b}{9:08b}" + full
+    bits = "000" + "0" + "0" + timing + point + sides + tools + colours
+    head = int(bits.ljust(-len(bits) % 8 + len(bits), "0"), 2).to_bytes((len(bits) + 7) // 8, "big")
+    (sequence,) = read_sequences(b"\x12\x00" + b"\x08" + head)
+    assert (sequence.width, sequence.height, sequence.is_limited) == (200, 120, full == "0")
 
 
 def test_the_largest_frame_of_a_gif_counts() -> None:
