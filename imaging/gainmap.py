@@ -48,10 +48,6 @@ _SHARE: Final = 4
 _SMALL_PIXELS: Final = 1 << 20
 """Up to here a gain map is decoded as it is."""
 
-# Light up to 10,000 cd/m2, of which 203 are white, takes 6 stops.
-_MAX_STOPS: Final = 32
-_MAX_GAMMA: Final = 32
-
 _UNIT: Final = 1 << 20
 _MAX_SEGMENT: Final = 65_533
 _MPF_BYTES: Final = 90
@@ -66,24 +62,12 @@ class GainMap:
     Attributes:
         image: uchar, one band or three.
         size: Its width and height as the photo has it; ``image`` may be smaller.
-        minimum: What 0 stands for, as a power of 2.
-        maximum: What 255 stands for, as a power of 2.
-        gamma: Of the steps between.
-        offset_sdr: Added to the SDR light before it is multiplied.
-        offset_hdr: Taken from the product.
-        capacity: From which to which power of 2 above SDR white a display applies it.
-        in_base_colours: Whether it multiplies in the colours of the SDR picture.
+        numbers: How its values are to be read.
     """
 
     image: pyvips.Image
     size: tuple[int, int]
-    minimum: Triple
-    maximum: Triple
-    gamma: Triple
-    offset_sdr: Triple
-    offset_hdr: Triple
-    capacity: tuple[float, float]
-    in_base_colours: bool
+    numbers: GainMapNumbers
 
     @property
     def is_coloured(self) -> bool:
@@ -91,22 +75,11 @@ class GainMap:
         return self.image.bands > 1
 
     @property
-    def is_plausible(self) -> bool:
-        """Whether a camera may have meant these numbers; broken ones are infinite, or near it."""
-        exponents = (*self.minimum, *self.maximum, *self.capacity)
-        return (
-            all(abs(value) <= _MAX_STOPS for value in exponents)
-            and all(0 < value <= _MAX_GAMMA for value in self.gamma)
-            and all(abs(value) <= 1 for value in (*self.offset_sdr, *self.offset_hdr))
-            and all(low <= high for low, high in zip(self.minimum, self.maximum, strict=True))
-            and 0 <= self.capacity[0] < self.capacity[1]
-        )
-
-    @property
     def neutral(self) -> list[float]:
         """The value that leaves the SDR picture as it is, for each band."""
         levels = []
-        for low, high, gamma in zip(self.minimum, self.maximum, self.gamma, strict=True):
+        said = self.numbers
+        for low, high, gamma in zip(said.minimum, said.maximum, said.gamma, strict=True):
             share = -low / (high - low) if high > low else 0.0
             levels.append(255 * min(1.0, max(0.0, share)) ** gamma)
         return levels[: self.image.bands]
@@ -233,18 +206,13 @@ def _made(
         numbers: How it is to be read.
         orientation: The photo's.
     """
-    gain_map = GainMap(
+    if not numbers.is_plausible:
+        return None
+    return GainMap(
         image=_upright(image, orientation),
         size=size[::-1] if is_sideways(orientation) else size,
-        minimum=numbers.minimum,
-        maximum=numbers.maximum,
-        gamma=numbers.gamma,
-        offset_sdr=numbers.offset_sdr,
-        offset_hdr=numbers.offset_hdr,
-        capacity=numbers.capacity,
-        in_base_colours=numbers.in_base_colours,
+        numbers=numbers,
     )
-    return gain_map if gain_map.is_plausible else None
 
 
 def _decoded(blob: bytes, size: tuple[int, int], scale: float, pixels: int) -> pyvips.Image:
@@ -448,14 +416,15 @@ def _joined(packet: bytes | None, description: bytes) -> bytes:
 
 def _description(gain_map: GainMap) -> bytes:
     """Return the values as Ultra HDR 1.0 has them."""
+    numbers = gain_map.numbers
     values = {
-        "GainMapMin": gain_map.minimum,
-        "GainMapMax": gain_map.maximum,
-        "Gamma": gain_map.gamma,
-        "OffsetSDR": gain_map.offset_sdr,
-        "OffsetHDR": gain_map.offset_hdr,
+        "GainMapMin": numbers.minimum,
+        "GainMapMax": numbers.maximum,
+        "Gamma": numbers.gamma,
+        "OffsetSDR": numbers.offset_sdr,
+        "OffsetHDR": numbers.offset_hdr,
     }
-    low, high = gain_map.capacity
+    low, high = numbers.capacity
     opening = (
         '<rdf:Description rdf:about="" xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" '
         f'hdrgm:Version="1.0" hdrgm:HDRCapacityMin="{low:.6f}" hdrgm:HDRCapacityMax="{high:.6f}" '
@@ -475,17 +444,18 @@ def _description(gain_map: GainMap) -> bytes:
 
 def _iso(gain_map: GainMap) -> bytes:
     """Return the values as ISO 21496-1, annex C, has them: fractions, big-endian."""
-    flags = (0x80 if gain_map.is_coloured else 0) | (0x40 if gain_map.in_base_colours else 0)
+    numbers = gain_map.numbers
+    flags = (0x80 if gain_map.is_coloured else 0) | (0x40 if numbers.in_base_colours else 0)
     data = struct.pack(">HHB", 0, 0, flags)
-    for value in gain_map.capacity:
+    for value in numbers.capacity:
         data += struct.pack(">II", round(value * _UNIT), _UNIT)
     for band in range(3 if gain_map.is_coloured else 1):
         for value, form in (
-            (gain_map.minimum[band], ">iI"),
-            (gain_map.maximum[band], ">iI"),
-            (gain_map.gamma[band], ">II"),
-            (gain_map.offset_sdr[band], ">iI"),
-            (gain_map.offset_hdr[band], ">iI"),
+            (numbers.minimum[band], ">iI"),
+            (numbers.maximum[band], ">iI"),
+            (numbers.gamma[band], ">II"),
+            (numbers.offset_sdr[band], ">iI"),
+            (numbers.offset_hdr[band], ">iI"),
         ):
             data += struct.pack(form, round(value * _UNIT), _UNIT)
     return data

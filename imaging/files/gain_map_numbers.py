@@ -43,12 +43,16 @@ _HDR_GAIN: Final = 48
 _MAX_NOTE_BYTES: Final = 1 << 16
 _MAX_XMP_BYTES: Final = 1 << 16
 
+# Light up to 10,000 cd/m2, of which 203 are white, takes 6 stops.
+_MAX_STOPS: Final = 32
+_MAX_GAMMA: Final = 32
+
 Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GainMapNumbers:
-    """The numbers of a gain map, as :class:`imaging.gainmap.GainMap` has them.
+    """How the values of a gain map are to be read.
 
     Attributes:
         minimum: What 0 stands for, as a power of 2.
@@ -67,6 +71,18 @@ class GainMapNumbers:
     offset_hdr: Triple
     capacity: tuple[float, float]
     in_base_colours: bool
+
+    @property
+    def is_plausible(self) -> bool:
+        """Whether a camera may have meant these numbers; broken ones are infinite, or near it."""
+        exponents = (*self.minimum, *self.maximum, *self.capacity)
+        return (
+            all(abs(value) <= _MAX_STOPS for value in exponents)
+            and all(0 < value <= _MAX_GAMMA for value in self.gamma)
+            and all(abs(value) <= 1 for value in (*self.offset_sdr, *self.offset_hdr))
+            and all(low <= high for low, high in zip(self.minimum, self.maximum, strict=True))
+            and 0 <= self.capacity[0] < self.capacity[1]
+        )
 
 
 def apple_numbers(xmp: bytes | None, exif: bytes) -> GainMapNumbers | None:

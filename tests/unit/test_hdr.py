@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 import pyvips
 
+from imaging.files.gain_map_numbers import GainMapNumbers
 from imaging.files.jpeg import ISO_GAIN_MAP, XMP, declares_gain_map, segments
 from imaging.formats import OutputFormat
 from imaging.gainmap import (
@@ -164,13 +165,15 @@ def test_both_ways_to_write_the_values_say_the_same(bands: int) -> None:
     written = GainMap(
         image=values,
         size=(16, 12),
-        minimum=(-0.5,) * 3 if bands == 1 else (-0.5, -0.25, 0.0),
-        maximum=(2.5,) * 3 if bands == 1 else (2.5, 2.25, 2.0),
-        gamma=(1.5,) * 3,
-        offset_sdr=(0.015625,) * 3,
-        offset_hdr=(0.03125,) * 3,
-        capacity=(0.0, 2.75),
-        in_base_colours=True,
+        numbers=GainMapNumbers(
+            minimum=(-0.5,) * 3 if bands == 1 else (-0.5, -0.25, 0.0),
+            maximum=(2.5,) * 3 if bands == 1 else (2.5, 2.25, 2.0),
+            gamma=(1.5,) * 3,
+            offset_sdr=(0.015625,) * 3,
+            offset_hdr=(0.03125,) * 3,
+            capacity=(0.0, 2.75),
+            in_base_colours=True,
+        ),
     )
     encoded = encode_gain_map(written, Placement(width=64, height=48), None, (64, 48))
     file = bytes(with_gain_map(bytearray(jpeg(64, 48)), encoded))
@@ -182,7 +185,8 @@ def test_both_ways_to_write_the_values_say_the_same(bands: int) -> None:
         assert read is not None
         assert read.is_coloured == (bands == 3)
         for name in ("minimum", "maximum", "gamma", "offset_sdr", "offset_hdr", "capacity"):
-            assert getattr(read, name) == pytest.approx(getattr(written, name), abs=1e-4), name
+            expected = pytest.approx(getattr(written.numbers, name), abs=1e-4)
+            assert getattr(read.numbers, name) == expected, name
     shares = (0.5 / 3,) if bands == 1 else (0.5 / 3, 0.25 / 2.5, 0)
     assert written.neutral == pytest.approx([255 * share**1.5 for share in shares])
 
@@ -310,8 +314,8 @@ def test_numbers_that_no_camera_means_are_refused(broken: dict[str, object]) -> 
     """Infinite, upside down or absurd: such a gain map is as good as none."""
     whole = read_gain_map(ultra_hdr_jpeg(64, 48), 1)
     assert whole is not None
-    assert whole.is_plausible
-    assert not replace(whole, **broken).is_plausible  # type: ignore[arg-type]  # a gain map's own
+    assert whole.numbers.is_plausible
+    assert not replace(whole.numbers, **broken).is_plausible  # type: ignore[arg-type]  # their own
 
 
 def test_a_gain_map_larger_than_its_photo_is_none() -> None:
