@@ -290,13 +290,13 @@ class ManifestStore:
             name: The version's.
             ask: As for :meth:`prove`.
         """
-        self._change(lambda manifest: replace(manifest, suspect=name), ask)
+        self._change(lambda manifest: replace(self._taken(manifest), suspect=name), ask)
         try:
             yield
         except Exception:
             # It says nothing of the photo, so nobody has to be asked for it.
             with suppress(OtherSourceError):
-                self._change(lambda manifest: replace(manifest, suspect=None), lambda: None)
+                self._change(_unsuspected, lambda: None)
             raise
 
     def announce(
@@ -315,20 +315,25 @@ class ManifestStore:
         """
         ours = tuple(Announced(key=key, version=version.name) for key in keys)
 
-        def announced(manifest: Manifest) -> Manifest:
-            new = (one for one in ours if one not in manifest.announced)
-            return replace(manifest, announced=(*manifest.announced, *new))
+        def announced(manifest: Manifest | None) -> Manifest:
+            taken = self._taken(manifest)
+            new = (one for one in ours if one not in taken.announced)
+            return replace(taken, announced=(*taken.announced, *new))
 
         self._change(announced, ask)
 
-    def _change(self, change: Callable[[Manifest], Manifest], ask: Callable[[], None]) -> None:
-        """Write the manifest, changed; a photo without one gets one that names no version."""
-        nothing = SourceVersion(bucket=self._event.bucket, key_digest=key_digest(self._event.key))
+    def _taken(self, manifest: Manifest | None) -> Manifest:
+        place = SourceVersion(bucket=self._event.bucket, key_digest=key_digest(self._event.key))
+        return rule.taken(manifest, place)
+
+    def _change(
+        self, change: Callable[[Manifest | None], Manifest | None], ask: Callable[[], None]
+    ) -> None:
+        """Write the manifest, changed, unless it is so already."""
         while True:
             self.prove(ask)
-            before = self.manifest or Manifest(version=nothing)
-            after = change(before)
-            if after == before or self._swap(after):
+            after = change(self.manifest)
+            if after is None or after == self.manifest or self._swap(after):
                 return
 
     def _swap(self, after: Manifest) -> bool:
@@ -374,6 +379,10 @@ class ManifestStore:
             self._requests.pause(min(self._turns - 1, _LONGEST_PAUSE))
         self.read()
         return False
+
+
+def _unsuspected(manifest: Manifest | None) -> Manifest | None:
+    return None if manifest is None else replace(manifest, suspect=None)
 
 
 def remove_former(

@@ -22,6 +22,7 @@ __all__ = [
     "is_named",
     "left_behind",
     "merged",
+    "taken",
 ]
 
 
@@ -184,6 +185,26 @@ def _with_refusal(before: Manifest | None, draft: Refusal, version: SourceVersio
     )
     others = (one for one in before.refused if one.name not in draft.names)
     return replace(before, version=version, refused=(*others, *new))
+
+
+def taken(before: Manifest | None, place: SourceVersion) -> Manifest:
+    """Return ``before`` as who is about to store something takes its place; S3 has the photo.
+
+    A tombstone ends, and what says of no bucket says it now. Nothing is ever announced for two
+    buckets: one would remove what the other announced.
+
+    Args:
+        before: As it was read just now; of no other bucket, unless it is a tombstone.
+        place: The photo's bucket and key, and no version.
+    """
+    if before is None:
+        return Manifest(version=place)
+    if before.version.bucket is not None and not before.deleted:
+        return before
+    version = place
+    if before.version.is_of_bucket(place.bucket):
+        version = replace(before.version, bucket=place.bucket, key_digest=place.key_digest)
+    return replace(before, version=version, deleted=False)
 
 
 def left_behind(before: Manifest | None, after: Manifest) -> tuple[Kept | Announced, ...]:

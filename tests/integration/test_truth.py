@@ -307,6 +307,30 @@ def test_a_place_that_was_taken_in_between_is_left_alone(house: House, who: str)
     assert house.s3.get_object(Bucket="renditions", Key=MANIFEST)["Body"].read() == body
 
 
+@pytest.mark.parametrize("before", ["nothing", "a tombstone", "theirs", "unreadable"])
+def test_who_announces_takes_the_place(house: House, before: str) -> None:
+    """What a request of one bucket has stored is not another bucket's to remove."""
+    house.s3.create_bucket(Bucket="other")
+    theirs = ObjectEvent(bucket="other", key=KEY, sequencer="FFFF")
+    if before == "a tombstone":
+        house.handle(house.put(_NEW))
+        house.handle(house.delete())
+    elif before == "theirs":
+        house.handle(replace(theirs, sequencer="FFFE", change=Change.DELETED))
+    elif before == "unreadable":
+        house.s3.put_object(Bucket="renditions", Key=MANIFEST, Body=b"[]")
+    event = house.put(_OLD)
+    _ask_and_end(house, "small")
+    stored = house.stored()
+    assert set(stored) == {"small.jpg"}
+    house.s3.put_object(Bucket="other", Key=KEY, Body=text())
+    report = house.handle(theirs)
+    assert (report.disposition, report.code) == (Disposition.REJECTED, "other-source")
+    assert house.stored() == stored
+    assert house.handle(event).disposition is Disposition.WRITTEN
+    assert house.stored() == of(event, *BOTH)
+
+
 def _leave_without_manifest(house: House) -> dict[str, str]:
     """Make the renditions of the other bucket's photo, and delete their manifest; return them."""
     house.s3.create_bucket(Bucket="other")

@@ -364,7 +364,7 @@ class Attempt:
     def _announce(self, keys: list[str], version: SourceVersion) -> Steps:
         while True:
             yield from self._prove(version)
-            before = self._manifest or Manifest(version=SourceVersion(bucket=version.bucket))
+            before = rule.taken(self._manifest, SourceVersion(bucket=version.bucket))
             ours = (Announced(key=key, version=version.name) for key in keys)
             new = tuple(one for one in ours if one not in before.announced)
             if not new:
