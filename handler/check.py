@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from handler.backfill.arguments import add_estimate_arguments
 from handler.changes import changes, is_stale, renewed
 from handler.settings import parse_stored
 from imaging.config import DEFAULT_CONFIG, Config, load_config, parse_config
@@ -32,11 +33,7 @@ def add_check_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bucket", help="count the photos there that it makes stale; default: the stack's"
     )
-    parser.add_argument(
-        "--sample", type=int, default=20, metavar="N", help="photos that are rendered here"
-    )
-    parser.add_argument("--memory", type=int, default=1769, metavar="MB", help="the function's")
-    parser.add_argument("--arm", action="store_true", help="the price of arm64")
+    add_estimate_arguments(parser)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,18 +150,18 @@ def _count(
         raise ConfigError(
             f"--bucket: expected photos in {bucket!r} but received {error}"
         ) from error
-    processor = "arm64" if arguments.arm else "x86_64"
     guess = estimate(
         found.photos,
         sample,
-        at_once=100,
+        at_once=arguments.at_once,
         memory_mb=arguments.memory,
-        prices=BY_PROCESSOR[processor],
+        prices=BY_PROCESSOR[arguments.processor],
     )
     print(
         f"To renew {sample.renditions:.1f} renditions of each, by the {len(found.drawn)} that were "
-        f"drawn: {in_words(guess.seconds)} with 100 at once and ${guess.dollars or 0:,.2f} at "
-        f"{arguments.memory} MB of {processor}, were Lambda as fast as this machine."
+        f"drawn: {in_words(guess.seconds)} with {arguments.at_once} at once and "
+        f"${guess.dollars or 0:,.2f} at {arguments.memory} MB of {arguments.processor}, were "
+        "Lambda as fast as this machine."
     )
 
 

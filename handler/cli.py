@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handler.backfill.arguments import add_arguments
+from handler.backfill.arguments import add_arguments, count
 from handler.check import add_check_arguments, check
 from handler.keys import MANIFEST_EXTENSION, MANIFEST_NAME
 from handler.memory_limit import memory_limit
@@ -31,13 +31,6 @@ if TYPE_CHECKING:
     from imaging.rendition import Rendition
 
 __all__ = ["main"]
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -61,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     rendering.add_argument(
         "--jobs",
-        type=_count,
+        type=count,
         default=os.cpu_count() or 1,
         metavar="N",
         help="photos at once, as far as there is memory; default: one for each processor",

@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
-__all__ = ["add_arguments"]
+__all__ = ["add_arguments", "add_estimate_arguments", "count"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     how.add_argument(
         "--processes",
-        type=_count,
+        type=count,
         default=os.cpu_count() or 1,
         metavar="N",
         help="for --via local; default: %(default)s, this machine's processors",
@@ -58,32 +58,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "by bucket, prefix and way",
     )
     how.add_argument("--restart", action="store_true", help="ignore the progress of an earlier run")
-    guess = parser.add_argument_group("what the estimate assumes")
-    guess.add_argument(
+    add_estimate_arguments(parser)
+
+
+def add_estimate_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what every estimate assumes."""
+    group = parser.add_argument_group("what the estimate assumes")
+    group.add_argument(
         "--sample",
-        type=_count,
+        type=count,
         default=20,
         metavar="N",
         help="photos that are rendered here for it; default: %(default)s",
     )
-    guess.add_argument(
+    group.add_argument(
         "--at-once",
-        type=_count,
+        type=count,
         default=100,
         metavar="N",
         help="invocations at a time; default: %(default)s",
     )
-    guess.add_argument(
+    group.add_argument(
         "--memory",
-        type=_count,
+        type=count,
         default=1769,
         metavar="MB",
         help="the function's; default: %(default)s",
     )
-    guess.add_argument("--arm", action="store_true", help="the price of arm64")
+    group.add_argument(
+        "--arm",
+        dest="processor",
+        action="store_const",
+        const="arm64",
+        default="x86_64",
+        help="the price of arm64",
+    )
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
     """Return a number of at least one; argparse says of which argument it is none."""
     number = int(text) if text.isdecimal() else 0
     if number < 1:

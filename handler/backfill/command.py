@@ -195,8 +195,7 @@ class _Command:
     def _prediction(self, found: Survey, sample: Sample) -> str:
         arguments = self._arguments
         locally = arguments.via == "local"
-        processor = "arm64" if arguments.arm else "x86_64"
-        prices = BY_PROCESSOR[processor]
+        prices = BY_PROCESSOR[arguments.processor]
         if arguments.via == "batch":
             prices = replace(prices, invocation=prices.invocation + prices.batch_object, message=0)
         guess = estimate(
@@ -213,8 +212,8 @@ class _Command:
         dollars = guess.dollars + (prices.batch_job if arguments.via == "batch" else 0)
         return (
             f"All of them: about {in_words(guess.seconds)} with {arguments.at_once} at once, and "
-            f"about ${dollars:,.2f} at {arguments.memory} MB of {processor}, were Lambda as fast "
-            "as this machine."
+            f"about ${dollars:,.2f} at {arguments.memory} MB of {arguments.processor}, were Lambda "
+            "as fast as this machine."
         )
 
     def _finish(self, done: bool) -> int:  # noqa: FBT001 - what the run came to

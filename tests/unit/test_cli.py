@@ -124,8 +124,24 @@ def test_the_command_works_in_any_folder(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "a.jpg" / "small.jpg").exists()
 
 
-def test_jobs_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    """None at all is a mistake in the command."""
+@pytest.mark.parametrize("received", ["0", "-1", "x", "1.5"])
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (["render", "a.jpg", "--out=out"], "--jobs"),
+        (["backfill", "photos"], "--processes"),
+        *(
+            (command, option)
+            for command in (["backfill", "photos"], ["check", "a.toml"])
+            for option in ("--sample", "--at-once", "--memory")
+        ),
+    ],
+)
+def test_what_is_counted_is_one_or_more(
+    command: list[str], option: str, received: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Anything else is a mistake in the command, which names the argument and what it received."""
     with pytest.raises(SystemExit):
-        main(["render", "a.jpg", "--out=out", "--jobs=0"])
-    assert "--jobs" in capsys.readouterr().err
+        main([*command, f"{option}={received}"])
+    said = capsys.readouterr().err
+    assert f"argument {option}: expected 1 or more but received {received!r}" in said
