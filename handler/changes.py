@@ -93,11 +93,7 @@ def _shown(value: object) -> str:
 
 
 def _digests(spec: RenditionSpec) -> frozenset[tuple[OutputFormat | None, str]]:
-    return frozenset(
-        (wanted, spec.digest(output))
-        for wanted in spec.formats
-        for output in ([wanted] if wanted is not None else OutputFormat)
-    )
+    return frozenset((wanted, spec.digest(output)) for wanted, output in spec.outcomes())
 
 
 def _set_of(config: Config, key: str) -> frozenset[tuple[OutputFormat | None, str]]:

@@ -384,6 +384,12 @@ class RenditionSpec:
             hdr=None if self.hdr is Hdr.KEEP and not row.has_gain_map else self.hdr,
         )
 
+    def outcomes(self) -> Iterator[tuple[OutputFormat | None, OutputFormat]]:
+        """Yield each of ``formats`` with what it can come out as: the photo's own as any format."""
+        for wanted in self.formats:
+            for output in OutputFormat if wanted is None else (wanted,):
+                yield wanted, output
+
     def digest(self, output: OutputFormat) -> str:
         """Return 16 hexadecimal digits that change whenever the object of ``output`` would.
 

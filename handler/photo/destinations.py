@@ -13,7 +13,6 @@ from handler.s3.metadata import with_text
 from handler.settings import Settings
 from handler.version import SourceVersion
 from imaging.errors import NeedsMoreMemoryError
-from imaging.formats import OutputFormat
 from imaging.plan import PlannedRendition
 from imaging.specs import MAX_TAGS, RenditionSpec
 
@@ -94,9 +93,8 @@ def candidate_keys(
     names = {
         (spec.name, output.extension)
         for spec in settings.config.renditions
-        for wanted in spec.formats
+        for wanted, output in spec.outcomes()
         if wanted is None or not of_any_format
-        for output in ([wanted] if wanted is not None else OutputFormat)
     }
     keys = set()
     for name, extension in names:
@@ -116,8 +114,7 @@ def asked_digest(settings: Settings, key: str) -> str:
         *(
             f"{wanted}:{spec.digest(output)}"
             for spec in settings.config.specs_of(key)
-            for wanted in spec.formats
-            for output in ([wanted] if wanted is not None else OutputFormat)
+            for wanted, output in spec.outcomes()
         ),
     )
 
