@@ -150,6 +150,10 @@ def _count(
         raise ConfigError(
             f"--bucket: expected photos in {bucket!r} but received {error}"
         ) from error
+    if sample.refused:
+        print(f"Of {len(found.drawn)} drawn evenly, {sample.refused} cannot be rendered.")
+    if not sample.photos:
+        return
     guess = estimate(
         found.photos,
         sample,
@@ -158,8 +162,8 @@ def _count(
         prices=BY_PROCESSOR[arguments.processor],
     )
     print(
-        f"To renew {sample.renditions:.1f} renditions of each, by the {len(found.drawn)} that were "
-        f"drawn: {in_words(guess.seconds)} with {arguments.at_once} at once and "
+        f"To renew {sample.renditions:.1f} renditions of each, by a sample of "
+        f"{sample.photos}: {in_words(guess.seconds)} with {arguments.at_once} at once and "
         f"${guess.dollars or 0:,.2f} at {arguments.memory} MB of {arguments.processor}, were "
         "Lambda as fast as this machine."
     )

@@ -158,6 +158,33 @@ def test_a_rendition_goes_where_its_pattern_no_longer_matches(
     assert dispositions(after) == ["unchanged", "unchanged", "ignored"]
 
 
+def test_a_check_estimates_from_what_it_can_render(
+    store: FaultProxy,
+    start: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It says how many photos cannot be rendered, and estimates nothing where none can."""
+    s3 = store.client()
+    _put(store, _TWO)
+    changed = tmp_path / "changed.toml"
+    changed.write_text(_TWO.replace("16", "17"))
+    start(RENDITIONS_CONFIG=_PLACE)
+    monkeypatch.setenv("RENDITIONS_CONFIG", _PLACE)
+    s3.put_object(Bucket="photos", Key="a.jpg", Body=b"no photo")
+    assert cli.main(["check", str(changed), "--bucket", "photos"]) == 0
+    said = capsys.readouterr().out
+    assert "Of 1 drawn evenly, 1 cannot be rendered." in said
+    assert "To renew" not in said
+
+    s3.put_object(Bucket="photos", Key="b.jpg", Body=jpeg(128, 96))
+    assert cli.main(["check", str(changed), "--bucket", "photos"]) == 0
+    said = capsys.readouterr().out
+    assert "Of 2 drawn evenly, 1 cannot be rendered." in said
+    assert "To renew 1.0 renditions of each, by a sample of 1: " in said
+
+
 def test_a_backfill_renews_only_what_changed(
     store: FaultProxy,
     start: Callable[..., Any],
