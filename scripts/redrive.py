@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 HIDDEN_S = 300
 """What is not taken is seen again after this, and not by this run."""
+WAIT_S = 5
+"""A receive that does not wait asks only some of SQS's servers, and may be empty too early.
+
+Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
+"""
 
 
 def is_understood(body: str) -> bool:
@@ -34,11 +39,14 @@ def is_understood(body: str) -> bool:
 
 
 def messages(sqs: Any, url: str) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - boto3's
-    """Yields each message of a queue once. *Cost*: a request for ten."""
+    """Yields each message of a queue once. *Cost*: a request for ten, and one that waits."""
     seen: set[str] = set()
     while True:
         answer = sqs.receive_message(
-            QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=HIDDEN_S
+            QueueUrl=url,
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=HIDDEN_S,
+            WaitTimeSeconds=WAIT_S,
         )
         fresh = [one for one in answer.get("Messages", ()) if one["MessageId"] not in seen]
         if not fresh:

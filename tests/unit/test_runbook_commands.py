@@ -158,13 +158,16 @@ def test_a_body_goes_where_the_stack_takes_it() -> None:
 
 
 class _Queue:
-    """Hands out its messages again and again, as a queue does whose messages were not hidden."""
+    """Hands out its messages again and again, as a queue does whose messages were not hidden.
+
+    To a receive that does not wait it is empty: SQS asks only some of its servers then.
+    """
 
     def __init__(self, *bodies: str) -> None:
         self._messages = [{"MessageId": body, "Body": body} for body in bodies]
 
-    def receive_message(self, **_: Any) -> dict[str, Any]:  # noqa: ANN401 - boto3's
-        return {"Messages": self._messages}
+    def receive_message(self, **asked: Any) -> dict[str, Any]:  # noqa: ANN401 - boto3's
+        return {"Messages": self._messages} if asked.get("WaitTimeSeconds") else {}
 
 
 def test_a_message_that_comes_again_is_not_taken_twice() -> None:
