@@ -138,8 +138,8 @@ class KeyTemplate:
             made, one, other = found
             raise SettingsError(
                 "DESTINATION_KEY_TEMPLATE: expected that each key leads back to one rendition of "
-                f"one photo but received {self.text!r}, by which {made!r} is of {_told(one)} and "
-                f"of {_told(other)}"
+                f"one photo but received {self.text!r}, by which {made!r} is of {_shown(one)} and "
+                f"of {_shown(other)}"
             )
 
     @property
@@ -208,6 +208,6 @@ def _key(fields: Mapping[str, str]) -> str:
     return fields["prefix"] + fields["stem"] + (f".{extension}" if extension else "")
 
 
-def _told(fields: Mapping[str, str]) -> str:
+def _shown(fields: Mapping[str, str]) -> str:
     of = f" in {fields[_BUCKET]}" if _BUCKET in fields else ""
     return f"{_key(fields)!r}{of} as {fields['name']}.{fields['ext']}"
