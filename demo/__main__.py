@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote_plus
 
 from demo.sheet import contact_sheet, original_name
+from imaging.errors import ConfigError
 from tests.photos.files import jpeg_24mp
 from tests.servers.moto import MotoServer
 
@@ -53,7 +54,11 @@ def _run(photo: Path, out: Path) -> int:
             "DESTINATION_BUCKET": _DESTINATION,
         }
         # Settings are read at import, as they are in Lambda.
-        from handler.app import lambda_handler
+        try:
+            from handler.app import lambda_handler
+        except ConfigError as error:
+            print(f"{error.code}: {error}", file=sys.stderr)
+            return 2
 
         started = time.perf_counter()
         # The record's log line, which is for CloudWatch.
@@ -83,7 +88,7 @@ def _run(photo: Path, out: Path) -> int:
 
 
 def main() -> int:
-    """Run the demo; returns 1 when the photo was refused."""
+    """Run the demo; returns 1 when the photo was refused, 2 when a setting is wrong."""
     parser = argparse.ArgumentParser(prog="demo")
     parser.add_argument("--photo", type=Path, help="one's own photo; else 24 megapixels are made")
     parser.add_argument("--out", type=Path, default=Path("out"))

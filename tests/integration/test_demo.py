@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -77,3 +78,18 @@ def test_a_browser_shows_every_picture(sheet: Path, tmp_path: Path) -> None:
     assert all(place["width"] > 0 for *_, place in images)
     assert all(place["left"] > original["right"] for *_, place in renditions), "not beside it"
     assert pyvips.Image.new_from_file(str(picture)).deviate() > 10
+
+
+def test_a_wrong_setting_is_one_line(tmp_path: Path) -> None:
+    """A newcomer reads what was expected and what was received, and no traceback."""
+    photo = tmp_path / "a.jpg"
+    photo.write_bytes(jpeg(64, 48))
+    command = [sys.executable, "-m", "demo", "--photo", str(photo), "--out", str(tmp_path / "out")]
+    environ = os.environ | {"LIMIT_MAX_PIXELS": "many"}
+    ended = subprocess.run(
+        command, cwd=ROOT, env=environ, check=False, capture_output=True, text=True
+    )
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        "bad-settings: LIMIT_MAX_PIXELS: expected an integer of 1 or more but received 'many'\n"
+    )
