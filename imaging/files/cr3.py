@@ -11,7 +11,7 @@ from typing import Final
 from imaging.errors import CorruptPhotoError
 from imaging.files.exif import ExifFields, read_camera_exif, read_exif
 from imaging.files.previews import JpegPlace, Raw, largest_preview
-from imaging.files.tiff import ReadAt, Tiff, open_tiff
+from imaging.files.tiff import ReadAt, Tiff, open_block
 
 __all__ = ["read_cr3"]
 
@@ -93,8 +93,7 @@ def read_cr3(read_at: ReadAt, size: int) -> Raw:
 
 
 def _tiff_in(read_at: ReadAt, box: _Box) -> Tiff | None:
-    data = read_at(box.at, min(box.end - box.at, _MAX_BOX_BYTES))
-    return open_tiff(lambda at, length: data[at : at + length], len(data))
+    return open_block(read_at(box.at, min(box.end - box.at, _MAX_BOX_BYTES)))
 
 
 def _first_orientation(tiff: Tiff | None) -> int:

@@ -12,7 +12,7 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-from imaging.files.tiff import Directory, Tiff, open_tiff
+from imaging.files.tiff import Directory, Tiff, open_block
 
 __all__ = [
     "APPLE",
@@ -137,14 +137,10 @@ def lets_follow_apples(exif: bytes) -> bool:
     Raises:
         CorruptPhotoError: The directories of the EXIF block cannot be read.
     """
-    tiff = _opened(exif)
+    tiff = open_block(exif)
     if tiff is None or tiff.directory(tiff.first).text(_MAKE) != _APPLE_MAKE:
         return False
     return not _maker_note(tiff) or (noted_stops(exif) or 0) > 0
-
-
-def _opened(exif: bytes) -> Tiff | None:
-    return open_tiff(lambda at, length: exif[at : at + length], len(exif))
 
 
 def _maker_note(tiff: Tiff) -> bytes:
@@ -159,17 +155,14 @@ def noted_stops(exif: bytes) -> float | None:
     Raises:
         CorruptPhotoError: The directories of the EXIF block cannot be read.
     """
-    tiff = _opened(exif)
+    tiff = open_block(exif)
     note = b"" if tiff is None else _maker_note(tiff)
     # Behind its name and its version stands a directory, whatever the byte order of the rest, whose
     # places count from the name.
     if not note.startswith(_APPLE_MAKER) or note[12:14] != b"MM":
         return None
-    order, first = b"MM\0*", 14
-    held = open_tiff(
-        lambda at, length: (order + struct.pack(">I", first) + note[8:])[at : at + length],
-        len(note),
-    )
+    first = 14
+    held = open_block(b"MM\0*" + struct.pack(">I", first) + note[8:])
     if held is None:
         return None
     noted = held.directory(first)

@@ -17,7 +17,7 @@ from imaging.files.gain_map_numbers import (
     lets_follow_apples,
 )
 from imaging.files.jpeg import XMP, segments
-from imaging.files.tiff import open_tiff
+from imaging.files.tiff import open_block
 
 __all__ = ["MPF", "Placed", "declares_apple_gain_map", "find_apple_gain_map", "further_pictures"]
 
@@ -63,7 +63,7 @@ def further_pictures(header: bytes) -> tuple[Placed, ...]:
 
 
 def _indexed(index: bytes, base: int) -> tuple[Placed, ...]:
-    tiff = open_tiff(lambda at, length: index[at : at + length], len(index))
+    tiff = open_block(index)
     if tiff is None:
         return ()
     layout = tiff.order + _ENTRY[1:]

@@ -10,7 +10,7 @@ from typing import Final
 from imaging.errors import CorruptPhotoError, UnsupportedFormatError
 from imaging.files.cicp import Cicp
 from imaging.files.icc import SRGB_PRIMARIES, Gamma, gamma_profile
-from imaging.files.tiff import open_tiff
+from imaging.files.tiff import open_block
 
 __all__ = ["LateOrientation", "chunks", "is_crushed", "read_cicp_of_png", "read_gamma"]
 
@@ -136,7 +136,7 @@ class LateOrientation:
 
 def _orientation(block: bytes) -> int:
     """Return the orientation in an EXIF block; 1 where there is none."""
-    tiff = open_tiff(lambda at, length: block[at : at + length], len(block))
+    tiff = open_block(block)
     try:
         return 1 if tiff is None else tiff.directory(tiff.first).integer(_ORIENTATION, 1)
     except CorruptPhotoError:

@@ -13,7 +13,7 @@ from typing import Final
 
 from imaging.errors import CorruptPhotoError, TruncatedPhotoError, UnsupportedFormatError
 
-__all__ = ["Directory", "Entry", "ReadAt", "Tiff", "open_tiff", "restated"]
+__all__ = ["Directory", "Entry", "ReadAt", "Tiff", "open_block", "open_tiff", "restated"]
 
 ReadAt = Callable[[int, int], bytes]
 """Returns up to so many bytes (second) from an offset (first); fewer where the file ends."""
@@ -257,6 +257,11 @@ def restated(
     if tiff.big:
         return mark + struct.pack(order + "HHHQ", 43, 8, 0, at), last
     return mark + struct.pack(order + "HI", 42, at), last
+
+
+def open_block(block: bytes) -> Tiff | None:
+    """Return the TIFF that is ``block``, such as EXIF; None where it does not begin as one."""
+    return open_tiff(lambda at, length: block[at : at + length], len(block))
 
 
 def open_tiff(read_at: ReadAt, size: int) -> Tiff | None:
