@@ -5,10 +5,10 @@ Source: https://github.com/lclevy/canon_cr3
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from imaging.errors import CorruptPhotoError
+from imaging.files.boxes import Box, walk
 from imaging.files.exif import ExifFields, read_camera_exif, read_exif
 from imaging.files.previews import JpegPlace, Raw, largest_preview
 from imaging.files.tiff import ReadAt, Tiff, open_block
@@ -16,46 +16,14 @@ from imaging.files.tiff import ReadAt, Tiff, open_block
 __all__ = ["read_cr3"]
 
 _ORIENTATION: Final = 274
-_MAX_BOXES: Final = 200
 _MAX_BOX_BYTES: Final = 4 << 20
 _CANON_BOX: Final = bytes.fromhex("85c0b687820f11e08111f4ce462b6a48")
 _PREVIEW_BOX: Final = bytes.fromhex("eaf42b5e1c984b88b9fbb7dc406e4d16")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Box:
-    """A box: its kind, and where what it holds begins and ends in the file."""
-
-    kind: bytes
-    at: int
-    end: int
-
-
-def _boxes(read_at: ReadAt, at: int, end: int) -> Iterator[_Box]:
-    """Yield the boxes from ``at`` to ``end``; of a ``uuid`` box the kind is its UUID."""
-    for _ in range(_MAX_BOXES):
-        head = read_at(at, 32)
-        if at + 8 > end or len(head) < 8:
-            return
-        length, kind = struct.unpack_from(">I4s", head)
-        begin = 8
-        if length == 1 and len(head) >= 16:
-            (length,) = struct.unpack_from(">Q", head, 8)
-            begin = 16
-        if length == 0:
-            length = end - at
-        if length < begin:
-            return
-        if kind == b"uuid":
-            kind = head[begin : begin + 16]
-            begin += 16
-        yield _Box(kind=kind, at=at + begin, end=min(at + length, end))
-        at += length
-
-
-def _inner(read_at: ReadAt, box: _Box, *kinds: bytes) -> Iterator[_Box]:
+def _inner(read_at: ReadAt, box: Box, *kinds: bytes) -> Iterator[Box]:
     """Yield the boxes that are reached from ``box`` by ``kinds``."""
-    for found in _boxes(read_at, box.at, box.end):
+    for found in walk(read_at, box.at, box.end):
         if found.kind == kinds[0]:
             if len(kinds) == 1:
                 yield found
@@ -69,7 +37,7 @@ def read_cr3(read_at: ReadAt, size: int) -> Raw:
     Raises:
         TruncatedPhotoError: The file ends before the largest JPEG in it does.
     """
-    file = _Box(kind=b"", at=0, end=size)
+    file = Box(kind=b"", at=0, end=size)
     exif: ExifFields = {}
     orientation = 1
     for box in _inner(read_at, file, b"moov", _CANON_BOX, b"CMT1"):
@@ -92,7 +60,7 @@ def read_cr3(read_at: ReadAt, size: int) -> Raw:
     )
 
 
-def _tiff_in(read_at: ReadAt, box: _Box) -> Tiff | None:
+def _tiff_in(read_at: ReadAt, box: Box) -> Tiff | None:
     return open_block(read_at(box.at, min(box.end - box.at, _MAX_BOX_BYTES)))
 
 
@@ -104,7 +72,7 @@ def _first_orientation(tiff: Tiff | None) -> int:
     return value if 1 <= value <= 8 else 1
 
 
-def _track_size(read_at: ReadAt, track: _Box) -> tuple[int, int]:
+def _track_size(read_at: ReadAt, track: Box) -> tuple[int, int]:
     """Return width and height of a track's pictures (ISO/IEC 14496-12, 12.1.3)."""
     for box in _inner(read_at, track, b"stsd"):
         entry = read_at(box.at + 8, 36)
@@ -114,7 +82,7 @@ def _track_size(read_at: ReadAt, track: _Box) -> tuple[int, int]:
     return 0, 0
 
 
-def _jpegs(read_at: ReadAt, file: _Box, tracks: list[_Box]) -> Iterator[JpegPlace]:
+def _jpegs(read_at: ReadAt, file: Box, tracks: list[Box]) -> Iterator[JpegPlace]:
     """Yield each track's first sample, one of which is a JPEG of full size, and the preview."""
     for track in tracks:
         sample = _first_sample(read_at, track)
@@ -122,15 +90,15 @@ def _jpegs(read_at: ReadAt, file: _Box, tracks: list[_Box]) -> Iterator[JpegPlac
             yield sample
     for box in _inner(read_at, file, _PREVIEW_BOX):
         # It holds 8 bytes of its own before the boxes in it.
-        for inner in _boxes(read_at, box.at + 8, box.end):
+        for inner in walk(read_at, box.at + 8, box.end):
             if inner.kind == b"PRVW":
                 yield _preview_in(read_at, inner)
 
 
-def _first_sample(read_at: ReadAt, track: _Box) -> JpegPlace:
+def _first_sample(read_at: ReadAt, track: Box) -> JpegPlace:
     """Return where a track's first sample is (ISO/IEC 14496-12, 8.7.3 and 8.7.5)."""
     length = at = 0
-    for box in _boxes(read_at, track.at, track.end):
+    for box in walk(read_at, track.at, track.end):
         data = read_at(box.at, 20)
         match box.kind:
             case b"stsz":
@@ -146,7 +114,7 @@ def _first_sample(read_at: ReadAt, track: _Box) -> JpegPlace:
     return JpegPlace(at=at, length=length)
 
 
-def _preview_in(read_at: ReadAt, box: _Box) -> JpegPlace:
+def _preview_in(read_at: ReadAt, box: Box) -> JpegPlace:
     # 16 bytes before the JPEG; the last four of them are its length.
     head = read_at(box.at, 16)
     length = int.from_bytes(head[12:16], "big")

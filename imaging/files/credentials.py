@@ -7,11 +7,11 @@ Source: C2PA Technical Specification 2.2, A (embedding) and 8.1 (JUMBF); ISO 195
 """
 
 import re
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from imaging.files.boxes import walk
 from imaging.files.rights import SOURCE_TYPE, source_type_term
 
 __all__ = [
@@ -82,22 +82,9 @@ def heif_store(read: Callable[[int, int], bytes], size: int) -> bytes | None:
         read: Returns up to so many bytes (second) from an offset (first).
         size: Of the file.
     """
-    at = 0
-    for _ in range(_MAX_BOXES):
-        head = read(at, 48)
-        if len(head) < 8:
-            return None
-        length, kind = struct.unpack_from(">I4s", head)
-        begin = 8
-        if length == 1 and len(head) >= 16:
-            (length,) = struct.unpack_from(">Q", head, 8)
-            begin = 16
-        length = length or size - at
-        if length < begin:
-            return None
-        if kind == b"uuid" and head[begin:].startswith(_UUID + _MANIFEST):
+    for box in walk(read, 0, size, _MAX_BOXES):
+        if box.kind == _UUID and read(box.at, len(_MANIFEST)) == _MANIFEST:
             # An offset follows, to what concerns videos.
-            begin += len(_UUID) + len(_MANIFEST) + 8
-            return read(at + begin, min(length - begin, MAX_STORE_BYTES)) or None
-        at += length
+            begin = box.at + len(_MANIFEST) + 8
+            return read(begin, max(0, min(box.end - begin, MAX_STORE_BYTES))) or None
     return None

@@ -5,6 +5,7 @@ Source: GIF89a, https://www.w3.org/Graphics/GIF/spec-gif89a.txt.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Final
 
 from imaging.errors import TruncatedPhotoError
@@ -256,12 +257,10 @@ def application(data: bytes, name: bytes) -> bytes | None:
         data: The GIF.
         name: Eight bytes, and three that authenticate them.
     """
-    at = _SCREEN_BYTES + _table_bytes(data, 10)
-    while at < len(data) and data[at] == _EXTENSION:
-        end = _behind_sub_blocks(data, at + 2)
-        if data.startswith(_APPLICATION + name, at):
-            return b"".join(_sub_blocks(data[at + 3 + len(name) : end]))
-        at = end
+    wanted = _APPLICATION + name
+    for block in takewhile(lambda block: block.frame is None, walk(data)):
+        if data.startswith(wanted, block.begin):
+            return b"".join(_sub_blocks(data[block.begin + len(wanted) : block.end]))
     return None
 
 

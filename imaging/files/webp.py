@@ -4,6 +4,7 @@ Source: RFC 9649, 2; RFC 6386, 9.1, for the sides of VP8.
 """
 
 import struct
+from collections.abc import Iterator
 from typing import Final
 
 from imaging.errors import OverLimitError
@@ -13,6 +14,8 @@ __all__ = ["ChunkAhead", "check_canvas", "is_lossless", "picture_pixels"]
 _BEGIN: Final = 12
 _CHUNK_BYTES: Final = 8
 _FRAME_BYTES: Final = 16
+_HEAD_BYTES: Final = 10
+_PICTURES: Final = frozenset({b"VP8 ", b"VP8L"})
 
 
 class ChunkAhead:
@@ -63,17 +66,21 @@ def is_lossless(header: bytes) -> bool:
         header: The file's first bytes. Where no picture begins in them, the answer is that which
             takes more memory.
     """
+    for kind, _ in _chunks(header):
+        if kind in _PICTURES:
+            return kind == b"VP8L"
+    return True
+
+
+def _chunks(header: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the kind of each chunk, and its first bytes; a frame's own chunks follow the frame."""
     at = _BEGIN
     while at + _CHUNK_BYTES <= len(header):
         kind, length = struct.unpack_from("<4sI", header, at)
-        if kind == b"VP8L":
-            return True
-        if kind == b"VP8 ":
-            return False
         at += _CHUNK_BYTES
-        # A frame's own chunks follow where it lies and for how long.
+        yield kind, header[at : at + _HEAD_BYTES]
+        # Behind where a frame lies, and for how long it is shown.
         at += _FRAME_BYTES if kind == b"ANMF" else length + length % 2
-    return True
 
 
 def check_canvas(header: bytes) -> None:
@@ -82,11 +89,8 @@ def check_canvas(header: bytes) -> None:
     Raises:
         OverLimitError: One is larger than the other. A decoder refuses that, and does not say so.
     """
-    at, canvas = _BEGIN, None
-    while at + _CHUNK_BYTES <= len(header):
-        kind, length = struct.unpack_from("<4sI", header, at)
-        body = header[at + _CHUNK_BYTES : at + _CHUNK_BYTES + 10]
-        at += _CHUNK_BYTES + length + length % 2
+    canvas = None
+    for kind, body in _chunks(header):
         if kind == b"ANMF":
             return
         if kind == b"VP8X":
@@ -107,13 +111,9 @@ def check_canvas(header: bytes) -> None:
 
 def picture_pixels(header: bytes) -> int:
     """Return the pixels of a WebP's first picture; 0 where none begins in ``header``."""
-    at = _BEGIN
-    while at + _CHUNK_BYTES <= len(header):
-        kind, length = struct.unpack_from("<4sI", header, at)
-        at += _CHUNK_BYTES
-        if (sides := _sides(kind, header[at : at + 10])) is not None:
+    for kind, body in _chunks(header):
+        if (sides := _sides(kind, body)) is not None:
             return sides[0] * sides[1]
-        at += _FRAME_BYTES if kind == b"ANMF" else length + length % 2
     return 0
 
 
