@@ -43,6 +43,7 @@ from imaging.streams import ByteSink, ByteSource, fill, read_some
 from imaging.worker.pool import Pool, Room, Worker
 from imaging.worker.protocol import (
     CHUNK_BYTES,
+    UNPREPARED,
     Frame,
     GoneError,
     Kind,
@@ -63,9 +64,6 @@ __all__ = ["Workers"]
 
 _COPIES: Final = 2
 """Of a file that is held, while it is put together."""
-
-_UNPREPARED: Final = "unprepared"
-"""``imaging.worker.worker.UNPREPARED``, whose module imports pyvips."""
 
 _LOOK_S: Final = 0.025
 _MOST_DEATHS: Final = 2
@@ -392,7 +390,7 @@ def _refusal(refused: Refused) -> _Refusal:
     return _Refusal(
         WorkerError(message),
         is_starved=refused.code == OutOfMemoryError.code,
-        is_unprepared=refused.code == _UNPREPARED,
+        is_unprepared=refused.code == UNPREPARED,
     )
 
 

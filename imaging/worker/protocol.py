@@ -34,6 +34,7 @@ __all__ = [
     "INTEGER",
     "REAP",
     "UNBOUNDED",
+    "UNPREPARED",
     "Frame",
     "GoneError",
     "Kind",
@@ -59,6 +60,9 @@ UNBOUNDED: Final = b"U"
 REAP: Final = b"R"
 INTEGER: Final = struct.Struct("<i")
 """What the parent and the zygote say: ``zygote.py``."""
+
+UNPREPARED: Final = "unprepared"
+"""The code of a refusal for want of a module: it is about the worker, not about the photo."""
 
 _MAX_JSON_BYTES: Final = 1 << 20
 _HEAD: Final = struct.Struct("<cII")

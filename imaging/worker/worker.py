@@ -21,6 +21,7 @@ from imaging.pipeline import render
 from imaging.plan import PlannedRendition, RenditionPlan
 from imaging.worker.protocol import (
     CHUNK_BYTES,
+    UNPREPARED,
     Frame,
     GoneError,
     Kind,
@@ -40,10 +41,7 @@ from imaging.worker.values import from_json, to_json
 if TYPE_CHECKING:
     from imaging.watermark import Marks
 
-__all__ = ["MOST_WORDS", "UNPREPARED", "serve"]
-
-UNPREPARED: Final = "unprepared"
-"""The code of a refusal for want of a module: it is about the worker, not about the photo."""
+__all__ = ["MOST_WORDS", "serve"]
 
 MOST_WORDS: Final = 2000
 """Of a message or a detail, that are handed on."""

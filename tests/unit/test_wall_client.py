@@ -35,10 +35,9 @@ from imaging.streams import ByteSource
 from imaging.worker import protocol
 from imaging.worker.client import WorkerError, Workers
 from imaging.worker.pool import Room
-from imaging.worker.protocol import GoneError, Kind, Made, Open, Read, Refused, send
+from imaging.worker.protocol import UNPREPARED, GoneError, Kind, Made, Open, Read, Refused, send
 from imaging.worker.spawning import Launch
 from imaging.worker.values import to_json
-from imaging.worker.worker import UNPREPARED
 from tests.photos import jpeg
 from tests.rendering import header_of, rendered
 from tests.wall.scripted import Peer, Script, ScriptedPool
