@@ -4,6 +4,7 @@ Source: https://github.com/woltapp/blurhash, Algorithm.md.
 """
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Final
 
@@ -56,7 +57,7 @@ def _waves(width: int, height: int, rgb: bytes, across: int, down: int) -> list[
         row = rgb[3 * width * y : 3 * width * (y + 1)]
         bands = [[light[value] for value in row[band::3]] for band in range(3)]
         for wave, cosines in enumerate(columns):
-            of_row = [math.fsum(map(_product, cosines, band)) for band in bands]
+            of_row = [math.fsum(map(operator.mul, cosines, band)) for band in bands]
             for other in range(down):
                 held, weight = sums[other][wave], rows[other][y]
                 for band in range(3):
@@ -68,10 +69,6 @@ def _waves(width: int, height: int, rgb: bytes, across: int, down: int) -> list[
             red, green, blue = (factor * part for part in sums[other][wave])
             found.append((red, green, blue))
     return found
-
-
-def _product(one: float, other: float) -> float:
-    return one * other
 
 
 def _light(value: int) -> float:

@@ -1,6 +1,7 @@
 """The units of AV1, and what a sequence header says of its pictures; pure.
 
-Source: AV1 Bitstream & Decoding Process Specification, 5.3 and 5.5.
+Source: AV1 Bitstream & Decoding Process Specification, 5.3 and 5.5; AV1 Codec ISO Media
+File Format Binding, 2.3, for the box ``av1C``.
 """
 
 from collections.abc import Iterator
@@ -9,7 +10,10 @@ from typing import Final, NamedTuple
 
 from imaging.files.bits import Bits
 
-__all__ = ["Sequence", "Unit", "read_sequences", "walk"]
+__all__ = ["SETUP_BYTES", "Sequence", "Unit", "read_sequences", "walk"]
+
+SETUP_BYTES: Final = 4
+"""Of ``av1C``, before the units that it holds."""
 
 _SEQUENCE_HEADER: Final = 1
 _HAS_EXTENSION: Final = 4

@@ -2,22 +2,17 @@
 
 An item says how large it is, and its codec says so again, in parameter sets that its decoder
 believes. They stand in the item's properties or before its pixels.
-
-Source: AV1 Codec ISO Media File Format Binding, 2.3, for the box ``av1C``.
 """
 
 from collections.abc import Iterator
 from typing import Final
 
 from imaging.errors import OverLimitError, TruncatedPhotoError
-from imaging.files.av1 import read_sequences
+from imaging.files.av1 import SETUP_BYTES, read_sequences
 from imaging.files.heif import Container, Item, Read, size_of
 from imaging.files.hevc import read_sides
 
 __all__ = ["check_coded"]
-
-_AV1C_BYTES: Final = 4
-"""Of ``av1C``, before the units that it holds."""
 
 _BLOCK: Final = 128
 """What a codec rounds sides up to at most: AV1's superblock."""
@@ -66,7 +61,7 @@ def _coded(container: Container, of: int | None) -> Iterator[Item]:
 def _pixels(item: Item, data: bytes) -> int:
     """Return the pixels of the largest picture that the codec says it has."""
     if item.kind == b"av01":
-        setup = (item.property(b"av1C") or b"")[_AV1C_BYTES:]
+        setup = (item.property(b"av1C") or b"")[SETUP_BYTES:]
         sequences = (*read_sequences(setup), *read_sequences(data))
         return max((each.width * each.height for each in sequences), default=0)
     sides = read_sides(item.property(b"hvcC") or b"", data)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from imaging.files.av1 import read_sequences
+from imaging.files.av1 import SETUP_BYTES, read_sequences
 from imaging.files.cicp import Cicp
 from imaging.files.heif import Container, Item, Read, aux_type
 
@@ -102,6 +102,6 @@ def _is_limited(container: Container, item: Item, read: Read) -> bool:
     colour = item.property(b"colr")
     if colour is not None and colour[:4] == b"nclx" and len(colour) >= 11:
         return not colour[10] & _FULL_RANGE
-    units = (item.property(b"av1C") or b"")[4:]
+    units = (item.property(b"av1C") or b"")[SETUP_BYTES:]
     units = units or container.bytes_of(item, read)[:_HEADER_BYTES]
     return any(sequence.is_limited for sequence in islice(read_sequences(units), 1))
