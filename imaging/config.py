@@ -303,7 +303,7 @@ def _check_sets(specs: Sequence[RenditionSpec], prefix: str) -> None:
 def _fault_of_set(
     spec: RenditionSpec, namesakes: Iterable[RenditionSpec], prefix: str
 ) -> str | None:
-    # Imported for who has patterns.
+    # Imported on first use: most configurations have no patterns.
     from imaging.patterns import witness
 
     own = spec.keys or _EVERY
@@ -398,7 +398,7 @@ def _with_marks(
     for place, spec in enumerate(specs):
         watermark = spec.watermark
         if watermark is not None:
-            # Imported for who has watermarks.
+            # Imported on first use: most configurations have no watermark.
             from imaging.mark_files import checked_mark
 
             name = watermark.image
@@ -441,7 +441,7 @@ def load_config(
     def read_mark(name: str) -> bytes:
         if name.startswith("s3://"):
             return read_stored_mark(name)
-        # Imported for who has watermarks.
+        # Imported on first use: most configurations have no watermark.
         from imaging.mark_files import read_mark_file
 
         return read_mark_file(path.parent, name)

@@ -39,7 +39,7 @@ class _PhotoHere:
 def _marks(asked: Asked) -> "Marks | None":
     if not asked.marks:
         return None
-    # Imported for who has watermarks.
+    # Imported on first use: most configurations have no watermark.
     from imaging.watermark import Marks
 
     return Marks(asked.marks)

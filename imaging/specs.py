@@ -351,7 +351,7 @@ class RenditionSpec:
         """Tell whether it is for the photo at ``key``."""
         if self.is_for_all:
             return True
-        # Imported for who has patterns.
+        # Imported on first use: most configurations have no patterns.
         from imaging.patterns import matches
 
         return (not self.keys or matches(self.keys, key)) and not matches(self.exclude, key)

@@ -279,7 +279,7 @@ class _MarksHere:
 
     def add(self, part: MarkPart, data: bytes) -> None:
         if self.marks is None:
-            # Imported for who has watermarks.
+            # Imported on first use: most configurations have no watermark.
             from imaging.watermark import Marks
 
             self.marks = Marks()
