@@ -50,8 +50,8 @@ def header(photo: "OpenPhoto") -> "ImageHeader":
     # Imported on first use: they load a library.
     from imaging.decoders.heif_picture import agreed, check_codec, described
     from imaging.files.coded_size import check_coded
-    from imaging.files.credentials import credentials_of, heif_store
-    from imaging.files.heif import read_container
+    from imaging.files.credentials import credentials_of
+    from imaging.files.heif import manifest_store, read_container
     from imaging.files.heif_colour import read_chroma, read_cicp
     from imaging.files.heif_gain_map import find_gain_map
     from imaging.files.heif_layout import read_layout
@@ -77,7 +77,7 @@ def header(photo: "OpenPhoto") -> "ImageHeader":
             image,
             cicp=None if read_profile(image) else read_cicp(container),
             chroma=read_chroma(container),
-            credentials=credentials_of(heif_store(photo.read_at, photo.size)),
+            credentials=credentials_of(manifest_store(photo.read_at, photo.size)),
             coded_pixels=coded_pixels,
             n_tiles=len(container.references.get((b"dimg", container.primary), ())) or 1,
         ),

@@ -7,20 +7,12 @@ Source: C2PA Technical Specification 2.2, A (embedding) and 8.1 (JUMBF); ISO 195
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from imaging.files.boxes import walk
 from imaging.files.rights import SOURCE_TYPE, source_type_term
 
-__all__ = [
-    "MAX_STORE_BYTES",
-    "STORE_TAG",
-    "Credentials",
-    "credentials_of",
-    "heif_store",
-]
+__all__ = ["MAX_STORE_BYTES", "STORE_TAG", "Credentials", "credentials_of"]
 
 STORE_TAG: Final = 0xCD41
 """The TIFF tag that holds the store, in the first directory."""
@@ -29,10 +21,6 @@ MAX_STORE_BYTES: Final = 4 << 20
 """Of a store that are looked through; cameras write 20 kB to 200 kB, most of it a thumbnail."""
 
 _MAX_SOURCE_TYPES: Final = 8
-_MAX_BOXES: Final = 1000
-
-_UUID: Final = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
-_MANIFEST: Final = b"\0\0\0\0manifest\0"
 
 # Compiled on first use: most photos have no credentials.
 _TERM: Final = r"[A-Za-z]{1,64}"
@@ -73,18 +61,3 @@ def credentials_of(store: bytes | None) -> Credentials | None:
     uris = (each.decode("latin-1") for each in said)
     terms = dict.fromkeys(source_type_term(uri) for uri in uris if re.fullmatch(SOURCE_TYPE, uri))
     return Credentials(source_types=tuple(terms)[:_MAX_SOURCE_TYPES])
-
-
-def heif_store(read: Callable[[int, int], bytes], size: int) -> bytes | None:
-    """Return the manifest store of an AVIF or HEIC; None where it has none.
-
-    Args:
-        read: Returns up to so many bytes (second) from an offset (first).
-        size: Of the file.
-    """
-    for box in walk(read, 0, size, _MAX_BOXES):
-        if box.kind == _UUID and read(box.at, len(_MANIFEST)) == _MANIFEST:
-            # An offset follows, to what concerns videos.
-            begin = box.at + len(_MANIFEST) + 8
-            return read(begin, max(0, min(box.end - begin, MAX_STORE_BYTES))) or None
-    return None

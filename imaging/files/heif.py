@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from imaging.errors import CorruptPhotoError, TruncatedPhotoError, UnsupportedFormatError
+from imaging.files.boxes import walk
+from imaging.files.credentials import MAX_STORE_BYTES
 
 __all__ = [
     "Container",
@@ -24,6 +26,7 @@ __all__ = [
     "Read",
     "aux_type",
     "from_memory",
+    "manifest_store",
     "read_container",
     "size_of",
 ]
@@ -36,6 +39,12 @@ _MAX_META_BYTES: Final = 16 << 20
 
 _MAX_BOXES: Final = 65_535
 """In one; libheif allows as many."""
+
+_MAX_FILE_BOXES: Final = 1000
+"""Of a file, among which a manifest store is looked for."""
+
+_C2PA: Final = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+_MANIFEST: Final = b"\0\0\0\0manifest\0"
 
 _IN_FILE: Final = 0
 _IN_IDAT: Final = 1
@@ -231,6 +240,19 @@ def _coded_pixels(item: Item) -> int:
 def aux_type(item: Item) -> bytes:
     """Return what an auxiliary picture is, as a URN; empty where it does not say so."""
     return (item.property(b"auxC") or b"")[4:].split(b"\0")[0]
+
+
+def manifest_store(read: Read, size: int) -> bytes | None:
+    """Return the manifest store of C2PA in a file of ``size`` bytes; None where there is none.
+
+    Source: C2PA 2.2, A, of embedding.
+    """
+    for box in walk(read, 0, size, _MAX_FILE_BOXES):
+        if box.kind == _C2PA and read(box.at, len(_MANIFEST)) == _MANIFEST:
+            # An offset follows, to what concerns videos.
+            begin = box.at + len(_MANIFEST) + 8
+            return read(begin, max(0, min(box.end - begin, MAX_STORE_BYTES))) or None
+    return None
 
 
 def from_memory(data: bytes) -> Read:

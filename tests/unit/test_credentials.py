@@ -16,13 +16,9 @@ from handler.photo.rule import Addition, merged
 from handler.settings import Function
 from handler.told.metrics import photo_line
 from handler.version import SourceVersion
+from imaging.files import heif as heif_files
 from imaging.files import jpeg as jpeg_files
-from imaging.files.credentials import (
-    MAX_STORE_BYTES,
-    Credentials,
-    credentials_of,
-    heif_store,
-)
+from imaging.files.credentials import MAX_STORE_BYTES, Credentials, credentials_of
 from imaging.files.gif import application
 from imaging.files.webp import ChunkAhead
 from imaging.formats import InputFormat
@@ -128,7 +124,7 @@ def test_no_store_can_make_reading_fail(rubbish: bytes) -> None:
         credentials_of(store)
         jpeg_files.manifest_store(signed("jpeg", STORE + store, b"\xff\xd8" + store))
     application(b"GIF89a" + rubbish, b"C2PA_GIF\1\0\0")
-    heif_store(lambda at, length: rubbish[at : at + length], len(rubbish))
+    heif_files.manifest_store(lambda at, length: rubbish[at : at + length], len(rubbish))
     ChunkAhead(b"C2PA", 10).feed(memoryview(rubbish))
 
 
@@ -148,7 +144,7 @@ def test_what_is_looked_through_is_bounded() -> None:
         reads.append(at)
         return data[at : at + length]
 
-    assert heif_store(read, len(data)) is None
+    assert heif_files.manifest_store(read, len(data)) is None
     assert len(reads) <= 1000
 
 
