@@ -65,10 +65,6 @@ class Limits:
         if actual > maximum:
             raise OverLimitError(limit, actual=actual, maximum=maximum)
 
-    def check_bytes(self, size: int) -> None:
-        """Raise OverLimitError when ``size``, in bytes, is too large; before anything is read."""
-        self.check("max_bytes", size)
-
     def check_header(self, header: ImageHeader, *, frames: int = 1) -> None:
         """Raise OverLimitError for the first limit that ``header`` exceeds.
 

@@ -60,6 +60,6 @@ def open_photo(source: ByteSource, asked: Asked) -> Iterator[Photo]:
         RejectedPhotoError: It is no photo, or its header cannot be read.
         SourceError: The bytes cannot be read.
     """
-    asked.limits.check_bytes(source.size)
+    asked.limits.check("max_bytes", source.size)
     with OpenPhoto(source, asked.limits) as opened:
         yield _PhotoHere(opened, read_header(opened), _marks(asked))

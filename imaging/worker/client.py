@@ -43,6 +43,7 @@ from imaging.streams import ByteSink, ByteSource, fill, read_some
 from imaging.worker.pool import Pool, Room, Worker
 from imaging.worker.protocol import (
     CHUNK_BYTES,
+    MOST_WORDS,
     UNPREPARED,
     Frame,
     GoneError,
@@ -68,7 +69,6 @@ _COPIES: Final = 2
 _LOOK_S: Final = 0.025
 _MOST_DEATHS: Final = 2
 _MOST_WARNINGS: Final = 100
-_MOST_WORDS: Final = 2000
 
 _SAMPLE_BYTES: Final = 8
 """Of a pixel, encoded, at most: four bands of 16 bits."""
@@ -381,9 +381,9 @@ def _rendition(planned: PlannedRendition, made: Made) -> Rendition:
 
 def _refusal(refused: Refused) -> _Refusal:
     """Return the error that a worker names: one that a photo can have, and no other."""
-    message, detail = refused.message[:_MOST_WORDS], refused.detail[:_MOST_WORDS]
+    message, detail = refused.message[:MOST_WORDS], refused.detail[:MOST_WORDS]
     if refused.limit:
-        limit = refused.limit[:_MOST_WORDS]
+        limit = refused.limit[:MOST_WORDS]
         return _Refusal(OverLimitError(limit, actual=refused.actual, maximum=refused.maximum))
     if refused.code in _SAYABLE:
         return _Refusal(_SAYABLE[refused.code](message, detail=detail))
@@ -575,7 +575,7 @@ class Workers:
             OutOfTimeError: ``deadline`` passed.
             SourceError: The bytes cannot be read.
         """
-        asked.limits.check_bytes(source.size)
+        asked.limits.check("max_bytes", source.size)
         feed = _Feed(source, asked.limits)
         with closing(feed), self._seat(deadline), ExitStack() as waiting:
             photo = _PhotoElsewhere(self._pool, self._room, feed, asked)

@@ -32,6 +32,7 @@ __all__ = [
     "FORK",
     "FORK_READY_FOR_ALL",
     "INTEGER",
+    "MOST_WORDS",
     "REAP",
     "UNBOUNDED",
     "UNPREPARED",
@@ -60,6 +61,9 @@ UNBOUNDED: Final = b"U"
 REAP: Final = b"R"
 INTEGER: Final = struct.Struct("<i")
 """What the parent and the zygote say: ``zygote.py``."""
+
+MOST_WORDS: Final = 2000
+"""Characters of a message or a detail, at most."""
 
 UNPREPARED: Final = "unprepared"
 """The code of a refusal for want of a module: it is about the worker, not about the photo."""

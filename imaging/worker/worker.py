@@ -21,6 +21,7 @@ from imaging.pipeline import render
 from imaging.plan import PlannedRendition, RenditionPlan
 from imaging.worker.protocol import (
     CHUNK_BYTES,
+    MOST_WORDS,
     UNPREPARED,
     Frame,
     GoneError,
@@ -41,10 +42,7 @@ from imaging.worker.values import from_json, to_json
 if TYPE_CHECKING:
     from imaging.watermark import Marks
 
-__all__ = ["MOST_WORDS", "serve"]
-
-MOST_WORDS: Final = 2000
-"""Of a message or a detail, that are handed on."""
+__all__ = ["serve"]
 
 _BLOCK_BYTES: Final = 64 << 10
 _KEPT_BLOCKS: Final = 32
