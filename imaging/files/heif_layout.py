@@ -14,6 +14,8 @@ from imaging.files.heif import Container, Item, Property, Read, size_of
 __all__ = ["Layout", "Tiles", "parts_of_tiles", "read_layout", "received"]
 
 _TRANSFORMS: Final = frozenset({b"clap", b"irot", b"imir"})
+_WHOLE: Final = frozenset({b"hvc1", b"av01", b"iden", b"iovl"})
+"""What is decoded in one piece, as stored."""
 
 _Matrix = tuple[int, int, int, int]
 
@@ -92,8 +94,8 @@ class Layout:
 def read_layout(container: Container, read: Read) -> Layout | None:
     """Return the layout of the primary picture; None where only a decoder can tell.
 
-    That is a picture which is derived from others in another way than by a grid, or whose tiles are
-    themselves turned or cropped, or whose alpha is turned and cropped in a way of its own.
+    That is a picture whose parts are themselves turned or cropped, which a decoder that leaves the
+    whole as stored would not do either, or whose alpha is turned and cropped in a way of its own.
 
     Raises:
         CorruptPhotoError: What the file says of it cannot be.
@@ -102,14 +104,15 @@ def read_layout(container: Container, read: Read) -> Layout | None:
     tiles = None
     if item.kind == b"grid":
         width, height, tiles = _grid(container, item, read)
-        if any(_transforms(container.items[number]) for number in tiles.items):
-            return None
-    elif item.kind in {b"hvc1", b"av01"}:
+    elif item.kind in _WHOLE:
         width, height = _size(item)
     else:
         return None
+    alphas = tuple(container.alphas(item.id))
+    outer = {item.id, *(aux.id for aux in alphas)}
+    if any(_transforms(part) for part in container.picture() if part.id not in outer):
+        return None
     layout = _turned(item, width, height, tiles)
-    alphas = container.alphas(item.id)
     return layout if all(_goes_along(aux, item, layout) for aux in alphas) else None
 
 

@@ -350,7 +350,8 @@ def test_a_picture_that_is_another_one_has_no_bytes_of_its_own(turned: tuple[byt
     """An ``iden`` whose extent of no bytes is said to lie at the file's end is no truncated one."""
     same = Part(kind=b"iden", data=b"", properties=(prop(b"ispe", 64, 64), *turned), made_of=(0,))
     data = assembled([replace(coded(scene(64, 64)), hidden=True), same], primary=1)
-    assert (heif_picture_of(data).copy_memory() - by_libheif(data)).abs().max() == 0
+    image = heif_picture_of(data).copy_memory().autorot()
+    assert (image - by_libheif(data)).abs().max() == 0
 
 
 def test_more_items_than_libvips_reads_by_itself() -> None:
