@@ -71,26 +71,16 @@ class SourceVersion:
         return is_of_key and self.is_of_bucket(other.bucket)
 
     def precedes(self, other: "SourceVersion") -> bool:
-        """Tell whether this is certainly older than ``other``.
+        """Tell whether ``other`` was seen after this; only sequencers decide."""
+        return other.covers(self) and not self.covers(other)
 
-        Sequencers decide; where one of the two has none, Last-Modified does, to the second, and
-        what is of the same second is not older. Two events of one key only: sequencers of different
-        keys say nothing.
+    def covers(self, event: "SourceVersion") -> bool:
+        """Tell whether ``event``, or a later one, was seen already; only sequencers decide.
+
+        Those of different keys say nothing of each other.
 
         Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
         """
-        if not self._can_be_of(other):
-            return False
-        if self.sequencer and other.sequencer:
-            return _padded(self.sequencer, other.sequencer) < _padded(
-                other.sequencer, self.sequencer
-            )
-        if self.modified is not None and other.modified is not None:
-            return self.modified < other.modified
-        return False
-
-    def covers(self, event: "SourceVersion") -> bool:
-        """Tell whether ``event``, or a later one, was seen already; only sequencers decide."""
         if not self._can_be_of(event) or not self.sequencer or not event.sequencer:
             return False
         return _padded(event.sequencer, self.sequencer) <= _padded(self.sequencer, event.sequencer)

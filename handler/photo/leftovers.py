@@ -9,10 +9,11 @@ from handler.objects import ObjectEvent
 from handler.photo import rule
 from handler.photo.destinations import candidate_keys
 from handler.photo.manifest import Announced, Kept, Manifest
+from handler.photo.present import present_event
 from handler.photo.rule import Found
 from handler.s3.requests import Requests
 from handler.settings import Settings
-from handler.version import SourceVersion, version_from_metadata
+from handler.version import SourceVersion, version_from_event, version_from_metadata
 
 __all__ = ["Leftovers"]
 
@@ -39,20 +40,28 @@ class Leftovers:
         for one in named:
             self._remove(one.key, lambda found, one=one: rule.is_named(one, found, before))  # type: ignore[misc]  # mypy cannot infer a default
 
-    def remove_unnamed(self, manifest: Manifest, before: Manifest | None = None) -> None:
-        """Remove what is older than ``manifest`` and not named by it.
+    def remove_unnamed(self, manifest: Manifest) -> None:
+        """Remove what ``manifest`` does not name and what is not of the photo as it is now.
 
         An attempt that was ended from outside leaves such: every rendition of a deleted or rejected
         photo; otherwise those under other keys, where the format depends on the photo.
 
+        *Cost*: a HeadObject of the photo besides, where something is found.
+
         Args:
-            manifest: With its renditions.
-            before: What it is about to replace.
+            manifest: The photo's, or what is about to be written; with its renditions.
         """
         has_none = manifest.deleted or manifest.rejected is not None
         keys = candidate_keys(self._event, self._settings, of_any_format=not has_none)
-        for key in sorted(keys - {one.key for one in manifest.kept or ()}):
-            self._remove(key, lambda found: rule.is_left_by_another(found, manifest, before))
+        unnamed = keys - {one.key for one in manifest.kept or ()}
+        found = {key: one for key in sorted(unnamed) if (one := self._find(key)) is not None}
+        if not found:
+            return
+        event = present_event(self._requests, self._event)
+        present = SourceVersion() if event is None else version_from_event(event)
+        for key, one in found.items():
+            if rule.is_outdated(one, present, manifest):
+                self._delete(key, one)
 
     def remove_every(self, settings: Settings, besides: AbstractSet[str] = frozenset()) -> bool:
         """Remove whatever ``settings`` could have made of it; tell whether there was something.
@@ -77,12 +86,9 @@ class Leftovers:
         *Cost*: a HeadObject for each key, up to the first one.
         """
         for key in sorted(candidate_keys(self._event, self._settings)):
-            where = {"Bucket": self._settings.destination_bucket, "Key": key}
-            with suppress(ObjectMissingError):
-                answer = self._requests.of_destination("head_object", **where)
-                found = version_from_metadata(answer["Metadata"])
-                if found.is_of_photo and not found.is_of_bucket(self._event.bucket):
-                    return True
+            found = self._find(key)
+            if found is not None and not found.version.is_of_bucket(self._event.bucket):
+                return True
         return False
 
     def remove_of_version(self, version: SourceVersion) -> None:
@@ -111,24 +117,36 @@ class Leftovers:
             ConditionFailedError: One is gone or replaced, and has to be made again.
         """
         for one in kept:
-            where = {"Bucket": self._settings.destination_bucket, "Key": one.key}
             with suppress(ObjectMissingError):
-                answer = self._requests.of_destination("head_object", **where)
+                answer = self._requests.of_destination("head_object", **self._where(one.key))
                 if answer["ETag"].strip('"') == one.etag:
                     continue
             raise ConditionFailedError(f"Expected {one.key} to be there still; another took it")
 
     def _remove(self, key: str, is_stale: Callable[[Found], bool]) -> bool:
-        where = {"Bucket": self._settings.destination_bucket, "Key": key}
-        with suppress(ObjectMissingError, ConditionFailedError):
-            answer = self._requests.of_destination("head_object", **where)
-            found = Found(
-                etag=answer["ETag"].strip('"'), version=version_from_metadata(answer["Metadata"])
-            )
-            is_ours = found.version.is_of_photo and found.version.is_of_key(self._event.key)
-            if is_ours and is_stale(found):
-                condition = {"IfMatch": answer["ETag"]} if self._settings.conditional_writes else {}
-                self.removed.add(found.version.etag)
-                self._requests.of_destination("delete_object", **where, **condition)
-                return True
-        return False
+        found = self._find(key)
+        return found is not None and is_stale(found) and self._delete(key, found)
+
+    def _find(self, key: str) -> Found | None:
+        """Return what was made of this photo's key and is there."""
+        try:
+            answer = self._requests.of_destination("head_object", **self._where(key))
+        except ObjectMissingError:
+            return None
+        version = version_from_metadata(answer["Metadata"])
+        if not version.is_of_photo or not version.is_of_key(self._event.key):
+            return None
+        return Found(etag=answer["ETag"].strip('"'), version=version)
+
+    def _delete(self, key: str, found: Found) -> bool:
+        """Remove ``found``; tell whether it was still there."""
+        condition = {"IfMatch": f'"{found.etag}"'} if self._settings.conditional_writes else {}
+        self.removed.add(found.version.etag)
+        try:
+            self._requests.of_destination("delete_object", **self._where(key), **condition)
+        except (ObjectMissingError, ConditionFailedError):
+            return False
+        return True
+
+    def _where(self, key: str) -> dict[str, str]:
+        return {"Bucket": self._settings.destination_bucket, "Key": key}

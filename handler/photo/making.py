@@ -6,7 +6,6 @@ asked for the photo, and the manifest is written on the condition that it is as 
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import replace
 from typing import NoReturn, assert_never
 
 from handler.errors import (
@@ -17,9 +16,7 @@ from handler.errors import (
     NotModifiedError,
     OtherSourceError,
     SourceChangedError,
-    SourceRefusedError,
 )
-from handler.objects import Change, ObjectEvent
 from handler.photo.attempt import Attempt, Outcome, check_not_folder, found_gone, is_folder
 from handler.photo.destinations import made_digest
 from handler.photo.manifest import Kept, Manifest, Verdict, judge
@@ -29,10 +26,10 @@ from handler.photo.rule import Addition, Draft, Refusal, Rejection, WholeSet
 from handler.s3.source import S3Source
 from handler.stages import Stage
 from handler.version import SourceVersion, version_from_event
-from imaging.errors import RejectedPhotoError, SourceError
+from imaging.errors import RejectedPhotoError
 from imaging.specs import RenditionSpec
 
-__all__ = ["make", "make_some", "present_event", "superseded"]
+__all__ = ["make", "make_some", "superseded"]
 
 
 def make(attempt: Attempt) -> Outcome:
@@ -324,45 +321,3 @@ def superseded(attempt: Attempt, version: SourceVersion) -> NoReturn:
         attempt.leftovers.remove_unnamed(manifest)
         raise SourceChangedError(f"Expected {version} to be the newest but {manifest.version} is")
     raise SourceChangedError(f"Expected {version} to be the newest")
-
-
-def present_event(attempt: Attempt) -> ObjectEvent | None:
-    """Return an event for the version that is there now; None if there is none to be had.
-
-    *Cost*: one HeadObject.
-    """
-    event = attempt.event
-    try:
-        answer = attempt.requests.of_source("head_object", Bucket=event.bucket, Key=event.key)
-    except SourceChangedError:
-        return None
-    except SourceError:
-        if _is_refused(attempt):
-            return None
-        raise
-    return replace(
-        event,
-        change=Change.CREATED,
-        version_id=answer.get("VersionId"),
-        etag=answer["ETag"].strip('"'),
-        size=answer["ContentLength"],
-    )
-
-
-def _is_refused(attempt: Attempt) -> bool:
-    """Tell whether S3 will never hand the photo over, which a HEAD does not tell.
-
-    *Cost*: one GetObject.
-
-    Raises:
-        SourceError: S3 cannot be asked.
-    """
-    event = attempt.event
-    try:
-        answer = attempt.requests.of_source("get_object", Bucket=event.bucket, Key=event.key)
-    except SourceRefusedError:
-        return True
-    except SourceChangedError:
-        return False
-    answer["Body"].close()
-    return False

@@ -157,6 +157,7 @@ class ManifestStore:
     def check_replaceable(self, found: SourceVersion) -> None:
         """Check that a rendition of ``found`` is this photo's to replace.
 
+        That of a photo under another key is left from another template.
         One of another bucket is, while the manifest is this photo's: whoever stored it has read
         another manifest, and will not write its own.
 
@@ -166,7 +167,8 @@ class ManifestStore:
             OtherSourceError: It has the place, with or without a manifest.
             ConditionFailedError: Another wrote the manifest meanwhile.
         """
-        if found.is_of_bucket(self._event.bucket):
+        event = self._event
+        if found.is_of_bucket(event.bucket) or not found.is_of_key(event.key):
             return
         if not self.is_held():
             raise self._other_source(found)
@@ -239,7 +241,7 @@ class ManifestStore:
         if is_lost or isinstance(draft, Removal) or after.rejected is not None:
             # What no manifest names is looked for where one was lost, and where nothing would be
             # stored over it.
-            self._leftovers.remove_unnamed(after, before)
+            self._leftovers.remove_unnamed(after)
         return self._swap(after)
 
     def remove_former(self) -> None:

@@ -11,8 +11,9 @@ from handler.photo.attempt import Attempt, Outcome
 from handler.photo.destinations import check_source
 from handler.photo.journal import Journal
 from handler.photo.leftovers import Leftovers
-from handler.photo.making import make, make_some, present_event
+from handler.photo.making import make, make_some
 from handler.photo.manifest_store import ManifestStore, remove_former
+from handler.photo.present import present_event
 from handler.photo.removal import remove
 from handler.report import JobReport
 from handler.s3.requests import Requests
@@ -91,7 +92,7 @@ def _work_until_true(attempt: Attempt, specs: Sequence[RenditionSpec] | None) ->
         except SourceChangedError:
             if not attempt.leftovers.removed:
                 raise
-            present = present_event(attempt)
+            present = present_event(attempt.requests, attempt.event)
             if present is None or present.etag not in attempt.leftovers.removed:
                 raise
             attempt = attempt.about(present)

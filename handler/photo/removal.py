@@ -3,7 +3,8 @@
 from handler.errors import ConditionFailedError, Disposition
 from handler.objects import ObjectEvent
 from handler.photo.attempt import Attempt, Outcome, found_gone
-from handler.photo.making import make, present_event, superseded
+from handler.photo.making import make, superseded
+from handler.photo.present import present_event
 from handler.stages import Stage
 from handler.version import version_from_event
 
@@ -29,10 +30,7 @@ def remove(attempt: Attempt) -> Outcome:
         manifests.check_place()
         if manifest is not None and gone.precedes(manifest.version):
             superseded(attempt, gone)
-        if manifest is not None and manifest.lost:
-            # It may be newer than what is left now, so that no order of versions tells.
-            attempt.leftovers.remove_of_version(gone)
-        if (present := present_event(attempt)) is not None:
+        if (present := present_event(attempt.requests, event)) is not None:
             _check_kept(attempt, present)
             return make(attempt.about(present))
         if manifest is None and event.key.endswith("/"):

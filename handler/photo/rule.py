@@ -18,8 +18,8 @@ __all__ = [
     "Rejection",
     "Removal",
     "WholeSet",
-    "is_left_by_another",
     "is_named",
+    "is_outdated",
     "left_behind",
     "merged",
     "taken",
@@ -232,20 +232,16 @@ def is_named(named: Kept | Announced, found: Found, before: Manifest) -> bool:
     return is_of_place and found.etag == named.etag
 
 
-def is_left_by_another(found: Found, manifest: Manifest, before: Manifest | None = None) -> bool:
-    """Tell whether ``found``, which no manifest names, is left from an attempt that never ended.
+def is_outdated(found: Found, present: SourceVersion, manifest: Manifest) -> bool:
+    """Tell whether ``found``, which no manifest names, is of another version than the photo.
 
-    Only an object that is certainly older counts: a newer attempt may be at work.
+    Whoever stored it had asked S3 for the photo before, so what is there now is newer.
 
     Args:
         found: What is under a key.
+        present: The photo, as S3 gave it after ``found`` was seen; no version for none.
         manifest: The photo's, or what is about to be written.
-        before: What that is about to replace; of the two versions this one is the older.
     """
     version = found.version
-    if not version.is_of_photo or not version.is_of_bucket(manifest.version.bucket):
-        return False
-    is_replaced = before is not None and version.is_same(before.version)
-    return version.precedes(manifest.version) or (
-        is_replaced and not version.is_same(manifest.version)
-    )
+    is_ours = version.is_of_photo and version.is_of_bucket(manifest.version.bucket)
+    return is_ours and not version.is_same(present)

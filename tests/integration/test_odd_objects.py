@@ -180,6 +180,19 @@ def test_a_photo_that_s3_refuses_takes_the_renditions_of_the_one_before(
     assert house.handle(newer).disposition is Disposition.UNCHANGED
 
 
+def test_a_refused_photo_takes_a_set_that_no_order_of_versions_tells_from_its_own(
+    house: House,
+) -> None:
+    """A job made the set, so it has no sequencer; the refused photo has no Last-Modified."""
+    _put(house, "a.jpg", jpeg(96, 64))
+    house.handle(ObjectEvent(bucket="photos", key="a.jpg"))
+    house.s3.put_object(Bucket="renditions", Key="a.jpg/photo.json", Body=b"")
+    newer = _put(house, "a.jpg", jpeg(64, 96))
+    _refuse(house, _ENCRYPTED, hides_head=True)
+    assert house.handle(newer).code == "source-refused"
+    assert _keys(house) == {"a.jpg/photo.json"}
+
+
 def test_a_deletion_that_leaves_what_s3_refuses_is_a_deletion(house: House) -> None:
     """The version below is encrypted with its uploader's key: nothing of it can be made."""
     event = _put(house, "a.jpg", jpeg(96, 64))

@@ -209,7 +209,7 @@ class Attempt:
                     self._removed.add(found.version.etag)
                     yield DeleteFile(named.key, found.etag)
         if isinstance(draft, Removal | Rejection):
-            yield from self._remove_unnamed(after, _CANDIDATES, before)
+            yield from self._remove_unnamed(after, _CANDIDATES)
         written = yield Write(after, self._etag)
         if written is None:
             yield from self._read()
@@ -217,15 +217,19 @@ class Attempt:
         self._etag, self._manifest = written, after
         return True
 
-    def _remove_unnamed(
-        self, manifest: Manifest, keys: Iterable[str], before: Manifest | None = None
-    ) -> Steps:
+    def _remove_unnamed(self, manifest: Manifest, keys: Iterable[str]) -> Steps:
         names = {one.key for one in manifest.kept or ()}
+        files: dict[str, Found] = {}
         for key in keys:
-            if key in names:
-                continue
-            found = yield LookAtFile(key)
-            if found is not None and rule.is_left_by_another(found, manifest, before):
+            if key not in names and (found := (yield LookAtFile(key))) is not None:
+                files[key] = found
+        if not files:
+            return
+        bucket = _bucket_of(self._trigger)
+        photo = yield AskPhoto(bucket)
+        present = SourceVersion() if photo is None else version_of(bucket, photo)
+        for key, found in files.items():
+            if rule.is_outdated(found, present, manifest):
                 self._removed.add(found.version.etag)
                 yield DeleteFile(key, found.etag)
 

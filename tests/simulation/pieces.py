@@ -62,7 +62,7 @@ _INSTEAD: Final[dict[str, tuple[object, str, Callable[..., Any]]]] = {
     SEES_ARCHIVES: (ManifestStore, "_read", _read_or_be_denied),
     READS_LIST: (ManifestStore, "read_kept", _take_for_empty),
     ASKS_AGAIN: (S3Source, "check_current", lambda _: None),
-    ASKS_AT_DELETION: (removal, "present_event", lambda _: None),
+    ASKS_AT_DELETION: (removal, "present_event", lambda *_: None),
 }
 
 

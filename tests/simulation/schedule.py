@@ -25,8 +25,10 @@ class Run:
     """
 
     def __init__(self, work: Callable[[Run], object]) -> None:
-        self._go = threading.Semaphore(0)
-        self._stopped = threading.Semaphore(0)
+        # Locks alone: most of a long simulation is handing over.
+        self._go, self._stopped = threading.Lock(), threading.Lock()
+        self._go.acquire()
+        self._stopped.acquire()
         self._work = work
         self._error: BaseException | None = None
         self.is_over = False
