@@ -9,6 +9,7 @@ buckets stay. Region and credentials are those that the AWS tools use.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import sys
@@ -121,6 +122,15 @@ def find_bucket_problems(s3: Any, parameters: Mapping[str, str]) -> list[str]:  
     return problems
 
 
+def packed(template: str) -> str:
+    """Returns a template as JSON, without what is for its readers: comments and layout.
+
+    CloudFormation takes 51,200 bytes in a request, and JSON as well as YAML. More would have to be
+    uploaded to a bucket first, which a first deployment does not have.
+    """
+    return json.dumps(yaml_parse(template), separators=(",", ":"))
+
+
 def deploy(
     cloudformation: Any,  # noqa: ANN401 - boto3's
     stack: str,
@@ -160,7 +170,7 @@ def deploy(
         StackName=stack,
         ChangeSetName=name,
         ChangeSetType=kind,
-        TemplateBody=template,
+        TemplateBody=packed(template),
         Capabilities=CAPABILITIES,
         **({"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]} if tags else {}),
         Parameters=[

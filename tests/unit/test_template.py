@@ -7,12 +7,13 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from samtranslator.yaml_helper import yaml_parse
 
 from handler.errors import Disposition
 from handler.report import JobReport
 from handler.settings import Function, read_settings
 from handler.told.metrics import PhotoLog
-from scripts.deploy import DeployError, parse_parameters
+from scripts.deploy import DeployError, packed, parse_parameters
 from tests.emf import metrics_of
 from tests.stack import TEMPLATE, Stack, template_with
 
@@ -252,8 +253,28 @@ def test_what_batch_operations_acts_as() -> None:
 
 
 def test_the_template_fits_a_request() -> None:
-    """CloudFormation takes 51,200 bytes in a request; a longer template would need a bucket."""
-    assert TEMPLATE.stat().st_size <= 51_200
+    """CloudFormation takes 51,200 bytes in a request: what is sent fits, and is the template."""
+    text = TEMPLATE.read_text("utf-8")
+    sent = packed(text)
+    assert len(sent.encode()) <= 51_200
+    assert yaml_parse(sent) == yaml_parse(text)
+
+
+def test_keys_are_what_the_parameters_say() -> None:
+    """The template of keys stands behind the prefix; the function reads it, and former ones."""
+    given = stack(
+        DestinationPrefix="out/",
+        KeyTemplate="{name}/{key}.{ext}",
+        FormerKeyTemplates="out/{key}/{name}.{ext}",
+        SourceRequesterPays="true",
+    )
+    settings = read_settings(given.resources["Function"]["Properties"]["Environment"]["Variables"])
+    assert settings.key_template.text == "out/{name}/{key}.{ext}"
+    assert [former.text for former in settings.former_key_templates] == ["out/{key}/{name}.{ext}"]
+    assert settings.source_requester_pays
+    variables = stack().resources["Function"]["Properties"]["Environment"]["Variables"]
+    assert variables["DESTINATION_KEY_TEMPLATE"] == "{key}/{name}.{ext}"
+    assert not {"FORMER_KEY_TEMPLATES", "SOURCE_REQUESTER_PAYS"} & set(variables)
 
 
 def test_buckets_that_are_one_are_refused() -> None:
