@@ -1,5 +1,6 @@
 """botocore's clients, made from the trimmed models."""
 
+import functools
 from typing import Any
 
 import botocore.session
@@ -64,4 +65,17 @@ def create_client(service: str, config: Config) -> Any:  # noqa: ANN401 - botoco
     session.register_component("data_loader", ModelLoader(read_models()))
     session.register("creating-client-class", name_missing)
     session.register("getattr", refuse_missing)
-    return session.create_client(service, config=config)
+    client = session.create_client(service, config=config)
+    _read_authorities_once(client)
+    return client
+
+
+def _read_authorities_once(client: Any) -> None:  # noqa: ANN401 - as above
+    """Have the authorities that ``client`` trusts read by its first connection alone.
+
+    urllib3 reads the file again for each connection, into the one context that all of them share.
+    To read it takes 20 ms of CPU, and a first photo makes a connection for each rendition.
+    """
+    manager = client._endpoint.http_session._manager  # noqa: SLF001 - botocore shows no other way
+    context = manager.connection_pool_kw["ssl_context"]
+    context.load_verify_locations = functools.cache(context.load_verify_locations)

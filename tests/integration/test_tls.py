@@ -1,5 +1,7 @@
 """Uploads over TLS, where boto3 sends a body that it cannot rewind in chunks with a trailer."""
 
+import ssl
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -80,3 +82,38 @@ def test_a_rendition_arrives_whole_over_tls(
     assert (answer["ContentType"], answer["Metadata"]) == ("image/jpeg", {"source-key": "a.jpg"})
     assert sink.etag == answer["ETag"]
     assert open_uploads(proxy.client(), _BUCKET) == []
+
+
+def test_the_authorities_are_read_for_the_first_connection_alone(
+    proxy: FaultProxy, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading them takes 20 ms of CPU; a photo's uploads make a connection each."""
+    read: list[object] = []
+    load = ssl.SSLContext.load_verify_locations
+
+    def loaded(context: ssl.SSLContext, *places: str | None) -> None:
+        read.append(places)
+        load(context, *places)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", loaded)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.endpoint_url)
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(authority.ca_bundle))
+    everyone = threading.Barrier(4)
+
+    def ask() -> None:
+        # Each holds its connection until all have one.
+        answer = client.get_object(Bucket=_BUCKET, Key="a.jpg")
+        everyone.wait(30)
+        answer["Body"].read()
+
+    proxy.client().put_object(Bucket=_BUCKET, Key="a.jpg", Body=bytes(1 << 20))
+    with closing(make_client()) as client:
+        client.head_object(Bucket=_BUCKET, Key="a.jpg")
+        with ThreadPoolExecutor(max_workers=4) as executor:
+            for done in [executor.submit(ask) for _ in range(4)]:
+                done.result()
+
+    assert read == [(str(authority.ca_bundle), None, None)]
