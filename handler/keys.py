@@ -10,7 +10,7 @@ from handler.objects import MAX_KEY_BYTES
 from imaging.formats import OutputFormat
 from imaging.specs import NAME_PATTERN
 
-__all__ = ["MANIFEST_EXTENSION", "MANIFEST_NAME", "KeyTemplate"]
+__all__ = ["MANIFEST_EXTENSION", "MANIFEST_NAME", "PART_OF_KEY", "KeyTemplate", "is_part_of_key"]
 
 MANIFEST_NAME: Final = "photo"
 MANIFEST_EXTENSION: Final = "json"
@@ -36,6 +36,18 @@ _ALIKE: Final = {
     "source_ext": ("x.jpg", "x.png"),
 }
 """Two photos that only this part tells apart."""
+_MAX_BUCKET_BYTES: Final = 63
+_MAX_PART_BYTES: Final = MAX_KEY_BYTES // 2
+PART_OF_KEY: Final = f"at most {_MAX_PART_BYTES} bytes of UTF-8 without control characters"
+
+
+def is_part_of_key(text: str) -> bool:
+    """Tell whether ``text`` may stand in every key, and leaves room for the photo's own."""
+    try:
+        length = len(text.encode())
+    except UnicodeEncodeError:
+        return False
+    return length <= _MAX_PART_BYTES and re.search(r"[\x00-\x1f\x7f]", text) is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +79,10 @@ class KeyTemplate:
                 "DESTINATION_KEY_TEMPLATE: expected {key}, or {prefix}, {stem} and {source_ext}, "
                 "and {name} and {ext}, once each, and {bucket} once at most, but received "
                 f"{self.text!r}"
+            )
+        if not is_part_of_key(self.text):
+            raise SettingsError(
+                f"DESTINATION_KEY_TEMPLATE: expected {PART_OF_KEY} but received {self.text[:80]!r}"
             )
         if {"{", "}"} & set("".join(re.split(r"\{\w+\}", self.text))):
             # str.format() would read it as a field, or fail, for every photo.
@@ -166,6 +182,16 @@ class KeyTemplate:
                 f"but received {length}: {made[:80]}..."
             )
         return made
+
+    def has_room_for(self, key: str) -> bool:
+        """Tell whether each rendition of the photo at ``key``, in any format, can have a key."""
+        longest = max(self.names, key=len, default=MANIFEST_NAME)
+        try:
+            for extension in _EXTENSIONS:
+                self.destination(key, longest, extension, bucket="b" * _MAX_BUCKET_BYTES)
+        except (KeyTooLongError, UnicodeEncodeError):
+            return False
+        return True
 
     def source(self, destination: str) -> tuple[str, str, str] | None:
         """Return source key, name and extension of a key made here; None for any other."""

@@ -5,13 +5,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-__all__ = ["MAX_KEY_BYTES", "Change", "ObjectEvent"]
+__all__ = ["BUCKET_PATTERN", "MAX_KEY_BYTES", "Change", "ObjectEvent"]
 
 MAX_KEY_BYTES: Final = 1024
 """What S3 takes as a key, in UTF-8.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 """
+
+BUCKET_PATTERN: Final = "[A-Za-z0-9._-]{1,255}"
+"""What botocore lets pass: names from before 2018 are longer, and have other letters."""
 
 
 class Change(StrEnum):

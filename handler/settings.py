@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Final, Literal, cast
 
 from handler.errors import SettingsError
-from handler.keys import KeyTemplate
+from handler.keys import PART_OF_KEY, KeyTemplate, is_part_of_key
 from handler.memory_limit import lambda_memory, memory_limit
+from handler.objects import BUCKET_PATTERN
 from imaging.config import (
     DEFAULT_CONFIG,
     Config,
@@ -36,6 +37,7 @@ _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _MB_PER_VCPU: Final = 1769
 """https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html"""
 _MIN_KEY_BYTES: Final = 16
+_MAX_CACHE_CONTROL_BYTES: Final = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,9 +170,9 @@ def _limits(environ: Mapping[str, str], limits: Limits) -> Limits:
         variable = f"LIMIT_{name.upper()}"
         if (text := environ.get(variable)) is None:
             continue
-        if not text.isdecimal() or int(text) < 1:
+        if re.fullmatch("[0-9]{1,18}", text) is None or int(text) < 1:
             raise SettingsError(
-                f"{variable}: expected an integer of 1 or more but received {text!r}"
+                f"{variable}: expected an integer of 1 or more but received {text[:80]!r}"
             )
         changes[name] = int(text)
     return replace(limits, **changes)
@@ -195,9 +197,28 @@ def _overlap(one: str, other: str) -> bool:
     return one.startswith(other) or other.startswith(one)
 
 
+def _bucket(variable: str, name: str) -> str:
+    """Return a bucket's ``name``: with that of an access point, no loop would be noticed."""
+    if re.fullmatch(BUCKET_PATTERN, name) is None:
+        raise SettingsError(f"{variable}: expected a bucket's name but received {name[:80]!r}")
+    return name
+
+
 def _source_buckets(environ: Mapping[str, str]) -> tuple[str, ...]:
     names = environ.get("SOURCE_BUCKET", "").split(",")
-    return tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
+    named = dict.fromkeys(name.strip() for name in names if name.strip())
+    return tuple(_bucket("SOURCE_BUCKET", name) for name in named)
+
+
+def _cache_control(environ: Mapping[str, str]) -> str:
+    text = environ.get("CACHE_CONTROL", "public, max-age=86400")
+    is_header = text.isascii() and text.isprintable() and text.strip() == text
+    if not is_header or len(text) > _MAX_CACHE_CONTROL_BYTES:
+        raise SettingsError(
+            f"CACHE_CONTROL: expected a header's text in ASCII, of at most "
+            f"{_MAX_CACHE_CONTROL_BYTES} bytes, but received {text[:80]!r}"
+        )
+    return text
 
 
 def _former_key_templates(
@@ -217,6 +238,8 @@ def _former_key_templates(
 
 def _rejected_prefix(environ: Mapping[str, str], template: KeyTemplate) -> str | None:
     prefix = environ.get("REJECTED_PREFIX") or None
+    if prefix is not None and not is_part_of_key(prefix):
+        raise SettingsError(f"REJECTED_PREFIX: expected {PART_OF_KEY} but received {prefix[:80]!r}")
     if prefix is not None and template.is_manifest(f"{prefix}{'0' * 64}.json"):
         raise SettingsError(
             "REJECTED_PREFIX: expected a prefix under which no photo has its manifest but received "
@@ -268,13 +291,18 @@ def _url_signing_keys(environ: Mapping[str, str]) -> tuple[bytes, ...]:
     return keys
 
 
-def _http_fallback_key(environ: Mapping[str, str]) -> str | None:
+def _http_fallback_key(environ: Mapping[str, str], template: KeyTemplate) -> str | None:
     key = environ.get("HTTP_FALLBACK_KEY") or None
     prefix = environ.get("SOURCE_PREFIX", "")
     if key is not None and not key.startswith(prefix):
         raise SettingsError(
             f"HTTP_FALLBACK_KEY: expected a key that begins with SOURCE_PREFIX {prefix!r} but "
             f"received {key!r}"
+        )
+    if key is not None and not template.has_room_for(key):
+        raise SettingsError(
+            f"HTTP_FALLBACK_KEY: expected a key that leaves room for a rendition's but received "
+            f"{key[:80]!r}"
         )
     return key
 
@@ -391,10 +419,16 @@ def read_settings(
     bucket = environ.get("DESTINATION_BUCKET", "")
     if not bucket:
         raise SettingsError("DESTINATION_BUCKET: expected a bucket's name but received nothing")
+    _bucket("DESTINATION_BUCKET", bucket)
     config, config_version = _config(environ, read_stored, read_mark)
     names = tuple(dict.fromkeys(spec.name for spec in config.renditions))
     template = KeyTemplate(environ.get("DESTINATION_KEY_TEMPLATE", "{key}/{name}.{ext}"), names)
     source_prefix = environ.get("SOURCE_PREFIX", "")
+    if not template.has_room_for(f"{source_prefix}a"):
+        raise SettingsError(
+            f"SOURCE_PREFIX: expected a prefix of UTF-8 that leaves room for a key but received "
+            f"{source_prefix[:80]!r}"
+        )
     sources = _source_buckets(environ)
     if len(sources) > 1 and not template.has_bucket:
         raise SettingsError(
@@ -423,10 +457,10 @@ def read_settings(
         source_prefix=source_prefix,
         source_requester_pays=_boolean(environ, "SOURCE_REQUESTER_PAYS", default=False),
         http_base_path=_http_base_path(environ),
-        http_fallback_key=_http_fallback_key(environ),
+        http_fallback_key=_http_fallback_key(environ, template),
         cors_origins=_cors_origins(environ),
         url_signing_keys=_url_signing_keys(environ),
-        cache_control=environ.get("CACHE_CONTROL", "public, max-age=86400"),
+        cache_control=_cache_control(environ),
         rejected_prefix=_rejected_prefix(environ, template),
         completion_target=_completion_target(environ),
         job_attributes=_job_attributes(environ),

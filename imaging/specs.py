@@ -2,15 +2,17 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from typing import Final
+from urllib.parse import quote, urlencode
 
 from imaging.errors import ConfigError
 from imaging.formats import OutputFormat
 
 __all__ = [
+    "MAX_TAGGING_BYTES",
     "MAX_TAGS",
     "NAME_PATTERN",
     "SOURCE_FORMAT",
@@ -23,6 +25,7 @@ __all__ = [
     "StorageClass",
     "Truncated",
     "Watermark",
+    "tagging",
 ]
 
 NAME_PATTERN: Final = "[a-z0-9][a-z0-9_-]*"
@@ -129,7 +132,19 @@ class StorageClass(StrEnum):
 
 MAX_TAGS: Final = 10
 """S3's; of one object."""
+MAX_TAGGING_BYTES: Final = 4096
+"""Of an object's tags as they are sent. S3 takes 8 KB of headers: 2 KB are for user metadata, and
+2 KB are left for the signature, credentials and all others.
+
+Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
+"""
 _TAG: Final = re.compile(r"[\w +\-=.:/@]*")
+_MAX_DISPOSITION_BYTES: Final = 512
+
+
+def tagging(tags: Iterable[tuple[str, str]]) -> str:
+    """Return ``tags`` as a header has them: URL-encoded, in ASCII."""
+    return urlencode(list(tags), quote_via=quote)
 
 
 class Truncated(StrEnum):
@@ -321,10 +336,16 @@ class RenditionSpec:
         )
         expected = f"at most {MAX_TAGS} tags of letters, digits, spaces and + - = . _ : / @"
         yield "tags", tagged, expected, dict(self.tags)
+        length = len(tagging(self.tags))
+        expected = f"tags of {MAX_TAGGING_BYTES:,} bytes in all, URL-encoded"
+        yield "tags", length <= MAX_TAGGING_BYTES, expected, length
         said = self.content_disposition
         printable = said is None or (said.isascii() and said.isprintable() and said.strip() == said)
         expected = "a header's text in ASCII, such as 'inline' or 'attachment'"
         yield "content_disposition", printable and said != "", expected, said
+        fits = said is None or len(said) <= _MAX_DISPOSITION_BYTES
+        expected = f"at most {_MAX_DISPOSITION_BYTES} bytes"
+        yield "content_disposition", fits, expected, len(said or "")
 
     def _quality_rules(self) -> Iterator[tuple[str, bool, str, object]]:
         each = self.quality if isinstance(self.quality, Mapping) else {None: self.quality}

@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import unquote_plus
 
 from handler.errors import EventError
-from handler.objects import MAX_KEY_BYTES, Change, ObjectEvent
+from handler.objects import BUCKET_PATTERN, MAX_KEY_BYTES, Change, ObjectEvent
 
 __all__ = [
     "field_at",
@@ -32,8 +32,7 @@ _MAX_COUNT_DIGITS: Final = 9
 _MAX_SHOWN: Final = 60
 _MAX_SHOWN_BITS: Final = 64
 
-# What botocore lets pass: names from before 2018 are longer and have other letters than new ones.
-_BUCKET: Final = re.compile(r"[A-Za-z0-9._-]{1,255}", re.ASCII)
+_BUCKET: Final = re.compile(BUCKET_PATTERN)
 # Version IDs and ETags are opaque; both stand in HTTP headers.
 _VERSION_ID: Final = re.compile(r"[!-~]{1,1024}", re.ASCII)
 _ETAG: Final = re.compile(r"[!#-~]{1,256}", re.ASCII)

@@ -1,9 +1,8 @@
 """Object event -> where its renditions and its manifest go, and what is stored with them; pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from urllib.parse import quote, urlencode
 
 from handler.errors import KeyTooLongError, LoopError, OutsideSourceError
 from handler.keys import MANIFEST_EXTENSION, MANIFEST_NAME
@@ -12,9 +11,9 @@ from handler.photo.manifest import set_digest
 from handler.s3.metadata import with_text
 from handler.settings import Settings
 from handler.version import SourceVersion
-from imaging.errors import NeedsMoreMemoryError
+from imaging.errors import NeedsMoreMemoryError, PhotoWarning
 from imaging.plan import PlannedRendition
-from imaging.specs import MAX_TAGS, RenditionSpec
+from imaging.specs import MAX_TAGGING_BYTES, MAX_TAGS, RenditionSpec, tagging
 
 __all__ = [
     "Destination",
@@ -24,6 +23,7 @@ __all__ = [
     "destination",
     "made_digest",
     "manifest_key",
+    "tags_left_out",
 ]
 
 
@@ -181,9 +181,31 @@ def _headers(spec: RenditionSpec, tags: Mapping[str, str]) -> dict[str, str]:
         headers["StorageClass"] = spec.storage_class.value
     if spec.content_disposition is not None:
         headers["ContentDisposition"] = spec.content_disposition
-    own = dict(spec.tags)
-    copied = sorted((tags.keys() if spec.copy_tags else set()) - own.keys())
-    own |= {name: tags[name] for name in copied[: MAX_TAGS - len(own)]}
-    if own:
-        headers["Tagging"] = urlencode(own, quote_via=quote)
+    if own := _object_tags(spec, tags):
+        headers["Tagging"] = tagging(own.items())
     return headers
+
+
+def _object_tags(spec: RenditionSpec, tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags of a rendition: its own, and those of the photo's for which there is room."""
+    own = dict(spec.tags)
+    for name in sorted(tags) if spec.copy_tags else ():
+        more = own | {name: own.get(name, tags[name])}
+        if len(more) <= MAX_TAGS and len(tagging(more.items())) <= MAX_TAGGING_BYTES:
+            own = more
+    return own
+
+
+def tags_left_out(
+    specs: Iterable[RenditionSpec], tags: Mapping[str, str]
+) -> tuple[PhotoWarning, ...]:
+    """Return a warning if a rendition of ``specs`` has no room for one of the photo's ``tags``."""
+    copying = (spec for spec in specs if spec.copy_tags)
+    left = sorted({name for spec in copying for name in tags.keys() - _object_tags(spec, tags)})
+    if not left:
+        return ()
+    message = (
+        f"Expected at most {MAX_TAGS} tags, of {MAX_TAGGING_BYTES:,} bytes, but a rendition would "
+        f"have more; without: {', '.join(left)}"
+    )
+    return (PhotoWarning(code="tags-left-out", message=message),)

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from handler.errors import ConditionFailedError, SourceChangedError
 from handler.objects import ObjectEvent
 from handler.photo.attempt import Attempt, check_not_folder
-from handler.photo.destinations import Destination, destination
+from handler.photo.destinations import Destination, destination, tags_left_out
 from handler.photo.manifest import Kept
 from handler.report import RenditionReport
 from handler.s3.sink import S3Sink
@@ -123,7 +123,9 @@ def store_renditions(
     attempt.journal.enter(Stage.DECODE)
     attempt.journal.add_etag(source.version.etag)
     check_not_folder(attempt.event, source.size)
-    uploads = _Uploads(attempt, source, _tags(attempt, specs))
+    tags = _tags(attempt, specs)
+    attempt.journal.add_warnings(tags_left_out(specs, tags))
+    uploads = _Uploads(attempt, source, tags)
     try:
         asked = replace(
             attempt.settings.config.asked(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -14,8 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from mypy_boto3_s3.type_defs import TagTypeDef
+
     from tests.servers import FaultProxy
 
+LONG_KEY: Final = "ф" * 300
 _TOML: Final = """
 [[renditions]]
 name = "small"
@@ -67,6 +71,39 @@ def test_a_rendition_has_what_its_configuration_says(
         {"version": "2.0", "rawPath": "/small/a.jpg", "requestContext": {"http": http}}, None
     )
     assert answer["headers"]["Content-Disposition"] == 'attachment; filename="small.jpg"'
+
+
+def test_tags_too_long_for_s3_s_headers_are_left_out(
+    store: FaultProxy, start: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ten of the longest tags are 34 KB of header, of which S3 takes 8: those that fit stay."""
+    s3 = store.client()
+    # Two that fit among eight that do not, with one of the longest keys.
+    tags = {f"{number}{'鳥' * 127}": "写真" * 128 for number in range(8)}
+    tags |= {"ä": "ö" * 20, "9": "z"}
+    s3.put_object(Bucket="photos", Key=LONG_KEY, Body=jpeg(64, 48))
+    tag_set: list[TagTypeDef] = [{"Key": key, "Value": value} for key, value in tags.items()]
+    s3.put_object_tagging(Bucket="photos", Key=LONG_KEY, Tagging={"TagSet": tag_set})
+    toml = _TOML.replace("photos & more", "d" * 256).replace('"attachment', f'"{"a" * 480};')
+    toml = toml.replace("width = 16", "width = 16\nformat = 'jpeg'")
+    handle = start(RENDITIONS_TOML=toml, RENDITIONS_CONFIG="", SOURCE_BUCKET="photos")
+    before = len(store.requests)
+    (record,) = handle({"bucket": "photos", "key": LONG_KEY}, None)["records"]
+    (warning,) = record["warnings"]
+    assert (record["code"], warning["code"]) == (None, "tags-left-out")
+    assert warning["message"].partition("without: ")[2] == ", ".join([*tags][1:8])
+    line = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert line["warnings"] == ["tags-left-out"]
+
+    found = s3.get_object_tagging(Bucket="renditions", Key=f"{LONG_KEY}/small.jpg")["TagSet"]
+    kept = {one["Key"]: one["Value"] for one in found}
+    assert kept == {"team": "d" * 256, "kind": "rendition"} | dict(
+        [*tags.items()][:1] + [*tags.items()][8:]
+    )
+    for made in store.requests[before:]:
+        sent = sum(len(name) + len(value) + 4 for name, value in made.headers.items())
+        # As many more are left for the session's token and a longer signature.
+        assert sent <= 8192 - 1500
 
 
 def test_nothing_is_asked_where_nothing_is_configured(

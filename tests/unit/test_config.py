@@ -104,6 +104,14 @@ def test_the_default_file_makes_five() -> None:
             '[[renditions]]\nname = "a"\ncontent_disposition = "a\\nb"',
             "content_disposition: expected a header's text in ASCII",
         ),
+        (
+            f'[[renditions]]\nname = "a"\ncontent_disposition = "{"a" * 513}"',
+            "content_disposition: expected at most 512 bytes but received 513",
+        ),
+        (
+            f'[[renditions]]\nname = "a"\ntags = {{ a = "{"鳥" * 256}", b = "{"鳥" * 256}" }}',
+            "tags: expected tags of 4,096 bytes in all, URL-encoded but received 4613",
+        ),
         ("[[renditions]]\nwidth = 3", "rendition 1: name: expected text but received nothing"),
         ('[[renditions]]\nname = "a"\n[[renditions]]\nname = "a"', "expected unique names"),
         ('[[renditions]]\nname = "a"\n[limits]\nmax_pixels = -1', "limits: max_pixels: expected"),
