@@ -16,7 +16,7 @@ from handler.report import JobReport
 from handler.runtime.ending import end_on_sigterm, invocation
 from handler.s3.client import make_client
 from handler.s3.requests import Requests
-from handler.settings import StoredConfig, read_settings
+from handler.settings import Settings, StoredConfig, read_settings
 from handler.told.metrics import PhotoLog
 from handler.told.outcome import tell
 from imaging.specs import RenditionSpec
@@ -40,8 +40,19 @@ def _read_mark(place: str) -> bytes:
     return read_stored_mark(place)
 
 
+def _read_secret(arn: str) -> str:
+    # Imported for who keeps keys apart from the environment.
+    from handler.secrets import read_secret
+
+    return read_secret(arn)
+
+
+def _read_settings() -> Settings:
+    return read_settings(read_stored=_read_stored, read_mark=_read_mark, read_secret=_read_secret)
+
+
 # At import, so that a wrong setting is an init error and never a lost photo.
-_settings = read_settings(read_stored=_read_stored, read_mark=_read_mark)
+_settings = _read_settings()
 logging.getLogger().setLevel(_settings.log_level)
 # At DEBUG they log each request as it is sent: with its signature and the session's token.
 for _library in ("botocore", "urllib3"):
@@ -75,9 +86,9 @@ def _drop_client() -> None:
 def _renew() -> None:
     global _client, _settings, _photo_log  # noqa: PLW0603 - as above
     _client = make_client()
-    if _settings.config_version is not None:
+    if _settings.may_change:
         # The snapshot may be older than the configuration. A worker has it with each photo.
-        _settings = read_settings(read_stored=_read_stored, read_mark=_read_mark)
+        _settings = _read_settings()
         _photo_log = PhotoLog(_settings.function, config=_settings.config_version)
 
 

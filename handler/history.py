@@ -16,6 +16,7 @@ from handler.objects import Change, ObjectEvent
 from handler.photo.destinations import manifest_key
 from handler.photo.manifest import Manifest, UnreadableManifestError, manifest_from_object
 from handler.s3.configuration import read_stored_config, read_stored_mark
+from handler.secrets import read_secret
 from handler.settings import Settings, read_settings
 
 __all__ = ["history"]
@@ -45,7 +46,7 @@ def history(arguments: argparse.Namespace) -> int:
         session = boto3.Session()
         outputs = stack_outputs(session, arguments.stack)
         environ = {**os.environ, **settings_from(outputs)}
-        settings = read_settings(environ, read_stored_config, read_stored_mark)
+        settings = read_settings(environ, read_stored_config, read_stored_mark, read_secret)
         for line in _lines(session.client("s3"), settings, bucket, key):
             print(line)
     except (ClientError, BotoCoreError) as error:

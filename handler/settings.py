@@ -27,6 +27,7 @@ __all__ = [
     "ConfigReader",
     "Function",
     "JobAttributes",
+    "SecretReader",
     "Settings",
     "StoredConfig",
     "parse_stored",
@@ -117,7 +118,8 @@ class Settings:
             None.
         cors_origins: ``CORS_ORIGINS``, separated by commas: whose pages may read renditions; ``*``
             for all.
-        url_signing_keys: ``URL_SIGNING_KEYS``; where there is one, HTTP requests must be signed.
+        url_signing_keys: ``URL_SIGNING_KEYS``, or what lies under ``URL_SIGNING_KEYS_ARN``; where
+            there is one, HTTP requests must be signed.
         cache_control: ``CACHE_CONTROL`` of every rendition.
         rejected_prefix: ``REJECTED_PREFIX`` in the destination, where rejections are kept; or None.
         completion_target: ``COMPLETION_TARGET``, or None.
@@ -128,6 +130,7 @@ class Settings:
             variables applied.
         config_version: Which one that is, where it comes from outside the image: the object's
             version ID or ETag, or a digest of the variable; None for a file.
+        may_change: Whether a part lies in S3 or is a secret: reading again may find another.
         log_level: ``LOG_LEVEL``.
         concurrency: libvips threads: one per vCPU that ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE`` buys.
         function: What Lambda says of the function itself.
@@ -152,6 +155,7 @@ class Settings:
     conditional_writes: bool
     config: Config
     config_version: str | None
+    may_change: bool
     log_level: str
     concurrency: int
     worker_per_photo: bool
@@ -257,6 +261,10 @@ def _rejected_prefix(environ: Mapping[str, str], template: KeyTemplate) -> str |
     return prefix
 
 
+def _region(environ: Mapping[str, str]) -> str | None:
+    return environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+
+
 def _completion_target(environ: Mapping[str, str]) -> CompletionTarget | None:
     arn = environ.get("COMPLETION_TARGET", "")
     if not arn:
@@ -266,7 +274,7 @@ def _completion_target(environ: Mapping[str, str]) -> CompletionTarget | None:
         r"|(?P<sns>sns):(?P<topic>[^:]+):\d+:[^:]+(?<!\.fifo))",
         arn,
     )
-    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    region = _region(environ)
     if found is None or region not in {None, found["bus"] or found["topic"]}:
         raise SettingsError(
             "COMPLETION_TARGET: expected the ARN of an event bus or of a standard SNS topic in "
@@ -276,17 +284,52 @@ def _completion_target(environ: Mapping[str, str]) -> CompletionTarget | None:
     return CompletionTarget(service=service, arn=arn)
 
 
-def _url_signing_keys(environ: Mapping[str, str]) -> tuple[bytes, ...]:
-    texts = environ.get("URL_SIGNING_KEYS", "").replace(",", " ").split()
+SecretReader = Callable[[str], str]
+"""Reads the text under an ARN of Parameter Store or Secrets Manager; raises SettingsError."""
+
+
+def _refuse_secret(arn: str) -> str:
+    raise SettingsError(f"expected no secret to be read but received {arn}")
+
+
+def _stored_keys(environ: Mapping[str, str], arn: str, read_secret: SecretReader) -> str:
+    """Return what lies under the ARN, which is checked before anything is asked for."""
+    if environ.get("URL_SIGNING_KEYS"):
+        raise SettingsError(
+            "URL_SIGNING_KEYS_ARN: expected it or URL_SIGNING_KEYS but received both, it as "
+            f"{arn!r}"
+        )
+    found = re.fullmatch(
+        r"arn:aws[a-z-]*:(?:ssm:(?P<ssm>[^:]+):\d+:parameter/.+"
+        r"|secretsmanager:(?P<secrets>[^:]+):\d+:secret:[^:]+)",
+        arn,
+    )
+    region = _region(environ)
+    if found is None or region not in {None, found["ssm"] or found["secrets"]}:
+        raise SettingsError(
+            "URL_SIGNING_KEYS_ARN: expected the ARN of a parameter of Parameter Store or of a "
+            f"secret of Secrets Manager in this function's region, {region}, but received {arn!r}"
+        )
     try:
-        keys = tuple(map(bytes.fromhex, texts))
+        return read_secret(arn)
+    except SettingsError as error:
+        raise SettingsError(f"URL_SIGNING_KEYS_ARN: {error}") from error
+
+
+def _url_signing_keys(environ: Mapping[str, str], read_secret: SecretReader) -> tuple[bytes, ...]:
+    arn = environ.get("URL_SIGNING_KEYS_ARN", "")
+    text = _stored_keys(environ, arn, read_secret) if arn else environ.get("URL_SIGNING_KEYS", "")
+    try:
+        keys = tuple(map(bytes.fromhex, text.replace(",", " ").split()))
     except ValueError:
         keys = (b"",)
-    if any(len(key) < _MIN_KEY_BYTES for key in keys):
-        # A secret is not repeated in a message.
+    # A secret without a key would turn signing off.
+    if any(len(key) < _MIN_KEY_BYTES for key in keys) or (arn and not keys):
+        # What was received is a secret, and not repeated in a message.
         raise SettingsError(
-            f"URL_SIGNING_KEYS: expected keys of {_MIN_KEY_BYTES} bytes or more in hexadecimal, "
-            "separated by commas"
+            f"{f'URL_SIGNING_KEYS_ARN: {arn}' if arn else 'URL_SIGNING_KEYS'}: expected keys of "
+            f"{_MIN_KEY_BYTES} bytes or more in hexadecimal, separated by commas, but received "
+            f"{len(text)} characters that are none"
         )
     return keys
 
@@ -401,6 +444,7 @@ def read_settings(
     environ: Mapping[str, str] = os.environ,
     read_stored: ConfigReader = _refuse_stored,
     read_mark: MarkReader = refuse_mark,
+    read_secret: SecretReader = _refuse_secret,
 ) -> Settings:
     """Return the settings in ``environ``.
 
@@ -408,13 +452,14 @@ def read_settings(
         environ: The environment.
         read_stored: Reads the configuration where ``RENDITIONS_CONFIG`` names an object of S3.
         read_mark: Reads the pictures of watermarks that are objects of S3.
+        read_secret: Reads what ``URL_SIGNING_KEYS_ARN`` names.
 
     Raises:
         SettingsError: A variable is missing or wrong; the message names it, what was expected and
             what was received.
         ConfigError: What ``RENDITIONS_CONFIG`` names, or ``RENDITIONS_TOML`` says, is wrong.
 
-    *Cost*: one GetObject where ``RENDITIONS_CONFIG`` names an object.
+    *Cost*: one GetObject where ``RENDITIONS_CONFIG`` names an object; one request for a secret.
     """
     bucket = environ.get("DESTINATION_BUCKET", "")
     if not bucket:
@@ -459,7 +504,7 @@ def read_settings(
         http_base_path=_http_base_path(environ),
         http_fallback_key=_http_fallback_key(environ, template),
         cors_origins=_cors_origins(environ),
-        url_signing_keys=_url_signing_keys(environ),
+        url_signing_keys=_url_signing_keys(environ, read_secret),
         cache_control=_cache_control(environ),
         rejected_prefix=_rejected_prefix(environ, template),
         completion_target=_completion_target(environ),
@@ -467,6 +512,8 @@ def read_settings(
         conditional_writes=_boolean(environ, "CONDITIONAL_WRITES", default=True),
         config=replace(config, limits=_limits(environ, config.limits)),
         config_version=config_version,
+        may_change=environ.get("RENDITIONS_CONFIG", "").startswith("s3://")
+        or bool(environ.get("URL_SIGNING_KEYS_ARN")),
         log_level=level,
         concurrency=max(1, vcpus),
         worker_per_photo=_boolean(environ, "WORKER_PER_PHOTO", default=False),

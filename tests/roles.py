@@ -25,6 +25,7 @@ PLACES: Final = {
 }
 _BUS: Final = "arn:aws:events:us-east-1:000000000000:event-bus/done"
 _TOPIC: Final = "arn:aws:sns:us-east-1:000000000000:done"
+_KEYS: Final = "arn:aws:ssm:us-east-1:000000000000:parameter/keys"
 _KEY: Final = "arn:aws:kms:us-east-1:000000000000:key"
 
 FEATURES: Final[Mapping[str, Mapping[str, str]]] = {
@@ -39,6 +40,8 @@ FEATURES: Final[Mapping[str, Mapping[str, str]]] = {
     "the topic is encrypted": {"CompletionTopicKmsKeyArn": f"{_KEY}/t"},
     "photos in SSE-KMS": {"SourceKmsKeyArn": f"{_KEY}/s"},
     "renditions in SSE-KMS": {"DestinationKmsKeyArn": f"{_KEY}/d"},
+    "`URL_SIGNING_KEYS_ARN`": {"UrlSigningKeysArn": _KEYS},
+    "signing keys under a key of yours": {"UrlSigningKmsKeyArn": f"{_KEY}/k"},
     "a VPC": {"SubnetIds": "subnet-a", "SecurityGroupIds": "sg-a"},
     "X-Ray": {"Tracing": "Active"},
 }
@@ -56,6 +59,8 @@ _ARNS: Final = {
     "the topic's key's ARN": f"{_KEY}/t",
     "the source's key's ARN": f"{_KEY}/s",
     "the destination's key's ARN": f"{_KEY}/d",
+    "the signing keys' ARN": _KEYS,
+    "the signing keys' key's ARN": f"{_KEY}/k",
 }
 _NAMES: Final = {
     "SOURCE_PREFIX": PLACES["SourcePrefix"],
@@ -75,7 +80,7 @@ class Statement(NamedTuple):
 
     actions: frozenset[str]
     resources: frozenset[str]
-    condition: tuple[tuple[str, str, str], ...] = ()
+    condition: tuple[tuple[str, str, frozenset[str]], ...] = ()
 
 
 Role = dict[str, Statement]
@@ -99,7 +104,7 @@ def role_from_policy(document: Mapping[str, Any]) -> Role:
     for one in document["Statement"]:
         assert one["Effect"] == "Allow"
         condition = [
-            (operator, name, value)
+            (operator, name, _listed(value))
             for operator, tests in one.get("Condition", {}).items()
             for name, value in tests.items()
         ]
@@ -116,8 +121,8 @@ def policy_from_role(role: Role) -> list[dict[str, Any]]:
     for sid, one in role.items():
         statement: dict[str, Any] = {"Sid": sid, "Effect": "Allow"}
         statement |= {"Action": sorted(one.actions), "Resource": sorted(one.resources)}
-        for operator, name, value in one.condition:
-            statement |= {"Condition": {operator: {name: value}}}
+        for operator, name, values in one.condition:
+            statement |= {"Condition": {operator: {name: sorted(values)}}}
         made.append(statement)
     return made
 
@@ -156,6 +161,6 @@ def role_of_the_page(features: Collection[str]) -> Role:
         role[sid.strip("`")] = Statement(
             frozenset(re.findall(r"`([^`]+)`", actions)),
             where,
-            ((terms[0], terms[1], terms[2]),) if terms else (),
+            ((terms[0], terms[1], frozenset(terms[2:])),) if terms else (),
         )
     return role

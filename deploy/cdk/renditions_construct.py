@@ -60,6 +60,8 @@ class RenditionsProps:
         completion_topic_key: What that topic is encrypted with.
         source_key: What photos are encrypted with; None for S3's own.
         destination_key: What renditions are encrypted with; None for S3's own.
+        url_signing_keys_arn: Of the parameter or the secret that holds keys for signed URLs.
+        url_signing_key: What that is encrypted with; None for AWS's own.
         architecture: What the image was built for.
         memory_mb: 1,769 buys one whole vCPU.
         timeout: Of one invocation.
@@ -88,6 +90,8 @@ class RenditionsProps:
     completion_topic_key: kms.IKey | None = None
     source_key: kms.IKey | None = None
     destination_key: kms.IKey | None = None
+    url_signing_keys_arn: str = ""
+    url_signing_key: kms.IKey | None = None
     architecture: lambda_.Architecture = lambda_.Architecture.X86_64
     memory_mb: int = 1769
     timeout: Duration = Duration.seconds(60)  # noqa: RUF009 - immutable
@@ -101,7 +105,9 @@ class RenditionsProps:
     log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH
 
 
-def _allow(sid: str, to: list[str], on: list[str], through: str = "") -> iam.PolicyStatement:
+def _allow(
+    sid: str, to: list[str], on: list[str], through: str | list[str] = ""
+) -> iam.PolicyStatement:
     """Return a statement of the role; `through` is the service whose use of a key it allows."""
     conditions = {"StringEquals": {"kms:ViaService": through}} if through else None
     return iam.PolicyStatement(sid=sid, actions=to, resources=on, conditions=conditions)
@@ -241,6 +247,18 @@ class Renditions(Construct):
             _allow("TagRenditions", ["s3:PutObjectTagging"], [renditions]),
         ]
 
+    def _about_signing_keys(self) -> list[iam.PolicyStatement]:
+        props, found = self._props, []
+        if props.url_signing_keys_arn:
+            # Of the two actions, the one that the ARN's service has.
+            read = ["ssm:GetParameter", "secretsmanager:GetSecretValue"]
+            found.append(_allow("ReadSigningKeys", read, [props.url_signing_keys_arn]))
+        if props.url_signing_key:
+            services = [f"{one}.{Aws.REGION}.amazonaws.com" for one in ("ssm", "secretsmanager")]
+            key = props.url_signing_key.key_arn
+            found.append(_allow("DecryptSigningKeys", ["kms:Decrypt"], [key], services))
+        return found
+
     def _statements(self) -> list[iam.PolicyStatement]:
         """Returns what docs/image.md lists, for the features that are on."""
         props = self._props
@@ -295,6 +313,7 @@ class Renditions(Construct):
         if props.destination_key:
             key = props.destination_key.key_arn
             found.append(_allow("EncryptRenditions", used, [key], through_s3))
+        found += self._about_signing_keys()
         if props.vpc:
             interfaces = ["Create", "Delete", "Describe"]
             joined = [f"ec2:{verb}NetworkInterface" for verb in interfaces]
@@ -341,7 +360,14 @@ class Renditions(Construct):
                 "COMPLETION_TARGET": target,
                 "CACHE_CONTROL": "public, max-age=86400",
                 "LOG_LEVEL": "INFO",
-                **({"RENDITIONS_CONFIG": props.config_s3_uri} if props.config_s3_uri else {}),
+                **{
+                    name: value
+                    for name, value in {
+                        "RENDITIONS_CONFIG": props.config_s3_uri,
+                        "URL_SIGNING_KEYS_ARN": props.url_signing_keys_arn,
+                    }.items()
+                    if value
+                },
                 **(props.environment or {}),
             },
         )

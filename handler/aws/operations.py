@@ -22,7 +22,9 @@ OPERATIONS: Final[Mapping[str, tuple[str, ...]]] = {
         "UploadPart",
     ),
     "events": ("PutEvents",),
+    "secretsmanager": ("GetSecretValue",),
     "sns": ("Publish",),
+    "ssm": ("GetParameter",),
 }
 """The operations of each service, as AWS spells them.
 

@@ -28,6 +28,7 @@ from handler.backfill.ways import Way
 from handler.deployed import settings_from, stack_outputs
 from handler.s3.configuration import read_stored_config, read_stored_mark
 from handler.s3.requests import Requests
+from handler.secrets import read_secret
 from handler.settings import Settings, read_settings
 from imaging.errors import ConfigError
 from imaging.worker.client import Workers
@@ -57,7 +58,7 @@ def backfill(arguments: argparse.Namespace) -> int:
         session = boto3.Session()
         outputs = stack_outputs(session, arguments.stack)
         environ = {**os.environ, **settings_from(outputs)}
-        settings = read_settings(environ, read_stored_config, read_stored_mark)
+        settings = read_settings(environ, read_stored_config, read_stored_mark, read_secret)
         command = _Command(arguments, settings, outputs, session)
         with Stop() as stop:
             return command.run(stop)

@@ -66,6 +66,10 @@ FEATURES: dict[str, Callable[[cdk.Stack], dict[str, Any]]] = {
     "the topic is encrypted": lambda stack: _key(stack, "completion_topic_key", "t"),
     "photos in SSE-KMS": lambda stack: _key(stack, "source_key", "s"),
     "renditions in SSE-KMS": lambda stack: _key(stack, "destination_key", "d"),
+    "`URL_SIGNING_KEYS_ARN`": lambda _: {
+        "url_signing_keys_arn": "arn:aws:ssm:us-east-1:000000000000:parameter/keys"
+    },
+    "signing keys under a key of yours": lambda stack: _key(stack, "url_signing_key", "k"),
     "a VPC": _vpc,
     "X-Ray": lambda _: {"tracing": True},
     "a reserve": lambda _: {"reserved_concurrency": 20},

@@ -21,6 +21,8 @@ _NEEDS: Final = {
     "DeleteObject": {"s3:DeleteObject"},
     "GetObject": {"s3:GetObject", "s3:ListBucket"},
     "GetObjectTagging": {"s3:GetObjectTagging"},
+    "GetParameter": {"ssm:GetParameter"},
+    "GetSecretValue": {"secretsmanager:GetSecretValue"},
     "HeadObject": {"s3:GetObject", "s3:ListBucket"},
     "PutEvents": {"events:PutEvents"},
     # The second where it names tags.
@@ -57,6 +59,8 @@ def _stack() -> Stack:
         CompletionTopicArn="arn:aws:sns:us-east-1:000000000000:done",
         SourceKmsKeyArn="arn:aws:kms:us-east-1:000000000000:key/s",
         DestinationKmsKeyArn="arn:aws:kms:us-east-1:000000000000:key/d",
+        UrlSigningKeysArn="arn:aws:ssm:us-east-1:000000000000:parameter/keys",
+        UrlSigningKmsKeyArn="arn:aws:kms:us-east-1:000000000000:key/k",
         Tagging="true",
         Tracing="Active",
         Trigger="sqs",

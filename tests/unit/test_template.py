@@ -375,13 +375,25 @@ def test_a_url_is_made_after_its_alias() -> None:
     assert resources["FunctionAliaslive"]["Properties"]["Name"] == "live"
 
 
-def test_signing_keys_may_stay_in_a_secret() -> None:
-    """They are then no parameter of the stack, which whoever may see the stack could read."""
-    arn = "arn:aws:secretsmanager:us-east-1:000000000000:secret:keys"
-    function = stack(UrlSigningSecretArn=arn).resources["Function"]["Properties"]
+@pytest.mark.parametrize("service", ["ssm", "secretsmanager"])
+def test_signing_keys_may_stay_where_they_are_kept(service: str) -> None:
+    """The function gets their ARN, and may read what it names; the keys are in no configuration."""
+    kind = {"ssm": "parameter/keys", "secretsmanager": "secret:keys-a1b2c3"}[service]
+    arn = f"arn:aws:{service}:us-east-1:000000000000:{kind}"
+    made = stack(UrlSigningKeysArn=arn).resources
 
-    variables = function["Environment"]["Variables"]
-    assert variables["URL_SIGNING_KEYS"] == f"{{{{resolve:secretsmanager:{arn}}}}}"
+    variables = made["Function"]["Properties"]["Environment"]["Variables"]
+    settings = read_settings(variables, read_secret={arn: "00" * 16}.__getitem__)
+    assert settings.url_signing_keys == (bytes(16),)
+    (policy,) = made["Role"]["Properties"]["Policies"]
+    allowed = {one["Sid"]: one for one in statements(policy["PolicyDocument"])}
+    assert allowed["ReadSigningKeys"]["Resource"] == arn
+    assert "ReadSigningKeys" not in {
+        one["Sid"]
+        for one in statements(
+            stack().resources["Role"]["Properties"]["Policies"][0]["PolicyDocument"]
+        )
+    }
 
 
 def test_an_encrypted_topic_can_be_told() -> None:
