@@ -15,7 +15,7 @@ from testcontainers.core.network import Network
 from scripts import deploy
 from tests.container import engine
 from tests.container.emulator import FunctionContainer, MotoContainer
-from tests.container.stack import Ministack, emulated_image, parameters_of
+from tests.container.stack import emulated_aws, emulated_image, parameters_of
 from tests.stack import template_with
 
 if TYPE_CHECKING:
@@ -126,11 +126,8 @@ def start_function(
 @pytest.fixture(scope="module")
 def aws() -> Iterator[boto3.Session]:
     """The emulator; AWS's tools in this process talk to it."""
-    with Ministack() as emulator, pytest.MonkeyPatch.context() as patch:
-        for name, value in emulator.environ.items():
-            patch.setenv(name, value)
-        patch.setattr(deploy, "POLL_S", 1)
-        yield emulator.session()
+    with emulated_aws() as session:
+        yield session
 
 
 @pytest.fixture(scope="module")

@@ -14,17 +14,20 @@ import subprocess
 import tarfile
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import boto3
+import pytest
 import requests
 
+from scripts import deploy
 from tests.container import engine
 from tests.container.emulator import REGION, ROOT, emulator_path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 # How a photo's event reaches the function.
 WAYS = {
@@ -61,12 +64,14 @@ def emulated_image(image: str) -> str:
 class Ministack:
     """A process of its own; its functions' containers end with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, **environ: str) -> None:
+        """Prepares the process, which starts on entering the context, with more of its settings."""
         path = ROOT / os.environ.get("MINISTACK", ".cache/ministack/bin/ministack")
         if not path.is_file():
             message = f"no ministack at {path}: make container"
             raise FileNotFoundError(message)
         self._path = path
+        self._more = environ
 
     @property
     def endpoint_url(self) -> str:
@@ -113,6 +118,7 @@ class Ministack:
                 "GATEWAY_PORT": str(self._port),
                 # The functions' containers reach it by the host's address on their bridge.
                 "BIND_HOST": "0.0.0.0",  # noqa: S104 - as said
+                **self._more,
             },
             stdout=self._log,
             stderr=subprocess.STDOUT,
@@ -157,8 +163,18 @@ def parameters_of(way: str, image: str) -> dict[str, str]:
     }
 
 
-def retry_at_once(aws: boto3.Session, made: Mapping[str, str]) -> None:
-    """Leaves one second between two tries; minutes are for production."""
+def retry_after(aws: boto3.Session, made: Mapping[str, str], seconds: int) -> None:
+    """Leaves so long between two tries; minutes are for production."""
     aws.client("sqs").set_queue_attributes(
-        QueueUrl=made["QueueUrl"], Attributes={"VisibilityTimeout": "1"}
+        QueueUrl=made["QueueUrl"], Attributes={"VisibilityTimeout": str(seconds)}
     )
+
+
+@contextmanager
+def emulated_aws(**environ: str) -> Iterator[boto3.Session]:
+    """Within: AWS's tools in this process talk to an emulator with these settings."""
+    with Ministack(**environ) as emulator, pytest.MonkeyPatch.context() as patch:
+        for name, value in emulator.environ.items():
+            patch.setenv(name, value)
+        patch.setattr(deploy, "POLL_S", 1)
+        yield emulator.session()

@@ -2,6 +2,9 @@
 
 Each command is taken from docs/runbook.md with the stack's outputs in it, as `make status` prints
 it, and run as it stands: `aws` by botocore's models, `make` and `renditions` by what they run.
+
+The emulator would give an invocation any warm environment of the function, of whatever version and
+with the settings of that. So here each invocation has an environment of its own.
 """
 
 from __future__ import annotations
@@ -11,27 +14,28 @@ import os
 import re
 import shlex
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-import docker.errors
 import pytest
 
 from handler import cli
-from scripts import redrive, runbook
+from scripts import deploy, redrive, runbook
 from scripts.status import waiting
 from tests import photos
 from tests.commands import run_aws
-from tests.container import engine
-from tests.container.stack import retry_at_once
+from tests.container.emulator import s3_event
+from tests.container.stack import emulated_aws, retry_after
+from tests.stack import template_with
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     import boto3
 
-_WAIT_S: Final = 150
+_WAIT_S: Final = 300
+_RETRY_S: Final = 20
+"""Longer than a photo takes, its environment's start included: it would be sent again meanwhile."""
 _PHOTO: Final = photos.jpeg(640, 480)
 _NAMES: Final = {"large", "medium", "small", "square", "xlarge"}
 
@@ -69,24 +73,25 @@ class Operator:
         match shlex.split(command):
             case ["aws", *_]:
                 return run_aws(self.aws, command)
+            case ["make", "deploy", stack, *given]:
+                return self._deploy(stack.removeprefix("STACK="), given)
             case ["make", "redrive", stack]:
                 return redrive.main([stack.removeprefix("STACK=")])
             case [".venv/bin/renditions", *arguments]:
                 return cli.main(arguments)
         raise ValueError(command)
 
-    def end_environments(self) -> None:
-        """End the function's containers, as Lambda does by itself after a change.
-
-        The emulator takes a warm one of whatever version, with the settings of that.
-        """
-        name = f"AWS_LAMBDA_FUNCTION_NAME={self.made['FunctionName']}"
-        with engine.connected() as client:
-            for container in client.containers.list():
-                if name in container.attrs["Config"]["Env"]:
-                    # The emulator may have ended it meanwhile.
-                    with suppress(docker.errors.NotFound):
-                        container.remove(force=True)
+    def _deploy(self, stack: str, given: list[str]) -> dict[str, str]:
+        """Do what `make deploy` does, with the transform that CloudFormation itself would do."""
+        named = dict(one.split("=", 1) for one in given)
+        changed = dict(one.split("=", 1) for one in named.get("PARAMS", "").split())
+        if "IMAGE_URI" in named:
+            changed["ImageUri"] = named["IMAGE_URI"]
+        cloudformation = self.aws.client("cloudformation")
+        described = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["Parameters"]
+        had = {one["ParameterKey"]: one["ParameterValue"] for one in described}
+        template = json.dumps(template_with(had | changed))
+        return deploy.deploy(cloudformation, stack, template, changed)
 
     # What happens in the account, and what is looked at
 
@@ -124,6 +129,12 @@ class Operator:
         """Return how many messages the failure queue has."""
         return waiting(self.aws.client("sqs"), self.made["FailureQueueUrl"])
 
+    def until_idle(self) -> None:
+        """Wait for a queue without messages, those at work included."""
+        if url := self.made.get("QueueUrl"):
+            sqs = self.aws.client("sqs")
+            self.until("nothing waits", lambda: waiting(sqs, url) == 0)
+
     def until_given_up(self, count: int = 1) -> None:
         """Wait for so many messages in the failure queue."""
         self.until(f"{count} given up", lambda: self.failed() == count)
@@ -139,17 +150,27 @@ def _give_up_soon(operator: Operator) -> None:
     )
 
 
+@pytest.fixture(scope="module")
+def aws() -> Iterator[boto3.Session]:
+    """The emulator, which ends an environment after each invocation."""
+    with emulated_aws(LAMBDA_KEEPALIVE_MS="0") as session:
+        yield session
+
+
 @pytest.fixture
 def hire(
-    aws: boto3.Session, deployed: Callable[[str], dict[str, str]]
+    aws: boto3.Session, deployed: Callable[[str], dict[str, str]], request: pytest.FixtureRequest
 ) -> Callable[[str], Operator]:
-    """Somebody for the stack of one of the WAYS, which is whole."""
+    """Somebody for the stack of one of the WAYS, which is whole and has nothing to do."""
 
     def somebody(way: str) -> Operator:
         operator = Operator(aws, way, deployed(way))
-        retry_at_once(aws, operator.made)
-        _give_up_soon(operator)
-        operator.until_whole(operator.upload("before"))
+        if "QueueUrl" in operator.made:
+            retry_after(aws, operator.made, _RETRY_S)
+            _give_up_soon(operator)
+        operator.until_whole(operator.upload(f"before-{request.node.name}"))
+        operator.until_idle()
+        assert operator.failed() == 0
         return operator
 
     return somebody
@@ -211,14 +232,12 @@ def test_a_version_with_a_wrong_setting(hire: Callable[[str], Operator]) -> None
         FunctionName=function, Environment={"Variables": variables}
     )
     client.update_alias(FunctionName=function, Name="live", FunctionVersion=bad)
-    operator.end_environments()
     key = operator.upload("with-a-wrong-setting")
     operator.until_given_up()
 
     listed = operator.follow_one("Roll back", "aws lambda list-versions")
     assert good in {one["Version"] for one in listed["Versions"]}
     operator.follow_one("Roll back", "aws lambda update-alias", VERSION=good)
-    operator.end_environments()
     operator.follow("Redrive")
 
     operator.until_whole(key)
@@ -302,3 +321,55 @@ def test_a_manifest_was_overwritten(
     operator.until_whole(key)
     operator.follow("One photo's history", KEY=key)
     assert "made, of version" in capsys.readouterr().out
+
+
+@whole_day
+def test_the_function_has_too_little_memory(
+    hire: Callable[[str], Operator], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A photo is refused by what it wants; with more memory, what is missing is made."""
+    operator = hire("queue")
+    operator.follow("Raise memory", MB="256")
+    # Progressive: it wants 269 MB.
+    path = tmp_path / "large.jpg"
+    photos.write_jpeg(path, 6000, 4000, progressive=True, subsample="off")
+    key = operator.upload("large", path.read_bytes())
+    operator.until_idle()
+    answer = operator.follow_one("Redo one photo", "aws lambda invoke", KEY=key)
+    (record,) = json.loads(answer["Payload"].read())["records"]
+    assert (record["disposition"], record["code"]) == ("rejected", "needs-more-memory")
+    assert not operator.renditions(key) & _NAMES
+    monkeypatch.chdir(tmp_path)
+
+    operator.follow("Raise memory", MB="512")
+    operator.follow("Redo what is missing")
+
+    operator.until_whole(key)
+
+
+@whole_day
+def test_photos_were_given_up_without_a_queue(hire: Callable[[str], Operator]) -> None:
+    """Lambda's records of failures are sent to the function itself, and leave the failure queue.
+
+    The emulator keeps no such record of an invocation by alias: what Lambda writes is put there.
+    """
+    operator = hire("notification")
+    sqs = operator.aws.client("sqs")
+    bucket = operator.made["SourceBucket"]
+    operator.s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
+    keys = [operator.upload(f"given-up-{number}") for number in range(2)]
+    for key in keys:
+        record = {
+            "version": "1.0",
+            "requestContext": {"condition": "RetriesExhausted", "approximateInvokeCount": 3},
+            "requestPayload": s3_event(bucket, [key], operator.s3),
+            "responsePayload": {"errorType": "InvocationError", "errorMessage": "sink-failed"},
+        }
+        sqs.send_message(QueueUrl=operator.made["FailureQueueUrl"], MessageBody=json.dumps(record))
+    assert [operator.renditions(key) for key in keys] == [set(), set()]
+
+    assert operator.follow("Redrive") == [0]
+
+    for key in keys:
+        operator.until_whole(key)
+    assert operator.failed() == 0

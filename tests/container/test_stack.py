@@ -24,7 +24,7 @@ from scripts import deploy, smoke
 from scripts.status import waiting
 from tests import photos
 from tests.container.emulator import REGION
-from tests.container.stack import WAYS, parameters_of, retry_at_once
+from tests.container.stack import WAYS, parameters_of, retry_after
 from tests.stack import Stack
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def test_a_poison_message_ends_in_the_failure_queue(
     """What fails each time is tried five times, and then kept in the failure queue, whole."""
     made = deployed("queue")
     sqs = aws.client("sqs")
-    retry_at_once(aws, made)
+    retry_after(aws, made, 1)
     sqs.send_message(QueueUrl=made["QueueUrl"], MessageBody="no event of any kind")
 
     assert _failed(aws, made) == "no event of any kind"
@@ -144,7 +144,7 @@ def test_a_photo_that_cannot_be_stored_ends_in_the_failure_queue(
     for item in s3.list_objects_v2(Bucket=made["DestinationBucket"]).get("Contents", []):
         s3.delete_object(Bucket=made["DestinationBucket"], Key=item["Key"])
     s3.delete_bucket(Bucket=made["DestinationBucket"])
-    retry_at_once(aws, made)
+    retry_after(aws, made, 1)
     s3.put_object(Bucket=made["SourceBucket"], Key="in/poison.jpg", Body=photos.jpeg(320, 240))
 
     event = json.loads(_failed(aws, made))
