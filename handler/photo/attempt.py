@@ -25,7 +25,8 @@ class Attempt:
     """What every part of the work is given.
 
     Attributes:
-        event: What happened to the object.
+        trigger: What asks for it, and may come again.
+        event: The same, or what was found out to have happened to the object meanwhile.
         settings: The settings.
         requests: Of this invocation.
         executor: Uploads.
@@ -35,6 +36,7 @@ class Attempt:
         leftovers: The photo's outdated renditions in the destination.
     """
 
+    trigger: ObjectEvent
     event: ObjectEvent
     settings: Settings
     requests: Requests
@@ -45,7 +47,7 @@ class Attempt:
     leftovers: Leftovers
 
     def about(self, event: ObjectEvent) -> "Attempt":
-        """Return the same attempt, about another event of the same photo."""
+        """Return the same attempt, by the same trigger, about another event of the photo."""
         return replace(self, event=event)
 
 

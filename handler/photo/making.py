@@ -29,7 +29,7 @@ from handler.version import SourceVersion, version_from_event
 from imaging.errors import RejectedPhotoError
 from imaging.specs import RenditionSpec
 
-__all__ = ["make", "make_some", "superseded"]
+__all__ = ["leave_nothing", "make", "make_some", "superseded"]
 
 
 def make(attempt: Attempt) -> Outcome:
@@ -47,11 +47,12 @@ def make(attempt: Attempt) -> Outcome:
     manifest = _look_up(attempt, named)
     attempt.manifests.check_place()
     if manifest is None:
-        if is_folder(attempt.event, attempt.event.size) or not _specs(attempt):
+        if is_folder(attempt.event, attempt.event.size):
+            leave_nothing(attempt)
+            check_not_folder(attempt.event, attempt.event.size)
+        if not _specs(attempt):
             # No rendition is for it: it is not even asked for. Another template may have had some.
             attempt.manifests.remove_former()
-        check_not_folder(attempt.event, attempt.event.size)
-        if not _specs(attempt):
             was_there = bool(attempt.leftovers.removed)
             return Outcome(Disposition.REMOVED if was_there else Disposition.IGNORED)
     return _make_unless_made(attempt, named, manifest)
@@ -128,13 +129,13 @@ def _make_of(attempt: Attempt, source: S3Source) -> Outcome:
         _commit(attempt, lambda: _check_stored(attempt, source, there), draft)
         return Outcome(Disposition.WRITTEN if specs else Disposition.REMOVED)
     try:
-        with watched(attempt, source):
+        with watched(attempt, source) as has_failed:
             stored = store_renditions(
                 attempt,
                 source,
                 missing,
                 sidecar=attempt.settings.config.sidecar,
-                announces=_announces(attempt),
+                announces=has_failed or _announces(attempt, source.version),
             )
     except FolderError:
         _clear(attempt, source)
@@ -173,13 +174,17 @@ def _specs(attempt: Attempt) -> tuple[RenditionSpec, ...]:
     return attempt.settings.config.specs_of(attempt.event.key)
 
 
-def _announces(attempt: Attempt) -> bool:
+def _announces(attempt: Attempt, version: SourceVersion) -> bool:
     """Tell whether the keys are named before anything is stored under them.
 
-    A job may not come again if this ends in between, or come when the photo is of another format:
-    then nothing would be stored over these keys.
+    Keys that depend on the photo's format may be those of no later version. An event of this very
+    version comes again until they are named or gone; a job may not, and neither a job nor a
+    deletion, coming again, tells of this version.
     """
-    return attempt.event.sequencer is None and any(None in spec.formats for spec in _specs(attempt))
+    trigger = attempt.trigger
+    is_of_version = version_from_event(trigger).is_same(version)
+    comes_again = trigger.sequencer is not None and is_of_version
+    return not comes_again and any(None in spec.formats for spec in _specs(attempt))
 
 
 def _judged(attempt: Attempt, named: SourceVersion, manifest: Manifest) -> Verdict:
@@ -261,9 +266,15 @@ def _rejection(attempt: Attempt, source: S3Source, error: RejectedPhotoError) ->
 def _clear(attempt: Attempt, source: S3Source) -> None:
     """Remove what is there of a photo whose place a folder has taken; write nothing for others."""
     if attempt.manifests.manifest is None:
-        attempt.manifests.remove_former()
+        leave_nothing(attempt)
     else:
         _commit(attempt, source.check_current, found_gone(attempt.event))
+
+
+def leave_nothing(attempt: Attempt) -> None:
+    """Remove what is there of a photo that has no manifest, and write none: for folders."""
+    attempt.manifests.remove_former()
+    attempt.leftovers.remove_unnamed(Manifest(version=SourceVersion(), deleted=True))
 
 
 def _commit_stored(attempt: Attempt, source: S3Source, draft: WholeSet | Addition) -> None:

@@ -34,8 +34,8 @@ _lock: Final = threading.Lock()
 
 
 @contextmanager
-def watched(attempt: Attempt, source: S3Source) -> Iterator[None]:
-    """Within: if the process ends, the next attempts find out.
+def watched(attempt: Attempt, source: S3Source) -> Iterator[bool]:
+    """Within: if the process ends, the next attempts find out. Gives whether one has failed before.
 
     *Cost*: a small file; for a photo that comes again, what :meth:`ManifestStore.suspecting` costs.
 
@@ -46,7 +46,8 @@ def watched(attempt: Attempt, source: S3Source) -> Iterator[None]:
     name = source.version.name
     manifest = attempt.manifests.manifest
     marked = manifest is not None and manifest.suspect == name
-    if marked or _crashes(name) >= _MOST_CRASHES:
+    crashes = _crashes(name)
+    if marked or crashes >= _MOST_CRASHES:
         raise PoisonPhotoError(
             f"Expected a photo that can be decoded but s3://{event.bucket}/{event.key} ended the "
             f"process {_MOST_CRASHES} times"
@@ -55,7 +56,7 @@ def watched(attempt: Attempt, source: S3Source) -> Iterator[None]:
         if event.receive_count > 1:
             stack.enter_context(attempt.manifests.suspecting(name, source.check_current))
         stack.enter_context(_traced(name))
-        yield
+        yield crashes > 0 or event.receive_count > 1
 
 
 def _file(name: str) -> Path:

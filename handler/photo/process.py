@@ -59,6 +59,7 @@ def process(
             remove_former(requests, settings, event, leftovers)
             raise
         attempt = Attempt(
+            trigger=event,
             event=event,
             settings=settings,
             requests=requests,

@@ -3,7 +3,7 @@
 from handler.errors import ConditionFailedError, Disposition
 from handler.objects import ObjectEvent
 from handler.photo.attempt import Attempt, Outcome, found_gone
-from handler.photo.making import make, superseded
+from handler.photo.making import leave_nothing, make, superseded
 from handler.photo.present import present_event
 from handler.stages import Stage
 from handler.version import version_from_event
@@ -35,7 +35,7 @@ def remove(attempt: Attempt) -> Outcome:
             return make(attempt.about(present))
         if manifest is None and event.key.endswith("/"):
             # A folder of a console's: nothing is to be kept of its end.
-            manifests.remove_former()
+            leave_nothing(attempt)
             return Outcome(Disposition.IGNORED)
         manifests.asked()
         if manifests.write(found_gone(event)):

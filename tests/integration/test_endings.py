@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -135,12 +136,18 @@ def test_a_photo_that_ends_the_process_twice_is_refused(
     """The third time nothing is decoded; it is rejected for good, and the next replay is a HEAD."""
     event = house.put(_PHOTO)
     function = Function()
-    kill = CallBefore(function=lambda _: function.signal(signal.SIGKILL))
-    # Within the time in which the photo is traced: its first rendition is on its way.
+
+    def end(_: object) -> None:
+        while not house.stored():
+            time.sleep(0.01)
+        function.signal(signal.SIGKILL)
+
+    kill = CallBefore(function=end)
+    # Within the time in which the photo is traced: its first rendition is stored.
     house.proxy.add(
         Fault(
             operation="PutObject",
-            when=lambda call: call.key.endswith(".jpg"),
+            when=lambda call: call.key.endswith("large.jpg"),
             action=kill,
             times=None,
         )
@@ -151,6 +158,7 @@ def test_a_photo_that_ends_the_process_twice_is_refused(
             new.mkdir()
             monkeypatch.setenv("TMPDIR", str(new))
         assert function.handle(_message(event, count))[0] == -signal.SIGKILL
+        assert house.stored() == of(event, "small.jpg")
     before = len(house.proxy.requests)
     status, output = function.handle(_message(event, 3))
     assert status == 0
@@ -161,6 +169,7 @@ def test_a_photo_that_ends_the_process_twice_is_refused(
     report = house.handle(event)
     assert (report.disposition, report.code) == (Disposition.REJECTED, "poison")
     assert len(house.proxy.requests) == 1
+    assert house.stored() == {}
 
 
 def test_a_photo_that_merely_failed_is_no_suspect(house: House) -> None:

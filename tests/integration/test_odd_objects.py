@@ -144,6 +144,23 @@ def test_a_key_with_a_slash_has_former_templates_too(house: House, who: str) -> 
     assert _keys(house) == set()
 
 
+@pytest.mark.parametrize("who", ["deletion", "folder", "folder, by a job"])
+def test_a_folder_leaves_nothing_of_an_attempt_that_ended(house: House, who: str) -> None:
+    """No manifest names what that has stored, and none is written."""
+    refused = Answer(status=403, code="AccessDenied", message="no")
+    house.proxy.add(Fault(operation="PutObject", key="b//photo.json", action=refused))
+    assert house.handle(_put(house, "b/", jpeg(96, 64))).disposition is Disposition.RETRY
+    assert _keys(house)
+    event = _put(house, "b/", b"")
+    if who == "deletion":
+        house.s3.delete_object(Bucket="photos", Key="b/")
+        event = replace(event, change=Change.DELETED, etag=None, size=None)
+    if who == "folder, by a job":
+        event = ObjectEvent(bucket="photos", key="b/")
+    assert house.handle(event).disposition is Disposition.IGNORED
+    assert _keys(house) == set()
+
+
 def test_a_version_below_comes_back_under_a_key_with_a_slash(house: House) -> None:
     """A deletion asks S3 what is left, whatever the key and whether or not there is a manifest."""
     event = _put(house, "b/", jpeg(96, 64))

@@ -214,6 +214,26 @@ def test_a_version_that_comes_back_is_made_where_another_took_its_renditions(
     assert house.handle(again).disposition is Disposition.UNCHANGED
 
 
+def test_a_version_that_comes_back_and_goes_leaves_nothing_of_an_ended_attempt(
+    versioned: House,
+) -> None:
+    """A deletion that comes again tells nothing of the version that it made before."""
+    house = versioned
+    house.handle(house.put(png(96, 64)))
+    newer = house.put(_NEW)
+    house.handle(newer)
+    house.s3.delete_object(Bucket="photos", Key=KEY, VersionId=newer.version_id or "")
+    gone = replace(newer, change=Change.DELETED, etag=None, sequencer=house.sequencer())
+    refused = Answer(status=403, code="AccessDenied", message="no")
+    house.proxy.add(Fault(operation="DeleteObject", key=f"{KEY}/large.jpg", action=refused))
+    assert house.handle(gone).disposition is Disposition.RETRY
+    assert "large.png" in house.stored()
+    event = house.put(_OLD)
+    assert house.handle(gone).disposition is Disposition.WRITTEN
+    assert house.handle(event).disposition is Disposition.UNCHANGED
+    assert house.stored() == of(event, *BOTH)
+
+
 def test_a_version_deleted_for_good_goes_without_its_manifest(versioned: House) -> None:
     """What is left is older: only the event says which version's renditions are outdated."""
     house = versioned

@@ -26,6 +26,7 @@ from .world import (
     Photo,
     PutFile,
     Read,
+    Unwrite,
     Write,
     version_of,
 )
@@ -121,7 +122,7 @@ class Attempt:
             except _EndedError:
                 pass
             except _OtherSourceError:
-                if not (yield from self._remove_every(_bucket_of(trigger))):
+                if not (yield from self._is_free_by_now(_bucket_of(trigger))):
                     return
                 continue
             else:
@@ -138,6 +139,30 @@ class Attempt:
             if isinstance(trigger, Event):
                 version = replace(version, sequencer=trigger.version.sequencer)
             trigger = Event(name=trigger.name, version=version, is_deletion=False)
+
+    def _is_free_by_now(self, bucket: str) -> Generator[Request, Any, bool]:
+        """Give up a place that is another's; tell whether that may have changed meanwhile."""
+        if self._manifest is not None and self._manifest.is_of_another(bucket):
+            return (yield from self._remove_every(bucket))
+        yield from self._withdraw(bucket)
+        if self._is_held():
+            return True
+        for key in _CANDIDATES:
+            found = yield LookAtFile(key)
+            if found is not None and not found.version.is_of_bucket(bucket):
+                return False
+        return True
+
+    def _withdraw(self, bucket: str) -> Steps:
+        """Remove a manifest that only announces, and what it announces."""
+        yield from self._read()
+        manifest = self._manifest
+        if manifest is None or manifest.deleted or self._is_held():
+            return
+        if not manifest.is_of_another(bucket):
+            yield from self._remove_named(manifest.announced, manifest)
+            assert self._etag is not None
+            yield Unwrite(self._etag)
 
     def _work(self, trigger: Trigger) -> Steps:
         match trigger:
@@ -161,6 +186,10 @@ class Attempt:
     def _keep(self, answer: tuple[int, Manifest] | None) -> None:
         self._etag, self._manifest = answer or (None, None)
         self._proven = False
+
+    def _is_held(self) -> bool:
+        version = self._manifest.version if self._manifest is not None else SourceVersion()
+        return version.is_of_photo and version.bucket == _bucket_of(self._trigger)
 
     def _check_place(self) -> None:
         bucket = _bucket_of(self._trigger)
@@ -203,11 +232,7 @@ class Attempt:
         before = self._manifest
         after = rule.merged(before, draft)
         if before is not None:
-            for named in rule.left_behind(before, after):
-                found = yield LookAtFile(named.key)
-                if found is not None and rule.is_named(named, found, before):
-                    self._removed.add(found.version.etag)
-                    yield DeleteFile(named.key, found.etag)
+            yield from self._remove_named(rule.left_behind(before, after), before)
         if isinstance(draft, Removal | Rejection):
             yield from self._remove_unnamed(after, _CANDIDATES)
         written = yield Write(after, self._etag)
@@ -216,6 +241,13 @@ class Attempt:
             return False
         self._etag, self._manifest = written, after
         return True
+
+    def _remove_named(self, named: Iterable[Kept | Announced], before: Manifest) -> Steps:
+        for one in named:
+            found = yield LookAtFile(one.key)
+            if found is not None and rule.is_named(one, found, before):
+                self._removed.add(found.version.etag)
+                yield DeleteFile(one.key, found.etag)
 
     def _remove_unnamed(self, manifest: Manifest, keys: Iterable[str]) -> Steps:
         names = {one.key for one in manifest.kept or ()}
@@ -339,7 +371,8 @@ class Attempt:
     ) -> Generator[Request, Any, tuple[Kept, ...]]:
         """Store the renditions, or take over what another attempt has stored."""
         keys = list(keys)
-        if isinstance(self._trigger, Http) or version.sequencer is None:
+        trigger = self._trigger
+        if not isinstance(trigger, Event) or not trigger.version.is_same(version):
             yield from self._announce(keys, version)
         kept: list[Kept] = []
         before = (
@@ -350,20 +383,27 @@ class Attempt:
             over = before.get(key)
             while not (yield PutFile(key, ours, over)):
                 present = yield LookAtFile(key)
-                if present is not None:
-                    if not version.is_of_bucket(present.version.bucket):
-                        yield from self._remove_own(kept)
-                        raise _AgainError
-                    if version.is_same(present.version):
-                        break
+                if present is not None and version.is_same(present.version):
+                    break
                 try:
+                    if present is not None:
+                        yield from self._check_replaceable(present)
                     yield from self._check_current(version)
-                except _EndedError:
+                except (_EndedError, _AgainError, _OtherSourceError):
                     yield from self._remove_own(kept)
                     raise
                 over = present.etag if present is not None else None
             kept.append(Kept(key=key, etag=ours.etag))
         return tuple(kept)
+
+    def _check_replaceable(self, present: Found) -> Steps:
+        if present.version.is_of_bucket(_bucket_of(self._trigger)):
+            return
+        if not self._is_held():
+            raise _OtherSourceError
+        answer = yield Look()
+        if answer is None or answer[0] != self._etag:
+            raise _AgainError
 
     def _announce(self, keys: list[str], version: SourceVersion) -> Steps:
         while True:

@@ -85,6 +85,20 @@ LONG: Final = {
         ),
     }.items()
 } | {
+    "plain: two buckets, a process ends": Scenario(
+        buckets=Buckets.PLAIN, changes=(_PNG, replace(_JPEG, bucket="other")), crashes=1
+    ),
+    "plain: two buckets, HTTP in both": Scenario(
+        buckets=Buckets.PLAIN,
+        changes=(_PNG, replace(_JPEG, bucket="other")),
+        others=(_HTTP_LARGE, replace(_HTTP, name="http of the other", bucket="other")),
+    ),
+    "plain: two buckets, one is deleted": Scenario(
+        buckets=Buckets.PLAIN, changes=(_PNG, replace(_JPEG, bucket="other"), Delete())
+    ),
+    "versioned: deleted for good, replaced, a process ends": Scenario(
+        buckets=Buckets.VERSIONED, changes=(_PNG, _TEXT, DeleteNewest(), _JPEG), crashes=1
+    ),
     "versioned: deleted for good": Scenario(
         buckets=Buckets.VERSIONED, changes=(_PNG, _JPEG, DeleteNewest())
     ),

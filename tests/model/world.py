@@ -101,6 +101,12 @@ class Write(NamedTuple):
     over: int | None
 
 
+class Unwrite(NamedTuple):
+    """DeleteObject of the manifest, if it has the ETag."""
+
+    over: int
+
+
 class AskPhoto(NamedTuple):
     """HeadObject or GetObject of the photo as it is now."""
 
@@ -128,7 +134,7 @@ class DeleteFile(NamedTuple):
     etag: str
 
 
-Request: TypeAlias = Look | Read | Write | AskPhoto | LookAtFile | PutFile | DeleteFile
+Request: TypeAlias = Look | Read | Write | Unwrite | AskPhoto | LookAtFile | PutFile | DeleteFile
 MISSING: Final = "missing"
 
 
@@ -186,7 +192,7 @@ class World:
                 assert_never(change)
         return self._with_versions(change.bucket, after)
 
-    def asked(  # noqa: C901 - one for each request
+    def asked(  # noqa: C901, PLR0912 - one for each request
         self, request: Request
     ) -> tuple[Any, World]:
         """Return S3's answer, and the world after it."""
@@ -204,6 +210,9 @@ class World:
                     return None, self
                 number = self.writes + 1
                 return number, replace(self, manifest=(number, manifest), writes=number)
+            case Unwrite(over):
+                is_there = self.manifest is not None and self.manifest[0] == over
+                return None, replace(self, manifest=None) if is_there else self
             case AskPhoto(bucket):
                 return self.photo(bucket), self
             case LookAtFile(key):
