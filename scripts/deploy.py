@@ -2,8 +2,8 @@
 
 `python -m scripts.deploy STACK [NAME=VALUE ...]`: a parameter that is not named keeps the value
 that the stack has, or gets the template's default. What would change is shown, and is done after a
-yes on the terminal, or with `CONFIRM=1` in the environment. `--destroy` deletes the stack; its
-buckets stay. Region and credentials are those that the AWS tools use.
+yes on the terminal, or with `CONFIRM=1` in the environment; so is `--destroy`, which deletes the
+stack, and whose buckets stay. Region and credentials are those that the AWS tools use.
 """
 
 from __future__ import annotations
@@ -372,9 +372,15 @@ def _run(options: argparse.Namespace) -> int:
     cloudformation = session.client("cloudformation")
     if options.destroy:
         kept = outputs(cloudformation, options.stack)
+        if not _confirm([f"Delete  {options.stack}, with the messages in its queues and its log"]):
+            message = f"{options.stack}: not wanted, and nothing was changed"
+            raise DeployError(message)
         destroy(cloudformation, options.stack, say=print)
-        print(f"{options.stack} is gone. Its buckets stay, if it made them, with what is in")
-        print(f"them: {kept['SourceBucket']}, {kept['DestinationBucket']}")
+        # A stack whose first deployment failed has no outputs, and its buckets went with it.
+        buckets = [kept[name] for name in ("SourceBucket", "DestinationBucket") if name in kept]
+        print(f"{options.stack} is gone.")
+        if buckets:
+            print(f"Its buckets stay, if it made them, with what is in them: {', '.join(buckets)}")
         return 0
     parameters = parse_parameters(options.parameters)
     if "ImageUri" in parameters:

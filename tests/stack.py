@@ -129,7 +129,7 @@ class Stack(Resolved):
     """The resources of deploy/template.yaml."""
 
     def __init__(self, **parameters: str) -> None:
-        given = {"ImageUri": "registry/image:tag", **parameters}
+        given = {"ImageUri": f"registry/image@sha256:{0:064x}", **parameters}
         super().__init__(template_with(given), given)
 
 

@@ -243,4 +243,11 @@ resource "aws_lambda_event_source_mapping" "queue" {
   event_source_arn        = aws_sqs_queue.events.arn
   batch_size              = 1
   function_response_types = ["ReportBatchItemFailures"]
+  # Without it, messages that the function has no room for count as received, and fail.
+  dynamic "scaling_config" {
+    for_each = var.reserved_concurrency > 0 ? [var.reserved_concurrency] : []
+    content {
+      maximum_concurrency = max(2, scaling_config.value - max(1, floor(scaling_config.value / 10)))
+    }
+  }
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import uuid
 from pathlib import Path
@@ -15,8 +14,7 @@ from testcontainers.core.network import Network
 from scripts import deploy
 from tests.container import engine
 from tests.container.emulator import FunctionContainer, MotoContainer
-from tests.container.stack import emulated_aws, emulated_image, parameters_of
-from tests.stack import template_with
+from tests.container.stack import emulated_aws, emulated_image, emulated_template, parameters_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -151,7 +149,7 @@ def deployed(aws: boto3.Session, emulated: str) -> Callable[[str], dict[str, str
                     Bucket=parameters["SourceBucket"],
                     NotificationConfiguration={"EventBridgeConfiguration": {}},
                 )
-            template = json.dumps(template_with(parameters))
+            template = emulated_template(parameters)
             made[way] = deploy.deploy(aws.client("cloudformation"), way, template, parameters)
         return made[way]
 

@@ -7,6 +7,7 @@ containers have no Lambda around them.
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import socket
@@ -25,6 +26,7 @@ import requests
 from scripts import deploy
 from tests.container import engine
 from tests.container.emulator import REGION, ROOT, emulator_path
+from tests.stack import template_with
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -161,6 +163,16 @@ def parameters_of(way: str, image: str) -> dict[str, str]:
         "Gradual": "false",
         **WAYS[way],
     }
+
+
+def emulated_template(parameters: Mapping[str, str]) -> str:
+    """Returns the template that the emulator is given, which does not transform it itself.
+
+    An image that was never pushed has no digest to be named by.
+    """
+    template = template_with(parameters)
+    del template["Parameters"]["ImageUri"]["AllowedPattern"]
+    return json.dumps(template)
 
 
 def retry_after(aws: boto3.Session, made: Mapping[str, str], seconds: int) -> None:

@@ -24,8 +24,7 @@ from scripts.status import waiting
 from tests import photos
 from tests.commands import run_aws
 from tests.container.emulator import s3_event
-from tests.container.stack import emulated_aws, retry_after
-from tests.stack import template_with
+from tests.container.stack import emulated_aws, emulated_template, retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -90,8 +89,7 @@ class Operator:
         cloudformation = self.aws.client("cloudformation")
         described = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["Parameters"]
         had = {one["ParameterKey"]: one["ParameterValue"] for one in described}
-        template = json.dumps(template_with(had | changed))
-        return deploy.deploy(cloudformation, stack, template, changed)
+        return deploy.deploy(cloudformation, stack, emulated_template(had | changed), changed)
 
     # What happens in the account, and what is looked at
 

@@ -156,6 +156,7 @@ def test_a_photo_that_cannot_be_stored_ends_in_the_failure_queue(
 def test_destroying_leaves_the_buckets(
     aws: boto3.Session,
     deployed: Callable[[str], dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """`make destroy` deletes the stack and neither photos nor renditions."""
@@ -163,6 +164,7 @@ def test_destroying_leaves_the_buckets(
     s3 = aws.client("s3")
     s3.put_object(Bucket=made["DestinationBucket"], Key="out/kept", Body=b"kept")
 
+    monkeypatch.setenv("CONFIRM", "1")
     assert deploy.main(["--destroy", "rule"]) == 0
 
     assert made["DestinationBucket"] in capsys.readouterr().out

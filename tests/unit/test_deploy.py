@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -30,6 +31,7 @@ class FakeCloudFormation:
         self.status: str | None = None
         self.asked: list[str] = []
         self.parameters: list[dict[str, Any]] = []
+        self.tags: list[dict[str, str]] | None = None
         self.had = ["SourceBucket", "Dropped"]
         self.reason = ""
         self._life = life
@@ -72,10 +74,11 @@ class FakeCloudFormation:
         *,
         ChangeSetType: str,  # noqa: N803 - boto3's
         Parameters: list[dict[str, Any]],  # noqa: N803 - boto3's
+        Tags: list[dict[str, str]] | None = None,  # noqa: N803 - boto3's
         **_: object,
     ) -> dict[str, str]:
         self.asked.append(f"create {ChangeSetType}")
-        self.parameters = Parameters
+        self.parameters, self.tags = Parameters, Tags
         return {"StackId": _ID}
 
     def get_waiter(self, _: str) -> FakeCloudFormation:
@@ -195,6 +198,32 @@ def test_what_is_not_wanted_is_not_done() -> None:
 
     assert shown == ["Modify  Queue (AWS::S3)", "Modify  Queue (AWS::S3), REPLACED"]
     assert cloud.asked == ["create UPDATE", "delete change set"]
+
+
+@pytest.mark.parametrize("tags", [{"team": "photos"}, {}, None])
+def test_tags_are_of_the_stack_and_stay(tags: dict[str, str] | None) -> None:
+    """Those that are named replace the stack's; where none is, it keeps those that it has."""
+    cloud = FakeCloudFormation("CREATE_COMPLETE", [("photos", "UPDATE_COMPLETE", "")])
+
+    deploy.deploy(cloud, "photos", _TEMPLATE, {}, tags=tags)
+
+    assert cloud.tags == ([{"Key": "team", "Value": "photos"}] if tags else None)
+
+
+@pytest.mark.parametrize("answer", ["", "y"])
+def test_a_stack_is_deleted_after_a_yes(answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its queues go with all that is in them: on a terminal, that is asked for first."""
+    cloud = FakeCloudFormation("CREATE_COMPLETE")
+    monkeypatch.setenv("CONFIRM", "")
+    monkeypatch.setattr(
+        deploy.boto3, "Session", lambda **_: SimpleNamespace(client=lambda _: cloud)
+    )
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda _: answer)
+
+    assert deploy.main(["photos", "--destroy"]) == (0 if answer else 1)
+
+    assert cloud.asked == (["delete stack"] if answer else [])
 
 
 def test_no_change_is_no_failure() -> None:
