@@ -27,6 +27,8 @@ from botocore.exceptions import (
 )
 from samtranslator.yaml_helper import yaml_parse
 
+from scripts import revision
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -161,9 +163,15 @@ def deploy(
     if unknown:
         message = f"{unknown[0]}: expected one of {', '.join(known)}"
         raise DeployError(message)
-    had = {one["ParameterKey"] for one in (existing or {}).get("Parameters", [])}
+    had = {
+        one["ParameterKey"]: one.get("ParameterValue", "")
+        for one in (existing or {}).get("Parameters", [])
+    }
+    if revision.NAME in known:
+        made = revision.revision(yaml_parse(template), {**had, **parameters})
+        parameters = {revision.NAME: made, **parameters}
     # CloudFormation refuses a value for a parameter that the new template has no more.
-    kept = (had & set(known)) - set(parameters)
+    kept = (had.keys() & set(known)) - set(parameters)
     name = f"{stack}-{time.time_ns():x}"
     kind = "CREATE" if existing is None else "UPDATE"
     change_set = cloudformation.create_change_set(

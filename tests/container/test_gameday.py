@@ -17,14 +17,17 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from samtranslator.yaml_helper import yaml_parse
 
 from handler import cli
 from scripts import deploy, redrive, runbook
+from scripts.revision import revision
 from scripts.status import waiting
 from tests import photos
 from tests.commands import run_aws
 from tests.container.emulator import s3_event
 from tests.container.stack import emulated_aws, emulated_template, retry_after
+from tests.stack import TEMPLATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -89,6 +92,7 @@ class Operator:
         cloudformation = self.aws.client("cloudformation")
         described = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["Parameters"]
         had = {one["ParameterKey"]: one["ParameterValue"] for one in described}
+        changed["Revision"] = revision(yaml_parse(TEMPLATE.read_text("utf-8")), had | changed)
         return deploy.deploy(cloudformation, stack, emulated_template(had | changed), changed)
 
     # What happens in the account, and what is looked at

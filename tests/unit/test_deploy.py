@@ -215,9 +215,7 @@ def test_a_stack_is_deleted_after_a_yes(answer: str, monkeypatch: pytest.MonkeyP
     """Its queues go with all that is in them: on a terminal, that is asked for first."""
     cloud = FakeCloudFormation("CREATE_COMPLETE")
     monkeypatch.setenv("CONFIRM", "")
-    monkeypatch.setattr(
-        deploy.boto3, "Session", lambda **_: SimpleNamespace(client=lambda _: cloud)
-    )
+    monkeypatch.setattr(boto3, "Session", lambda **_: SimpleNamespace(client=lambda _: cloud))
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", lambda _: answer)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from samtranslator.yaml_helper import yaml_parse
@@ -14,6 +15,7 @@ from handler.report import JobReport
 from handler.settings import Function, read_settings
 from handler.told.metrics import PhotoLog
 from scripts.deploy import DeployError, packed, parse_parameters
+from scripts.revision import revision
 from tests.emf import metrics_of
 from tests.stack import TEMPLATE, Stack, template_with
 
@@ -447,6 +449,58 @@ def test_what_cloudfront_hands_on_and_waits_for() -> None:
         assert int(timeout) < origin["CustomOriginConfig"]["OriginReadTimeout"] <= 120
     rule = template_with({})["Rules"]["AnswersInTime"]
     assert rule["Assertions"][0]["Assert"] == {"Fn::Contains": [["30", "60"], {"Ref": "Timeout"}]}
+
+
+_PARAMETERS: Final = yaml_parse(TEMPLATE.read_text("utf-8"))["Parameters"]
+_OTHER: Final = {
+    "ImageUri": f"registry/image@sha256:{1:064x}",
+    "MemorySize": "512",
+    "Timeout": "30",
+    "SourceBucket": "others",
+    "DestinationBucket": "elsewhere",
+    "SubnetIds": "subnet-a",
+    "SecurityGroupIds": "sg-a",
+    "BatchSize": "2",
+    "MaxAgeSeconds": "60",
+    "LogRetentionDays": "7",
+}
+"""A value for each parameter that does not take any text, or whose default is not empty."""
+
+
+def _another(name: str, declared: dict[str, Any]) -> str:
+    allowed = [str(one) for one in declared.get("AllowedValues", [])]
+    others = [one for one in allowed if one != str(declared.get("Default", ""))]
+    return _OTHER.get(name) or next(iter(others), "another")
+
+
+@cache
+def _function(**given: str) -> tuple[dict[str, Any], str]:
+    """Return the function's properties, and which version of it a deployment publishes."""
+    template = yaml_parse(TEMPLATE.read_text("utf-8"))
+    resources = Stack(**given, Revision=revision(template, given)).resources
+    properties = dict(resources["Function"]["Properties"])
+    del properties["Description"]
+    (version,) = (one for one in resources if one.startswith("FunctionVersion"))
+    return properties, version
+
+
+@pytest.mark.parametrize("name", sorted(_PARAMETERS.keys() - {"Revision"}))
+def test_a_version_is_published_where_the_function_changes(name: str) -> None:
+    """Whichever parameter does it: the alias would else keep the version before, for good."""
+    basic = {
+        "ImageUri": f"registry/image@sha256:{0:064x}",
+        "SourceBucket": "photos",
+        "DestinationBucket": "renditions",
+        # A network takes both of its parameters.
+        "SubnetIds": "subnet-b",
+    }
+    other = _another(name, _PARAMETERS[name])
+
+    before, version = _function(**basic)
+    after, next_version = _function(**basic | {name: other})
+
+    is_about_its_deployment = name in {"Gradual", "DeploymentType"}
+    assert (version != next_version) is (before != after or is_about_its_deployment)
 
 
 def test_replaced_photos_may_expire() -> None:
