@@ -28,6 +28,7 @@ from botocore.exceptions import (
 from samtranslator.yaml_helper import yaml_parse
 
 from scripts import revision
+from scripts.push import PushError, architecture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -94,6 +95,26 @@ def check_image(uri: str) -> None:
     if not re.fullmatch(r".+/.+@sha256:[0-9a-f]{64}", uri):
         message = f"ImageUri: expected REPOSITORY@sha256:... of make push but received {uri!r}"
         raise DeployError(message)
+
+
+def with_its_processor(parameters: Mapping[str, str]) -> dict[str, str]:
+    """Returns the parameters with the processor that the image was built for, unless they name one.
+
+    On another one the function would not start, and nothing would say so before.
+
+    *Cost*: two requests to the registry.
+
+    Raises:
+        DeployError: The registry does not say.
+    """
+    if "Architecture" in parameters:
+        return dict(parameters)
+    try:
+        return {**parameters, "Architecture": architecture(parameters["ImageUri"])}
+    except (PushError, ClientError) as error:
+        message = f"Expected to read from the registry what the image was built for: {error}. "
+        message += "Name it: PARAMS=Architecture=x86_64 or arm64"
+        raise DeployError(message) from error
 
 
 def find_bucket_problems(s3: Any, parameters: Mapping[str, str]) -> list[str]:  # noqa: ANN401 - boto3's
@@ -393,6 +414,7 @@ def _run(options: argparse.Namespace) -> int:
     parameters = parse_parameters(options.parameters)
     if "ImageUri" in parameters:
         check_image(parameters["ImageUri"])
+        parameters = with_its_processor(parameters)
     if find_stack(cloudformation, options.stack) is None:
         problems = find_bucket_problems(session.client("s3"), parameters)
         if problems:

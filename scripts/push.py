@@ -114,6 +114,31 @@ def repository_of(target: Target, credentials: Credentials | None = None) -> Rep
     return Repository(f"{scheme}://{target.host}", target.repository, headers)
 
 
+def architecture(uri: str) -> str:
+    """Returns what the image `HOST/REPOSITORY@sha256:...` was built for, in Lambda's words.
+
+    Raises:
+        PushError: There is no such image, or the registry refused.
+    """
+    name, _, digest = uri.partition("@")
+    target = parse_target(name)
+    credentials = None
+    if found := ECR_HOST.fullmatch(target.host):
+        credentials = ecr_credentials(boto3.client("ecr", region_name=found["region"]))
+    repository = repository_of(target, credentials)
+    try:
+        manifest = repository.manifest(digest, *MANIFESTS)
+        if manifest is None:
+            message = f"Expected an image at {uri} but the registry has none"
+            raise PushError(message)
+        config = json.loads(repository.blob(json.loads(manifest[1])["config"]["digest"]))
+    except RegistryError as error:
+        message = f"{uri}: {error}"
+        raise PushError(message) from error
+    built_for = str(config["architecture"])
+    return {"amd64": "x86_64"}.get(built_for, built_for)
+
+
 def check_manifest(target: Target, credentials: Credentials | None = None) -> Descriptor:
     """Reads from the registry what the tag names and returns its descriptor.
 

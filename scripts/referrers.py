@@ -69,8 +69,11 @@ class Repository:
     ) -> tuple[int, Message, bytes]:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         request = urllib.request.Request(  # noqa: S310 - the scheme is the caller's, http or https
-            url, data=data, method=method, headers=self._headers | named
+            url, data=data, method=method, headers=named
         )
+        # Not where a registry sends the asker on to: a store of its own takes no two credentials.
+        for name, value in self._headers.items():
+            request.add_unredirected_header(name, value)
         try:
             with urllib.request.urlopen(request) as answer:  # noqa: S310 - as above
                 return answer.status, answer.headers, answer.read()
@@ -92,6 +95,18 @@ class Repository:
             message = f"Expected the manifest {reference} but the registry answered {status}"
             raise RegistryError(message)
         return describe(body, headers["Content-Type"]), body
+
+    def blob(self, digest: str) -> bytes:
+        """Returns the bytes of a digest.
+
+        Raises:
+            RegistryError: The registry has none, or refused.
+        """
+        status, _, body = self._ask("GET", f"{self._url}/blobs/{digest}")
+        if status != HTTPStatus.OK:
+            message = f"Expected the blob {digest} but the registry answered {status}"
+            raise RegistryError(message)
+        return body
 
     def put_blob(self, data: bytes, media_type: str) -> Descriptor:
         """Stores some bytes, unless they are there.

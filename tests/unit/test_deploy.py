@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 import itertools
 import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError, WaiterError
 from moto import mock_aws
 
-from scripts import deploy
+from scripts import deploy, push, referrers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -307,6 +309,81 @@ def test_nobody_to_ask_is_no_yes(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(deploy.DeployError, match="CONFIRM=1"):
         deploy._confirm([])
+
+
+class Registry(BaseHTTPRequestHandler):
+    """A registry with one image; as ECR does, it sends who asks for a blob on to a store."""
+
+    config: ClassVar[dict[str, str]] = {}
+    asked: ClassVar[list[tuple[str, str | None]]] = []
+
+    def do_GET(self) -> None:
+        """Answers, and notes with which credentials it was asked."""
+        self.asked.append((self.path, self.headers["Authorization"]))
+        answers = {
+            f"/v2/renditions/manifests/{_DIGEST}": {"config": {"digest": "sha256:of-it"}},
+            "/store/of-it": self.config,
+        }
+        if self.path == "/v2/renditions/blobs/sha256:of-it":
+            self.send_response(307)
+            self.send_header("Location", "/store/of-it")
+            self.end_headers()
+            return
+        found = answers.get(self.path)
+        self.send_response(404 if found is None else 200)
+        self.send_header("Content-Type", push.MANIFESTS[0])
+        self.end_headers()
+        self.wfile.write(json.dumps(found).encode())
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+_DIGEST: Final = f"sha256:{'0' * 64}"
+
+
+@pytest.fixture
+def registry() -> Iterator[str]:
+    """The host of such a registry."""
+    Registry.asked.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Registry) as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(("built_for", "named"), [("amd64", "x86_64"), ("arm64", "arm64")])
+def test_the_processor_is_the_image_s(registry: str, built_for: str, named: str) -> None:
+    """An image of one processor does not start on the other: the registry says which it is."""
+    Registry.config["architecture"] = built_for
+    uri = f"{registry}/renditions@{_DIGEST}"
+
+    made = deploy.with_its_processor({"ImageUri": uri, "Timeout": "30"})
+
+    assert made == {"ImageUri": uri, "Timeout": "30", "Architecture": named}
+
+
+def test_credentials_stay_with_the_registry(registry: str) -> None:
+    """A blob's store takes none beside those in its URL."""
+    repository = referrers.Repository(f"http://{registry}", "renditions", {"Authorization": "ours"})
+
+    repository.blob("sha256:of-it")
+
+    assert Registry.asked == [("/v2/renditions/blobs/sha256:of-it", "ours"), ("/store/of-it", None)]
+
+
+def test_a_processor_that_is_named_is_taken(registry: str) -> None:
+    """Nothing is asked then, for who may deploy and not read images; else the message names it."""
+    given = {"ImageUri": f"{registry}/none@{_DIGEST}"}
+    with pytest.raises(deploy.DeployError, match="PARAMS=Architecture=x86_64 or arm64"):
+        deploy.with_its_processor(given)
+    Registry.asked.clear()
+
+    given["Architecture"] = "arm64"
+    assert deploy.with_its_processor(given) == given
+    assert not Registry.asked
 
 
 @pytest.mark.parametrize("uri", ["registry/renditions:latest", "registry/renditions@sha256:12"])
