@@ -229,6 +229,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stored_bytes=options.stored * 1e6,
     )
     bill = price_of(work, prices)
+    print(
+        f"{work.photos:,.0f} photos on {'arm64' if options.arm else 'x86_64'}, "
+        f"{work.memory_mb:,} MB, {work.seconds:.2f} s and {work.renditions:g} renditions each"
+    )
     for name, dollars in asdict(bill).items():
         print(f"{name:<12}{dollars:>12,.2f}{' a month' if name == 'monthly' else ''}")
     print(f"{'once':<12}{bill.total:>12,.2f}")
