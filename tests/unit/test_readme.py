@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 from typing import Final
 
+import pyvips
+
 import handler.errors
 import handler.http.choice
 import imaging.errors
@@ -97,3 +99,12 @@ def test_every_code_is_in_the_docs() -> None:
 def test_every_disposition_is_in_the_reference() -> None:
     """What became of a record is the first thing that anybody asks."""
     assert not [one for one in Disposition if f"| `{one}` |" not in _REFERENCE]
+
+
+def test_the_picture_is_in_colour() -> None:
+    """It is the first that a stranger sees of what the function makes."""
+    picture = pyvips.Image.new_from_file(str(_ROOT / "docs" / "contact-sheet.jpg"))
+
+    assert (picture.width, picture.bands) == (1240, 3)
+    chroma = picture.colourspace("lch").extract_band(1)
+    assert chroma.avg() > 10
