@@ -172,6 +172,35 @@ def test_a_photo_that_ends_the_process_twice_is_refused(
     assert house.stored() == {}
 
 
+def test_a_photo_that_ends_the_process_for_who_asks_over_http_is_refused(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request has no receive count: the trace in /tmp tells, and the manifest from then on."""
+    monkeypatch.setenv("SOURCE_BUCKET", "photos")
+    house.put(_PHOTO)
+    function = Function()
+    request = {
+        "version": "2.0",
+        "rawPath": f"/small/{KEY}",
+        "requestContext": {"http": {"method": "GET"}},
+    }
+    kill = CallBefore(function=lambda _: function.signal(signal.SIGKILL))
+    stored = f"{KEY}/small.jpg"
+    house.proxy.add(Fault(operation="PutObject", key=stored, action=kill, times=None))
+    for _ in range(2):
+        assert function.handle(request)[0] == -signal.SIGKILL
+    for _ in range(2):
+        before = len(house.proxy.requests)
+        status, output = function.handle(request)
+        assert status == 0
+        assert "'statusCode': 422" in output or '"statusCode": 422' in output
+        assert "poison" in output
+        put = [call.key for call in house.proxy.requests[before:] if call.method == "PUT"]
+        assert stored not in put
+    # The second answer was known from the manifest.
+    assert put == []
+
+
 def test_a_photo_that_merely_failed_is_no_suspect(house: House) -> None:
     """A second delivery costs a mark; an answer takes it away, and the third makes the photo."""
     event = replace(house.put(_PHOTO), receive_count=2)

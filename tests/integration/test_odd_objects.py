@@ -13,7 +13,7 @@ from handler.errors import Disposition
 from handler.keys import KeyTemplate
 from handler.objects import Change, ObjectEvent
 from imaging.config import parse_config
-from tests.house import CONFIG, House, open_house
+from tests.house import CONFIG, KEY, House, open_house
 from tests.photos import jpeg, text
 from tests.servers import Answer, Fault
 
@@ -265,3 +265,12 @@ def test_a_photo_comes_back_from_its_archive(house: House) -> None:
     restored = replace(event, name="ObjectRestore:Completed", sequencer=None)
     assert house.handle(restored).disposition is Disposition.WRITTEN
     assert house.handle(restored).disposition is Disposition.UNCHANGED
+
+
+@pytest.mark.parametrize("change", [Change.CREATED, Change.DELETED])
+def test_renditions_are_made_of_no_rendition(house: House, change: Change) -> None:
+    """Where any bucket is taken, what names the destination is rejected without a request."""
+    event = ObjectEvent(bucket="renditions", key=f"{KEY}/large.jpg", change=change)
+    assert house.requests_of(event) == []
+    report = house.handle(event)
+    assert (report.disposition, report.code) == (Disposition.REJECTED, "would-loop")
