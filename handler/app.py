@@ -14,7 +14,7 @@ from handler.objects import ObjectEvent
 from handler.photo.process import process
 from handler.report import JobReport
 from handler.runtime.ending import end_on_sigterm, invocation
-from handler.s3.client import make_client
+from handler.s3.client import UPLOADS, make_client
 from handler.s3.requests import Requests
 from handler.settings import Settings, StoredConfig, read_settings
 from handler.told.metrics import PhotoLog
@@ -127,7 +127,7 @@ def lambda_handler(event: Mapping[str, Any], context: object) -> Any:  # noqa: A
     # In the invocation, not at init: the runtime client may fork after init.
     with (
         invocation(context) as deadline,
-        ThreadPoolExecutor(max_workers=2 * PARALLEL, thread_name_prefix="upload") as executor,
+        ThreadPoolExecutor(max_workers=UPLOADS, thread_name_prefix="upload") as executor,
     ):
         requests = Requests(_client, deadline, requester_pays=_settings.source_requester_pays)
         open_photo = partial(_workers.open_photo, deadline=deadline)

@@ -1,6 +1,8 @@
 """Each row of docs/failures.md: what breaks between S3 and the function, and what is left of it."""
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -12,7 +14,10 @@ import handler.s3.requests
 import handler.s3.sink
 from handler.errors import Disposition
 from handler.objects import ObjectEvent
+from handler.s3.requests import Requests
+from handler.s3.sink import S3Sink
 from imaging.deadline import Deadline
+from imaging.errors import OutOfTimeError
 from imaging.formats import OutputFormat
 from tests.house import BOTH, KEY, MANIFEST, House, of, open_house
 from tests.photos import jpeg, tiff
@@ -314,6 +319,29 @@ def test_no_upload_begins_after_the_deadline(house: House, monkeypatch: pytest.M
     assert house.handle(event, deadline=deadline).code == "out-of-time"
     assert house.proxy.count(operation="UploadPart") == 0
     assert _open_keys(house) == []
+
+
+def test_no_rendition_is_sent_after_the_deadline(house: House) -> None:
+    """One that is whole, and waited for another's upload until then, is not."""
+    deadline, free = Deadline(600), threading.Event()
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        executor.submit(free.wait)
+        sink = S3Sink(
+            Requests(house.proxy.client(), deadline),
+            executor,
+            bucket="renditions",
+            key="late.jpg",
+            headers={},
+            condition={},
+            check_replaceable=lambda _: None,
+        )
+        sink.write(memoryview(_PHOTO))
+        sink.commit()
+        deadline.expire()
+        free.set()
+        with pytest.raises(OutOfTimeError):
+            sink.wait()
+    assert house.proxy.count(key="late.jpg") == 0
 
 
 _SSE_C: Final = Answer(

@@ -3,6 +3,7 @@
 import importlib
 import logging
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +16,7 @@ import pyvips
 from handler.s3.requests import Requests
 from handler.s3.sink import S3Sink
 from tests.photos import jpeg, png, psnr, text, webp
-from tests.servers import REGION, FaultProxy, MotoServer, open_uploads
+from tests.servers import REGION, CallBefore, Fault, FaultProxy, MotoServer, open_uploads
 
 Handler = Callable[[Mapping[str, Any], object], dict[str, Any]]
 
@@ -137,6 +138,25 @@ def test_a_jpeg_costs_a_look_one_get_and_a_put_for_each_object(
         *["PutObject"] * (len(_NAMES) + 1),
     ]
     assert made[-1].key == "a.jpg/photo.json"
+
+
+def test_a_set_goes_up_at_once(proxy: FaultProxy, lambda_handler: Handler) -> None:
+    """No rendition waits for another to be answered: S3 has all of them before it answers one."""
+    proxy.client().put_object(Bucket=_SOURCE, Key="a.jpg", Body=jpeg(2400, 1600))
+    everyone = threading.Barrier(len(_NAMES))
+    proxy.add(
+        Fault(
+            operation="PutObject",
+            when=lambda call: call.key.endswith(".jpg"),
+            action=CallBefore(function=lambda _: everyone.wait(60)),
+            times=len(_NAMES),
+        )
+    )
+    before = proxy.count(operation="PutObject")
+    (record,) = lambda_handler(_event("a.jpg"), None)["records"]
+    assert (record["disposition"], len(record["renditions"])) == ("written", len(_NAMES))
+    # One that waits in vain is given up, and sent again.
+    assert proxy.count(operation="PutObject") == before + len(_NAMES) + 1
 
 
 @pytest.mark.parametrize("size", [(8 << 20) + 1, 30 << 20])
