@@ -16,6 +16,7 @@ import itertools
 import json
 import logging
 import random
+import re
 import sys
 import time
 import zlib
@@ -58,6 +59,7 @@ GOOD: Final = "a good one.jpg"
 """The key of the record that stands beside each mutated one."""
 
 _EVENTS: Final = Path(__file__).parent / "events"
+_REFERENCE: Final = Path(__file__).parents[1] / "docs" / "reference.md"
 _HUGE: Final = 10**5_000
 _NASTY: Final[tuple[object, ...]] = (
     None,
@@ -323,6 +325,27 @@ _FAULTS: Final = (
 )
 _OF_S3: Final = {"store-refused", "store-failed", "store-contended", "quarantine-failed"}
 """Codes of which S3 is never the cause where nothing is wrong with it."""
+_BESIDES: Final = {
+    *(("retry", "not-begun"), ("retry", "unknown-event"), ("rejected", "unknown-event")),
+    # Where S3 contradicts itself.
+    *(("retry", f"store-{code}") for code in ("contended", "missing", "archived")),
+}
+
+
+@cache
+def _documented() -> set[tuple[str, str | None]]:
+    """Return each disposition with the codes that docs/reference.md has for it."""
+    rows = re.findall(
+        r"^\| `(\w+)` \|[^|]*\|([^|]*)\|$", _REFERENCE.read_text("utf-8"), re.MULTILINE
+    )
+    known = {str(one) for one in Disposition}
+    codes = {name: re.findall("`([a-z-]+)`", cell) for name, cell in rows if name in known}
+    failures = ("rejected", "retry", "superseded")
+    return {
+        *((name, code) for name, listed in codes.items() for code in listed),
+        *((name, None) for name in codes if name not in failures),
+        *_BESIDES,
+    }
 
 
 class _Photos(MemoryS3):
@@ -461,6 +484,7 @@ def try_mutants(seed: int, numbers: Sequence[int]) -> Trial:
 
     - What is raised is EventError or InvocationError, and nothing else.
     - An answer, a message and a line of the log can be sent: UTF-8 holds them.
+    - Each record has a disposition and a code that docs/reference.md has together.
     - The record beside the mutated one is worked on.
     - An HTTP request is answered, and never by 500; its headers are headers, and no answer has S3's
       words in it, a bucket of ours, or a key that was not asked for.
@@ -486,6 +510,9 @@ def try_mutants(seed: int, numbers: Sequence[int]) -> Trial:
             trial.wrong.append(f"{number} ({name}): lines of the log are missing")
         if outcome == "HTTP 500" or any(one.code == "internal" for one in reports):
             trial.wrong.append(f"{number} ({name}): nobody foresaw {outcome} {sent[:200]}")
+        unknown = {(str(one.disposition), one.code) for one in reports} - _documented()
+        if unknown:
+            trial.wrong.append(f"{number} ({name}): documented nowhere: {unknown}")
         blamed = {one.code for one in reports} & _OF_S3
         if function.photos.fault is None and blamed:
             trial.wrong.append(

@@ -4,7 +4,7 @@ import hashlib
 import json
 from datetime import UTC, datetime
 
-from handler.errors import QuarantineError, StorageError
+from handler.errors import QuarantineError, StorageError, StoreRefusedError
 from handler.keys import KeyTemplate
 from handler.objects import MAX_KEY_BYTES
 from handler.report import JobReport
@@ -59,5 +59,5 @@ def quarantine(report: JobReport, prefix: str, settings: Settings, requests: Req
             ContentType="application/json",
             CacheControl="no-store",
         )
-    except StorageError as error:
+    except (StorageError, StoreRefusedError) as error:
         raise QuarantineError(f"Expected to store s3://{bucket}/{key}: {error}") from error

@@ -321,6 +321,15 @@ def test_no_upload_begins_after_the_deadline(house: House, monkeypatch: pytest.M
     assert _open_keys(house) == []
 
 
+def test_nothing_is_asked_again_after_the_deadline(house: House) -> None:
+    """A request that was throttled when the time was up is the last one."""
+    event, deadline = house.put(_PHOTO), Deadline(600)
+    late = CallBefore(function=lambda _: deadline.expire())
+    house.proxy.add(_reading(action=late), _reading(action=SLOW_DOWN, times=None))
+    assert house.handle(event, deadline=deadline).code == "out-of-time"
+    assert house.proxy.count(operation="GetObject") == 1
+
+
 def test_no_rendition_is_sent_after_the_deadline(house: House) -> None:
     """One that is whole, and waited for another's upload until then, is not."""
     deadline, free = Deadline(600), threading.Event()

@@ -10,7 +10,7 @@ import pytest
 
 from handler.errors import InvocationError
 from tests.photos import jpeg, text
-from tests.servers import ACCESS_DENIED, REGION, CallBefore, Fault, FaultProxy
+from tests.servers import ACCESS_DENIED, REGION, Answer, CallBefore, Fault, FaultProxy
 
 Start = Callable[..., Any]
 
@@ -110,11 +110,16 @@ def test_a_rejected_photo_is_kept_with_its_reason(store: FaultProxy, start: Star
     assert kept == {"bucket": "photos", "key": _KEY, "version_id": None, "code": "not-a-photo"}
 
 
-def test_a_rejection_that_cannot_be_kept_comes_again(store: FaultProxy, start: Start) -> None:
+@pytest.mark.parametrize(
+    "action", [ACCESS_DENIED, Answer(status=400, code="InvalidRequest", message="No")]
+)
+def test_a_rejection_that_cannot_be_kept_comes_again(
+    store: FaultProxy, start: Start, action: Answer
+) -> None:
     """Nothing is lost: the event is tried again, and the second time it is kept."""
     _put(store, "notes.jpg", text())
     handler = start(REJECTED_PREFIX="rejected/")
-    store.add(Fault(action=ACCESS_DENIED, operation="PutObject", key="rejected/notes.jpg.json"))
+    store.add(Fault(action=action, operation="PutObject", key="rejected/notes.jpg.json"))
     with pytest.raises(InvocationError, match=r"quarantine-failed: .* was rejected"):
         handler(_job("notes.jpg"), None)
     assert handler(_job("notes.jpg"), None)["records"][0]["code"] == "not-a-photo"

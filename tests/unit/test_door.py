@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any, Final
 
@@ -131,6 +132,25 @@ def test_a_batch_of_which_every_message_failed_raises() -> None:
     with pytest.raises(InvocationError, match="All 2 items want another attempt: a: "):
         _answer(_batch(_job("a"), _job("b")), failing=("a", "b"))
     assert _answer(_batch(_job("a"), _job("b")), failing=("b",)) == _failures("1")
+
+
+def test_a_shard_of_which_the_first_record_failed_raises() -> None:
+    """As with a batch: the same records come again, and an answer would look like a success."""
+    event = {
+        "Records": [
+            {
+                "eventSource": "aws:kinesis",
+                "kinesis": {
+                    "sequenceNumber": f"sequence {key}",
+                    "data": base64.b64encode(json.dumps(_job(key)).encode()).decode(),
+                },
+            }
+            for key in "ab"
+        ]
+    }
+    with pytest.raises(InvocationError, match="The first of 2 records wants another attempt"):
+        _answer(event, failing=("a",))
+    assert _answer(event, failing=("b",)) == _failures("sequence b")
 
 
 def test_a_message_of_many_failures_stays_short() -> None:
