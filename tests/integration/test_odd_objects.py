@@ -80,6 +80,23 @@ def test_any_key_that_s3_takes_is_done(house: House, key: str) -> None:
     assert json.loads(body)["key"] == key
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("..", "a/../b.jpg", "./a.jpg", "a//b.jpg", "/a.jpg", "a/"),
+        *("a%2Fb%25.jpg", "a+b?c#d.jpg", " a.jpg ", "\u00e9.jpg", "e\u0301.jpg", "k" * 1_007),
+    ],
+)
+def test_a_key_is_sent_as_it_is(house: House, key: str) -> None:
+    """Nothing between here and S3 resolves, joins, decodes or normalises it."""
+    event = _put(house, key, jpeg(96, 64))
+    before = len(house.proxy.requests)
+    assert house.handle(event).disposition is Disposition.WRITTEN
+    names = ("large.jpg", "small.jpg", "photo.json")
+    sent = {call.key for call in house.proxy.requests[before:]}
+    assert sent == {key, *(f"{key}/{name}" for name in names)}
+
+
 @pytest.mark.parametrize("key", ["ж" * 500, "写真" * 165])
 def test_a_rejection_s_reason_fits_as_well(house: House, key: str) -> None:
     """It is remembered, and comes back with its words."""
