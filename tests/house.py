@@ -58,24 +58,24 @@ class House:
         self._client = client
         self._sequence = 0
 
-    def put(self, body: bytes) -> ObjectEvent:
+    def put(self, body: bytes, key: str = KEY) -> ObjectEvent:
         """Store the photo, and return the event that tells of it."""
-        answer = self.s3.put_object(Bucket="photos", Key=KEY, Body=body)
+        answer = self.s3.put_object(Bucket="photos", Key=key, Body=body)
         return ObjectEvent(
             bucket="photos",
-            key=KEY,
+            key=key,
             version_id=answer.get("VersionId"),
             etag=answer["ETag"].strip('"'),
             sequencer=self.sequencer(),
             size=len(body),
         )
 
-    def delete(self) -> ObjectEvent:
+    def delete(self, key: str = KEY) -> ObjectEvent:
         """Delete the photo, and return the event that tells of it."""
-        answer = self.s3.delete_object(Bucket="photos", Key=KEY)
+        answer = self.s3.delete_object(Bucket="photos", Key=key)
         return ObjectEvent(
             bucket="photos",
-            key=KEY,
+            key=key,
             change=Change.DELETED,
             version_id=answer.get("VersionId"),
             sequencer=self.sequencer(),

@@ -1,6 +1,6 @@
 """Object event -> where its renditions and its manifest go, and what is stored with them; pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -21,8 +21,10 @@ __all__ = [
     "candidate_keys",
     "check_source",
     "destination",
+    "fixed_keys",
     "made_digest",
     "manifest_key",
+    "open_keys",
     "tags_left_out",
 ]
 
@@ -78,23 +80,35 @@ def manifest_key(event: ObjectEvent, settings: Settings) -> str:
     return _key(event, MANIFEST_NAME, MANIFEST_EXTENSION, settings)
 
 
-def candidate_keys(
-    event: ObjectEvent, settings: Settings, *, of_any_format: bool = False
-) -> set[str]:
+def candidate_keys(event: ObjectEvent, settings: Settings) -> set[str]:
     """Return every key that a rendition of the photo could have, whatever its format.
 
     Those that are not for it any more are among them.
-
-    Args:
-        event: The photo's.
-        settings: Which renditions there are.
-        of_any_format: Only those whose format depends on the photo's own.
     """
+    return _keys(event, settings, settings.config.renditions, (False, True))
+
+
+def fixed_keys(event: ObjectEvent, settings: Settings) -> set[str]:
+    """Return the keys that the whole set of the photo has, whatever its format."""
+    return _keys(event, settings, settings.config.specs_of(event.key), (False,))
+
+
+def open_keys(event: ObjectEvent, settings: Settings) -> set[str]:
+    """Return the keys of which the whole set of the photo has some, depending on its format."""
+    return _keys(event, settings, settings.config.specs_of(event.key), (True,))
+
+
+def _keys(
+    event: ObjectEvent,
+    settings: Settings,
+    specs: Iterable[RenditionSpec],
+    is_open: Collection[bool],
+) -> set[str]:
     names = {
         (spec.name, output.extension)
-        for spec in settings.config.renditions
+        for spec in specs
         for wanted, output in spec.outcomes()
-        if wanted is None or not of_any_format
+        if (wanted is None) in is_open
     }
     keys = set()
     for name, extension in names:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from handler.errors import ConditionFailedError, ObjectMissingError
 from handler.objects import ObjectEvent
 from handler.photo import rule
-from handler.photo.destinations import candidate_keys
+from handler.photo.destinations import candidate_keys, fixed_keys, open_keys
 from handler.photo.manifest import Announced, Kept, Manifest
 from handler.photo.present import present_event
 from handler.photo.rule import Found
@@ -27,6 +27,8 @@ class Leftovers:
 
     Attributes:
         removed: The ETags of the photos of which something was removed.
+        has_met_unnamed: Something stood where a rendition was to be stored, and no manifest said
+            so: there may be more.
     """
 
     def __init__(self, requests: Requests, settings: Settings, event: ObjectEvent) -> None:
@@ -34,34 +36,46 @@ class Leftovers:
         self._settings = settings
         self._event = event
         self.removed: set[str | None] = set()
+        self.has_met_unnamed = False
 
     def remove_named(self, named: Iterable[Kept | Announced], before: Manifest) -> None:
         """Remove what ``before`` names and the manifest that replaces it does not."""
         for one in named:
             self._remove(one.key, lambda found, one=one: rule.is_named(one, found, before))  # type: ignore[misc]  # mypy cannot infer a default
 
-    def remove_unnamed(self, manifest: Manifest) -> None:
+    def remove_unnamed(self, manifest: Manifest) -> SourceVersion | None:
         """Remove what ``manifest`` does not name and what is not of the photo as it is now.
 
         An attempt that was ended from outside leaves such: every rendition of a deleted or rejected
-        photo; otherwise those under other keys, where the format depends on the photo.
+        photo; otherwise those under other keys, where the format depends on the photo, and those
+        that are for this photo no more, also of its present version.
 
         *Cost*: a HeadObject of the photo besides, where something is found.
 
         Args:
             manifest: The photo's, or what is about to be written; with its renditions.
+
+        Returns:
+            The version of a rendition that is there of the same key in another bucket; None for
+            none.
         """
-        has_none = manifest.deleted or manifest.rejected is not None
-        keys = candidate_keys(self._event, self._settings, of_any_format=not has_none)
+        keys = candidate_keys(self._event, self._settings)
+        unasked: set[str] = set()
+        if not manifest.deleted and manifest.rejected is None:
+            # What else the set has is stored over.
+            keys -= fixed_keys(self._event, self._settings)
+            unasked = keys - open_keys(self._event, self._settings)
         unnamed = keys - {one.key for one in manifest.kept or ()}
         found = {key: one for key in sorted(unnamed) if (one := self._find(key)) is not None}
         if not found:
-            return
+            return None
         event = present_event(self._requests, self._event)
         present = SourceVersion() if event is None else version_from_event(event)
         for key, one in found.items():
-            if rule.is_outdated(one, present, manifest):
+            is_unasked = key in unasked and not self._is_of_another(one)
+            if is_unasked or rule.is_outdated(one, present, manifest):
                 self._delete(key, one)
+        return next((one.version for one in found.values() if self._is_of_another(one)), None)
 
     def remove_every(self, settings: Settings, besides: AbstractSet[str] = frozenset()) -> bool:
         """Remove whatever ``settings`` could have made of it; tell whether there was something.
@@ -80,16 +94,16 @@ class Leftovers:
         ]
         return any(gone)
 
-    def find_other_bucket(self) -> bool:
-        """Tell whether a rendition of the same key in another bucket is there.
+    def find_other_bucket(self) -> SourceVersion | None:
+        """Return of what a rendition is there of the same key in another bucket; None for none.
 
         *Cost*: a HeadObject for each key, up to the first one.
         """
         for key in sorted(candidate_keys(self._event, self._settings)):
             found = self._find(key)
-            if found is not None and not found.version.is_of_bucket(self._event.bucket):
-                return True
-        return False
+            if found is not None and self._is_of_another(found):
+                return found.version
+        return None
 
     def remove_of_version(self, version: SourceVersion) -> None:
         """Remove what an attempt at ``version`` left that was ended from outside.
@@ -122,6 +136,9 @@ class Leftovers:
                 if answer["ETag"].strip('"') == one.etag:
                     continue
             raise ConditionFailedError(f"Expected {one.key} to be there still; another took it")
+
+    def _is_of_another(self, found: Found) -> bool:
+        return not found.version.is_of_bucket(self._event.bucket)
 
     def _remove(self, key: str, is_stale: Callable[[Found], bool]) -> bool:
         found = self._find(key)

@@ -104,6 +104,8 @@ def _open(attempt: Attempt, unless: str | None = None) -> S3Source:
 
         manifests, version = attempt.manifests, refused_version(attempt)
         if version is None:
+            # Nobody ever made anything of a photo of which S3 does not even say which it is.
+            manifests.remove_former()
             raise
         manifests.asked()
         manifests.read_kept()
@@ -129,13 +131,13 @@ def _make_of(attempt: Attempt, source: S3Source) -> Outcome:
         _commit(attempt, lambda: _check_stored(attempt, source, there), draft)
         return Outcome(Disposition.WRITTEN if specs else Disposition.REMOVED)
     try:
-        with watched(attempt, source) as has_failed:
+        with watched(attempt, source):
             stored = store_renditions(
                 attempt,
                 source,
                 missing,
                 sidecar=attempt.settings.config.sidecar,
-                announces=has_failed or _announces(attempt, source.version),
+                announces=_announces(attempt, source.version),
             )
     except FolderError:
         _clear(attempt, source)
@@ -281,7 +283,7 @@ def _commit_stored(attempt: Attempt, source: S3Source, draft: WholeSet | Additio
     """Write ``draft``; if another was faster, remove what was stored."""
     try:
         _commit(attempt, lambda: _check_stored(attempt, source, draft.kept), draft)
-    except (SourceChangedError, ConditionFailedError):
+    except (SourceChangedError, ConditionFailedError, OtherSourceError):
         attempt.leftovers.remove_own(draft.kept)
         raise
 

@@ -67,6 +67,8 @@ class ManifestStore:
         self._where = {"Bucket": settings.destination_bucket, "Key": self._key}
         # Of what was read last; None for nothing.
         self._etag: str | None = None
+        # Of the lost list beside which there was no rendition of another bucket.
+        self._looked_at: str | None = None
         self._is_foreign = False
         self._is_proven = False
         self._turns = 0
@@ -135,9 +137,19 @@ class ManifestStore:
 
         Whoever is about to write it, or to remove it, calls this; so does whoever would only waste
         requests on such a photo.
+
+        *Cost*: where its list is lost, a HeadObject for each rendition, once: they say whose place
+        it is.
         """
-        if self.manifest is not None and self.manifest.is_of_another(self._event.bucket):
+        if self.manifest is None:
+            return
+        if self.manifest.is_of_another(self._event.bucket):
             raise self._other_source(self.manifest.version)
+        if self.manifest.lost and not self.is_held() and self._etag != self._looked_at:
+            other = self._leftovers.find_other_bucket()
+            if other is not None:
+                raise self._other_source(other)
+            self._looked_at = self._etag
 
     def _other_source(self, version: SourceVersion) -> OtherSourceError:
         event = self._event
@@ -237,11 +249,13 @@ class ManifestStore:
             self._leftovers.remove_named(rule.left_behind(before, after), before)
         if not isinstance(draft, Addition):
             self._remove_former(after)
-        is_lost = before is not None and before.lost
+        is_lost = self._leftovers.has_met_unnamed or (before is not None and before.lost)
         if is_lost or isinstance(draft, Removal) or after.rejected is not None:
             # What no manifest names is looked for where one was lost, and where nothing would be
             # stored over it.
-            self._leftovers.remove_unnamed(after)
+            other = self._leftovers.remove_unnamed(after)
+            if other is not None and not self.is_held():
+                raise self._other_source(other)
         return self._swap(after)
 
     def remove_former(self) -> None:

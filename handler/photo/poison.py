@@ -5,8 +5,9 @@ Two traces show it; neither costs an ordinary photo a request:
 - A file in /tmp while a photo is decoded. When a runtime ends, Lambda starts it anew beside the
   same /tmp, so the next attempt finds the file if it comes to the same execution environment.
 - A mark in the photo's manifest, written before the decode, and only when the queue delivers the
-  photo for the second time or later: an attempt has failed already. The next attempt that finds
-  the mark knows that the one before ended without an answer.
+  photo for the second time or later: an attempt has failed already. The third delivery that finds
+  the mark knows that the one before ended without an answer. Whoever else finds it, such as an HTTP
+  request, may have come beside that one: it comes again.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 """
@@ -20,7 +21,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from handler.errors import PoisonPhotoError
+from handler.errors import ConditionFailedError, PoisonPhotoError
 from handler.photo.attempt import Attempt
 from handler.s3.source import S3Source
 
@@ -34,29 +35,36 @@ _lock: Final = threading.Lock()
 
 
 @contextmanager
-def watched(attempt: Attempt, source: S3Source) -> Iterator[bool]:
-    """Within: if the process ends, the next attempts find out. Gives whether one has failed before.
+def watched(attempt: Attempt, source: S3Source) -> Iterator[None]:
+    """Within: if the process ends, the next attempts find out.
 
     *Cost*: a small file; for a photo that comes again, what :meth:`ManifestStore.suspecting` costs.
 
     Raises:
-        PoisonPhotoError: The process ended twice.
+        PoisonPhotoError: The process ended twice; what was stored by then is removed.
+        ConditionFailedError: Another delivery decodes it, or has ended its process.
     """
     event = attempt.event
     name = source.version.name
     manifest = attempt.manifests.manifest
     marked = manifest is not None and manifest.suspect == name
-    crashes = _crashes(name)
-    if marked or crashes >= _MOST_CRASHES:
+    is_third = event.receive_count > _MOST_CRASHES
+    if (marked and is_third) or _crashes(name) >= _MOST_CRASHES:
+        attempt.leftovers.remove_of_version(source.version)
         raise PoisonPhotoError(
             f"Expected a photo that can be decoded but s3://{event.bucket}/{event.key} ended the "
             f"process {_MOST_CRASHES} times"
+        )
+    if marked:
+        raise ConditionFailedError(
+            f"Expected the attempt at s3://{event.bucket}/{event.key} that another delivery began "
+            "to end first"
         )
     with ExitStack() as stack:
         if event.receive_count > 1:
             stack.enter_context(attempt.manifests.suspecting(name, source.check_current))
         stack.enter_context(_traced(name))
-        yield crashes > 0 or event.receive_count > 1
+        yield
 
 
 def _file(name: str) -> Path:

@@ -111,7 +111,7 @@ def _is_free_by_now(attempt: Attempt) -> bool:
     if manifest is None or not manifest.is_of_another(attempt.event.bucket):
         # Only a rendition says so.
         manifests.withdraw()
-        if manifests.is_held() or not leftovers.find_other_bucket():
+        if manifests.is_held() or leftovers.find_other_bucket() is None:
             return True
         manifests.remove_former()
         return False

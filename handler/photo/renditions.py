@@ -72,6 +72,7 @@ class _Uploads:
 
     def _check_replaceable(self, found: SourceVersion | None) -> None:
         if found is not None:
+            self._attempt.leftovers.has_met_unnamed = True
             self._attempt.manifests.check_replaceable(found)
         self._source.check_current()
 

@@ -211,6 +211,22 @@ def test_a_photo_that_merely_failed_is_no_suspect(house: House) -> None:
     assert house.stored() == of(event, *BOTH)
 
 
+def test_who_comes_beside_a_second_delivery_says_nothing_of_the_photo(house: House) -> None:
+    """The mark that it finds may be that of an attempt under way: it comes again."""
+    event = replace(house.put(_PHOTO), receive_count=2)
+    beside: list[Disposition] = []
+
+    def ask(_: object) -> None:
+        beside.append(house.ask_for("small").disposition)
+        beside.append(house.handle(replace(event, receive_count=1)).disposition)
+
+    asking = CallBefore(function=ask)
+    house.proxy.add(Fault(operation="PutObject", key=f"{KEY}/small.jpg", action=asking))
+    assert house.handle(event).disposition is Disposition.WRITTEN
+    assert beside == [Disposition.RETRY, Disposition.RETRY]
+    assert house.stored() == of(event, *BOTH)
+
+
 def test_sigterm_stops_the_work_and_leaves_no_upload_open(house: House, tmp_path: Path) -> None:
     """While a rendition goes up in parts: they are aborted, and the event wants another attempt."""
     (tmp_path / "renditions.toml").write_text('[[renditions]]\nname = "all"\nformat = "png"\n')

@@ -227,6 +227,23 @@ def test_a_refused_photo_takes_a_set_that_no_order_of_versions_tells_from_its_ow
     assert _keys(house) == {"a.jpg/photo.json"}
 
 
+def test_a_job_for_what_s3_refuses_takes_what_is_under_a_former_template(house: House) -> None:
+    """Nothing was ever made of it; the manifest there only remembers the refusal."""
+    event = _put(house, "a.jpg", jpeg(96, 64))
+    _refuse(house, _ENCRYPTED, hides_head=True)
+    assert house.handle(event).code == "source-refused"
+    assert _keys(house) == {"a.jpg/photo.json"}
+    settings = replace(
+        house.settings,
+        key_template=KeyTemplate("new/{key}/{name}.{ext}"),
+        former_key_templates=(house.settings.key_template,),
+    )
+    assert (
+        house.handle(ObjectEvent(bucket="photos", key="a.jpg"), settings).code == "source-refused"
+    )
+    assert _keys(house) == set()
+
+
 def test_a_deletion_that_leaves_what_s3_refuses_is_a_deletion(house: House) -> None:
     """The version below is encrypted with its uploader's key: nothing of it can be made."""
     event = _put(house, "a.jpg", jpeg(96, 64))

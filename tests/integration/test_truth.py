@@ -395,6 +395,32 @@ def test_renditions_of_another_bucket_without_a_manifest_have_the_place(
     assert house.stored() == of(event, *BOTH)
 
 
+@pytest.mark.parametrize("who", ["event of what is no photo", "job", "http", "deletion"])
+def test_a_lost_list_leaves_the_place_to_whose_renditions_are_there(house: House, who: str) -> None:
+    """Nothing that takes a place, or empties it, is written for another bucket's photo."""
+    house.s3.create_bucket(Bucket="other")
+    house.s3.put_object(Bucket="other", Key=KEY, Body=_NEW)
+    theirs = ObjectEvent(bucket="other", key=KEY, sequencer=house.sequencer())
+    assert house.handle(theirs).disposition is Disposition.WRITTEN
+    stored = house.stored()
+    house.s3.put_object(Bucket="renditions", Key=MANIFEST, Body=b"[]")
+    match who:
+        case "job":
+            house.put(_OLD)
+            report = house.handle(_JOB)
+        case "http":
+            house.put(_OLD)
+            report = house.ask_for("large")
+        case "deletion":
+            report = house.handle(house.delete())
+        case _:
+            report = house.handle(house.put(text()))
+    assert (report.disposition, report.code) == (Disposition.REJECTED, "other-source")
+    assert house.stored() == stored
+    assert house.handle(replace(theirs, sequencer=None)).disposition is Disposition.WRITTEN
+    assert house.stored() == stored
+
+
 def test_two_buckets_that_find_each_others_renditions_do_not_both_give_up(house: House) -> None:
     """Neither has a manifest yet: who removed its own last finds the place free."""
     house.s3.create_bucket(Bucket="other")
@@ -680,14 +706,16 @@ def test_what_another_template_has_left_under_a_folder_s_key(house: House, who: 
 @pytest.mark.parametrize("who", ["event", "job", "deletion"])
 def test_a_key_that_the_new_template_makes_too_long_has_no_set(house: House, who: str) -> None:
     """It is rejected, and what it had under the former template goes all the same."""
-    event = house.put(_OLD)
+    key = "k" * 540
+    event = house.put(_OLD, key)
     house.handle(event)
     settings = replace(
         house.settings,
-        key_template=KeyTemplate("a" * 1020 + "/{key}/{name}.{ext}"),
+        key_template=KeyTemplate("a" * 490 + "/{key}/{name}.{ext}"),
         former_key_templates=(house.settings.key_template,),
     )
-    asked = {"event": event, "job": _JOB, "deletion": replace(event, change=Change.DELETED)}[who]
+    job = ObjectEvent(bucket="photos", key=key)
+    asked = {"event": event, "job": job, "deletion": replace(event, change=Change.DELETED)}[who]
     assert house.handle(asked, settings).code == "key-too-long"
     assert house.s3.list_objects_v2(Bucket="renditions").get("Contents", []) == []
 
@@ -697,15 +725,16 @@ def test_a_rendition_s_key_may_be_too_long_where_the_manifest_s_is_not(
     house: House, who: str
 ) -> None:
     """It was never stored: nobody looks for it, and the manifest says what there is to say."""
-    length = 1024 - len(f"/{KEY}/photo.json")
+    prefix = "a" * 490
+    key = "k" * (1024 - len(f"{prefix}//photo.json"))
     settings = replace(
         house.settings,
-        key_template=KeyTemplate("a" * length + "/{key}/{name}.{ext}"),
+        key_template=KeyTemplate(f"{prefix}/{{key}}/{{name}}.{{ext}}"),
         config=parse_config(CONFIG.replace("large", "larger-than"), file="long"),
     )
-    event = house.put(_OLD)
+    event = house.put(_OLD, key)
     if who == "deletion":
-        assert house.handle(house.delete(), settings).disposition is Disposition.REMOVED
+        assert house.handle(house.delete(key), settings).disposition is Disposition.REMOVED
     else:
         assert house.handle(event, settings).code == "key-too-long"
         assert house.requests_of(event, settings) == ["HeadObject renditions"]
@@ -778,6 +807,29 @@ def test_a_job_that_replaces_a_lost_list_finds_the_older_version_s(house: House,
         house.s3.put_object(Bucket="renditions", Key=MANIFEST, Body=b"", Metadata=metadata)
     event = house.put(_NEW)
     assert house.handle(_JOB).disposition is Disposition.WRITTEN
+    assert house.stored() == of(event, *BOTH)
+
+
+def test_a_rendition_that_is_for_the_photo_no_more_goes_with_a_lost_list(house: House) -> None:
+    """It is of the photo's version, and its name is still asked for, of other photos."""
+    event = house.put(_OLD)
+    house.handle(event)
+    house.s3.put_object(Bucket="renditions", Key=MANIFEST, Body=b"")
+    patterns = 'name = "small"\nexclude = ["*photo.jpg"]'
+    config = parse_config(CONFIG.replace('name = "small"', patterns), file="patterns")
+    report = house.handle(_JOB, replace(house.settings, config=config))
+    assert report.disposition is Disposition.WRITTEN
+    assert house.stored() == of(event, "large.jpg")
+
+
+def test_the_set_of_a_manifest_that_somebody_deleted_is_found_by_a_part_of_it(
+    house: House,
+) -> None:
+    """What no manifest names stands where a rendition is to be stored: the rest is looked for."""
+    house.handle(house.put(png(96, 64)))
+    house.s3.delete_object(Bucket="renditions", Key=MANIFEST)
+    event = house.put(_NEW)
+    assert house.handle(event).disposition is Disposition.WRITTEN
     assert house.stored() == of(event, *BOTH)
 
 
