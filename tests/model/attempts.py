@@ -234,7 +234,9 @@ class Attempt:
         if before is not None:
             yield from self._remove_named(rule.left_behind(before, after), before)
         if isinstance(draft, Removal | Rejection):
-            yield from self._remove_unnamed(after, _CANDIDATES)
+            is_anothers = yield from self._remove_unnamed(after, _CANDIDATES)
+            if is_anothers and not self._is_held():
+                raise _OtherSourceError
         written = yield Write(after, self._etag)
         if written is None:
             yield from self._read()
@@ -249,14 +251,17 @@ class Attempt:
                 self._removed.add(found.version.etag)
                 yield DeleteFile(one.key, found.etag)
 
-    def _remove_unnamed(self, manifest: Manifest, keys: Iterable[str]) -> Steps:
+    def _remove_unnamed(
+        self, manifest: Manifest, keys: Iterable[str]
+    ) -> Generator[Request, Any, bool]:
+        """Remove what is outdated; tell whether another bucket's rendition is there."""
         names = {one.key for one in manifest.kept or ()}
         files: dict[str, Found] = {}
         for key in keys:
             if key not in names and (found := (yield LookAtFile(key))) is not None:
                 files[key] = found
         if not files:
-            return
+            return False
         bucket = _bucket_of(self._trigger)
         photo = yield AskPhoto(bucket)
         present = SourceVersion() if photo is None else version_of(bucket, photo)
@@ -264,6 +269,7 @@ class Attempt:
             if rule.is_outdated(found, present, manifest):
                 self._removed.add(found.version.etag)
                 yield DeleteFile(key, found.etag)
+        return any(not one.version.is_of_bucket(bucket) for one in files.values())
 
     def _remove_every(self, bucket: str) -> Generator[Request, Any, bool]:
         is_gone = False
@@ -281,7 +287,7 @@ class Attempt:
             yield from self._prove(draft.version, kept)
             while not (yield from self._write(draft)):
                 yield from self._prove(draft.version, kept)
-        except (_EndedError, _AgainError):
+        except (_EndedError, _AgainError, _OtherSourceError):
             yield from self._remove_own(kept)
             raise
 

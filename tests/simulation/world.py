@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import functools
 import json
 import random
 from dataclasses import dataclass, replace
@@ -45,9 +46,34 @@ _SPECS: Final = {
     "own": '[[renditions]]\nname = "own"\nwidth = 24\nformat = "source"\n',
     "small": '[[renditions]]\nname = "small"\nwidth = 8\n',
     "two": '[[renditions]]\nname = "two"\nwidth = 12\nformat = ["webp", "jpeg"]\n',
+    "small of most": '[[renditions]]\nname = "small"\nwidth = 8\nexclude = ["**2 photo.jpg**"]\n',
+    "two of some": (
+        '[[renditions]]\nname = "two"\nwidth = 12\nformat = ["webp", "jpeg"]\n'
+        'storage_class = "STANDARD_IA"\nkeys = ["sets/**", "**7 photo.jpg**"]\n'
+    ),
+    "two of others": (
+        '[[renditions]]\nname = "two"\nwidth = 10\nformat = ["jpeg"]\ntags = { of = "others" }\n'
+        'exclude = ["sets/**", "**7 photo.jpg**"]\n'
+    ),
 }
-_SETS: Final = (("own", "small"), ("own", "small", "two"), ("small", "two"), ("own",))
-_TEMPLATES: Final = ("{key}/{name}.{ext}", "sets/{key}/{name}.{ext}", "{name}/{key}.{ext}")
+_NAMES: Final = ("own", "small", "two")
+_SETS: Final = (
+    ("own", "small"),
+    ("own", "small", "two"),
+    ("small", "two"),
+    ("own",),
+    ("own", "small of most"),
+    ("small of most", "two of some"),
+    ("own", "two of some", "two of others"),
+)
+_TEMPLATES: Final = (
+    "{key}/{name}.{ext}",
+    "sets/{key}/{name}.{ext}",
+    "{name}/{key}.{ext}",
+    "{bucket}/{key}/{name}.{ext}",
+    "{prefix}{stem}_{name}.{source_ext}.{ext}",
+    "{prefix}{name}/{bucket}/{stem}.{source_ext}.{ext}",
+)
 _MOST_AT_ONCE: Final = 4
 _MOST_TRIES: Final = 40
 _MAGIC: Final = ((b"\xff\xd8", "jpg"), (b"\x89PNG", "png"), (b"RIFF", "webp"))
@@ -61,6 +87,7 @@ _STEPS: Final[Mapping[str, float]] = {
     "restored": 3,
     "deleted": 8,
     "version deleted for good": 4,
+    "put in both buckets": 1.5,
     "put in the other bucket": 1,
     "deleted in the other bucket": 0.7,
     "job": 10,
@@ -73,15 +100,16 @@ _STEPS: Final[Mapping[str, float]] = {
     "foreign rendition": 2,
     "foreign manifest": 2,
     "copied manifest": 2,
+    "deleted manifest": 2,
     "rendition archived": 1,
     "manifest archived": 1,
     "another configuration": 0.15,
     "another template": 0.1,
 }
 """What a step may be, by weight."""
-_OF_MANIFESTS: Final = frozenset({"foreign manifest", "copied manifest", "manifest archived"})
-"""Whose place it is stands in the manifest alone: without it, two buckets would take turns."""
-_OF_TWO_BUCKETS: Final = frozenset({"put in the other bucket", "deleted in the other bucket"})
+_OF_TWO_BUCKETS: Final = frozenset(
+    {"put in both buckets", "put in the other bucket", "deleted in the other bucket"}
+)
 
 
 class Store(Protocol):
@@ -139,13 +167,13 @@ class Trigger:
 
     Attributes:
         kind: what is counted.
-        work: does it; returns whether it is to come again.
+        work: does it, for that many times by now; returns whether it is to come again.
         key: the photo's.
         ends_after: so many requests, its process ends; None to leave that to chance.
     """
 
     kind: str
-    work: Callable[[Any, Settings], bool]
+    work: Callable[[Any, Settings, int], bool]
     key: str
     ends_after: int | None = None
 
@@ -184,6 +212,17 @@ def _is_of(manifest: Photo, key: str) -> bool:
     return "state" in manifest.metadata and is_own
 
 
+def _is_poison(manifest: Photo, photo: Photo) -> bool:
+    """Tell whether the photo was refused since its attempts ended, again and again."""
+    is_of_photo = manifest.metadata.get("source-etag") == photo.etag
+    return is_of_photo and manifest.metadata.get("rejected") == "poison"
+
+
+@functools.cache
+def _template(text: str) -> KeyTemplate:
+    return KeyTemplate(text, _NAMES)
+
+
 class Simulation:
     """The world, and the attempts under way in it."""
 
@@ -205,6 +244,8 @@ class Simulation:
         self._foreign: dict[str, bytes] = {}
         self._holders: dict[str, str] = {}
         self._gone: set[tuple[str, str]] = set()
+        self._destroyed: set[str] = set()
+        self._lost: set[str] = set()
         self._forgotten: set[str] = set()
         self._unknowable: set[str] = set()
         self._tries: collections.Counter[Trigger] = collections.Counter()
@@ -217,6 +258,10 @@ class Simulation:
     def _bucket(self, key: str) -> str:
         return tuple(SOURCES)[_number(key) // 4 % len(SOURCES)]
 
+    def _buckets(self, key: str) -> tuple[str, ...]:
+        """Return the buckets that have a photo of this key, now and then."""
+        return (self._bucket(key), *([OTHER] if self._is_contested(key) else []))
+
     @staticmethod
     def _is_contested(key: str) -> bool:
         """Tell whether two buckets have photos of this key; of some only one has."""
@@ -224,7 +269,7 @@ class Simulation:
 
     def _configured(self) -> Settings:
         config = parse_config("\n".join(_SPECS[name] for name in self._set), file="simulation")
-        current, *former = map(KeyTemplate, reversed(self._templates))
+        current, *former = map(_template, reversed(self._templates))
         return replace(
             self._base,
             config=config,
@@ -257,20 +302,22 @@ class Simulation:
             "restored": self._restore,
             "deleted": self._delete,
             "version deleted for good": self._delete_version,
+            "put in both buckets": self._put_in_both,
             "put in the other bucket": lambda _, key: self._put(OTHER, key, self._body()),
             "deleted in the other bucket": lambda _, key: self._delete(OTHER, key),
             "job": lambda bucket, key: self._ask("job", bucket, key),
             "job of a version": self._ask_for_version,
             "batch operation": self._ask_in_batch,
             "HTTP for one": lambda bucket, key: self._request(
-                "HTTP for one", bucket, key, self._dice.choice(self._set)
+                "HTTP for one", bucket, key, self._dice.choice(_NAMES)
             ),
             "HTTP for all": self._request_all,
             "HTTP that ends": self._request_and_end,
             "job outside": lambda _, key: self._ask("job outside", OUTSIDE, key),
-            "foreign rendition": lambda _, key: self._put_foreign(key),
+            "foreign rendition": self._put_foreign,
             "foreign manifest": self._spoil,
             "copied manifest": self._copy,
+            "deleted manifest": self._delete_manifest,
             "rendition archived": self._archive_rendition,
             "manifest archived": self._archive_manifest,
             "another configuration": lambda *_: self._reconfigure(sets=self._dice.choice(_SETS)),
@@ -280,10 +327,9 @@ class Simulation:
         }
         (kind,) = self._dice.choices(tuple(_STEPS), tuple(_STEPS.values()))
         key = self._dice.choice(self._keys)
-        contested = kind in _OF_TWO_BUCKETS
-        if contested or kind in _OF_MANIFESTS:
-            of_kind = [one for one in self._keys if self._is_contested(one) is contested]
-            key = self._dice.choice(of_kind or self._keys)
+        if kind in _OF_TWO_BUCKETS:
+            contested = [one for one in self._keys if self._is_contested(one)]
+            key = self._dice.choice(contested or self._keys)
         self.drawn[kind] += 1
         happenings[kind](self._bucket(key), key)
 
@@ -292,15 +338,21 @@ class Simulation:
             self._put(bucket, key, self._dice.choice(bodies))
 
     def _request_all(self, bucket: str, key: str) -> None:
-        for name in self._set:
-            self._request("HTTP for all", bucket, key, name)
+        for spec in self._settings.config.specs_of(key):
+            self._request("HTTP for all", bucket, key, spec.name)
 
     def _request_and_end(self, bucket: str, key: str) -> None:
         """Somebody asks for a rendition of a new photo; the process ends somewhere on the way."""
         self._put(bucket, key, self._body())
         ends_after = self._dice.randrange(3, 12)
-        self._request("HTTP that ends", bucket, key, self._set[0], ends_after=ends_after)
+        name = self._settings.config.renditions[0].name
+        self._request("HTTP that ends", bucket, key, name, ends_after=ends_after)
         self._put(bucket, key, self._body())
+
+    def _put_in_both(self, bucket: str, key: str) -> None:
+        """Two photos want one place; requests for both end somewhere on the way."""
+        for one in (bucket, OTHER):
+            self._request_and_end(one, key)
 
     def _ask_for_version(self, bucket: str, key: str) -> None:
         if ids := self._store.version_ids(bucket, key):
@@ -396,58 +448,85 @@ class Simulation:
         )
         self._tell("event: deleted", event)
 
-    def _put_foreign(self, key: str) -> None:
+    def _put_foreign(self, bucket: str, key: str) -> None:
         """Somebody puts an object where a rendition could be, and none is."""
         template = self._settings.key_template
-        place = template.destination(key, "own", self._dice.choice(("avif", "gif")), bucket="")
+        extension = self._dice.choice(("avif", "gif"))
+        place = template.destination(key, "own", extension, bucket=bucket)
         self._foreign[place] = b"somebody else's"
         self._store.put(DESTINATION, place, self._foreign[place])
 
     def _spoil(self, bucket: str, key: str) -> None:
         """Somebody writes over the manifest, and asks for the photo then."""
-        place = self._manifest_place(key)
+        place = self._manifest_place(bucket, key)
         body = self._dice.choice((b"", b"no JSON", b"[]", b"null", b'{"kept": 3}'))
-        before = self._forget(key)
+        before = self._forget(bucket, key)
         # Its metadata may have been kept.
         metadata = before.metadata if before is not None and self._dice.random() < 0.5 else {}
         self._store.put(DESTINATION, place, body, Metadata=metadata)
-        self._ask("job", bucket, key)
+        self._ask_again(key)
 
     def _copy(self, bucket: str, key: str) -> None:
         """Somebody copies another photo's manifest over this one's, and asks for the photo."""
-        other = self._manifest_place(self._dice.choice(self._keys))
+        another = self._dice.choice(self._keys)
+        other = self._manifest_place(self._bucket(another), another)
         copied = self._store.current(DESTINATION, other)
         if copied is None:
             return
-        self._forget(key)
-        place = self._manifest_place(key)
+        self._forget(bucket, key)
+        place = self._manifest_place(bucket, key)
         self._store.put(DESTINATION, place, copied.body, Metadata=copied.metadata)
-        self._ask("job", bucket, key)
+        self._ask_again(key)
+
+    def _delete_manifest(self, bucket: str, key: str) -> None:
+        """Somebody deletes the manifest, and asks for the photo.
+
+        There is a rendition under a key that no format changes, by which the others are found.
+        """
+        template = self._settings.key_template
+        fixed = [
+            template.destination(key, spec.name, output.extension, bucket=bucket)
+            for spec in self._settings.config.specs_of(key)
+            for output in spec.formats
+            if output is not None
+        ]
+        is_seen = any(self._store.current(DESTINATION, place) is not None for place in fixed)
+        if is_seen and self._forget(bucket, key) is not None:
+            self._store.delete(DESTINATION, self._manifest_place(bucket, key))
+            self._ask_again(key)
+
+    def _ask_again(self, key: str) -> None:
+        """Ask for the photos whose place's manifest somebody destroyed.
+
+        Of a photo of which there is nothing, nothing but the manifest has the place.
+        """
+        self._destroyed.add(key)
+        for bucket in self._buckets(key):
+            if not self._expected(bucket, key, self._store.current(bucket, key)):
+                self._lost.add(key)
+            self._ask("job", bucket, key)
 
     def _archive_rendition(self, bucket: str, key: str) -> None:
         """A lifecycle rule moves a rendition into an archive; somebody asks for all of them."""
-        del bucket
-        places = self._expected(key, self._store.current(self._bucket(key), key))
+        places = self._expected(bucket, key, self._store.current(bucket, key))
         for place in places:
             if self._store.current(DESTINATION, place) is not None:
                 self._store.archive(DESTINATION, place, is_away=True)
-        self._request_all(self._bucket(key), key)
+        self._request_all(bucket, key)
 
     def _archive_manifest(self, bucket: str, key: str) -> None:
-        del bucket
-        if self._forget(key) is not None:
-            self._store.archive(DESTINATION, self._manifest_place(key), is_away=True)
+        if self._forget(bucket, key) is not None:
+            self._store.archive(DESTINATION, self._manifest_place(bucket, key), is_away=True)
 
-    def _manifest_place(self, key: str) -> str:
-        template = self._settings.key_template
-        return template.destination(key, "photo", "json", bucket=self._bucket(key))
+    def _manifest_place(self, bucket: str, key: str) -> str:
+        return self._settings.key_template.destination(key, "photo", "json", bucket=bucket)
 
-    def _forget(self, key: str) -> Photo | None:
+    def _forget(self, bucket: str, key: str) -> Photo | None:
         """Return the manifest, whose list is about to be lost.
 
         What nothing but that list names stays: renditions that are no longer asked for.
         """
-        manifest = self._store.current(DESTINATION, self._manifest_place(key))
+        manifest = self._store.current(DESTINATION, self._manifest_place(bucket, key))
         if manifest is not None and _is_of(manifest, key):
             self._forgotten.update(_kept(manifest) or ())
         return manifest
@@ -460,22 +539,25 @@ class Simulation:
             self.advance()
         self._holders.clear()
         self._set = sets or self._set
-        self._note_unknowable()
         if template is not None:
             self._templates = [one for one in self._templates if one != template] + [template]
         self._settings = self._configured()
+        self._note_unknowable()
         for key in self._keys:
-            for bucket in (self._bucket(key), OTHER):
+            for bucket in self._buckets(key):
                 if self._store.current(bucket, key) is not None:
                     self._ask("job", bucket, key)
 
     # Who asks
 
     def _tell(self, kind: str, event: ObjectEvent) -> None:
-        trigger = Trigger(kind=kind, work=self._handling(event), key=event.key)
-        twice = self._dice.random() < 0.1
-        self.drawn["event twice"] += twice
-        self._due.extend([trigger] * (1 + twice))
+        if event.key in self._destroyed:
+            self._lost.add(event.key)
+        work = self._handling(event, is_counted=True)
+        self._due.append(Trigger(kind=kind, work=work, key=event.key))
+        if self._dice.random() < 0.1:
+            self.drawn["event twice"] += 1
+            self._due.append(Trigger(kind=kind, work=self._handling(event), key=event.key))
 
     def _ask(self, kind: str, bucket: str, key: str, version_id: str | None = None) -> None:
         event = ObjectEvent(bucket=bucket, key=key, version_id=version_id)
@@ -491,9 +573,14 @@ class Simulation:
         assert isinstance(event, ObjectEvent)
         self._due.append(Trigger(kind="batch operation", work=self._handling(event), key=key))
 
-    def _handling(self, event: ObjectEvent) -> Callable[[Any, Settings], bool]:
-        def work(client: Any, settings: Settings) -> bool:  # noqa: ANN401 - botocore's
-            report = process(event, settings, Requests(client), AtOnce(), open_photo)
+    def _handling(
+        self, event: ObjectEvent, *, is_counted: bool = False
+    ) -> Callable[[Any, Settings, int], bool]:
+        """Return what handles the event; the queue says how often it came if it `is_counted`."""
+
+        def work(client: Any, settings: Settings, count: int) -> bool:  # noqa: ANN401 - botocore's
+            delivered = replace(event, receive_count=count if is_counted else 1)
+            report = process(delivered, settings, Requests(client), AtOnce(), open_photo)
             self.came[str(report.disposition)] += 1
             if report.code == "internal":
                 raise AssertionError(report.message)
@@ -512,7 +599,7 @@ class Simulation:
             "version": "2.0",
         }
 
-        def work(client: Any, settings: Settings) -> bool:  # noqa: ANN401 - botocore's
+        def work(client: Any, settings: Settings, _: int) -> bool:  # noqa: ANN401 - botocore's
             requests = Requests(client)
 
             def make(of: ObjectEvent, specs: Sequence[RenditionSpec]) -> JobReport:
@@ -559,7 +646,7 @@ class Simulation:
                 ends_after=trigger.ends_after,
             )
             try:
-                comes_again = trigger.work(client, settings)
+                comes_again = trigger.work(client, settings, self._tries[trigger] + 1)
             except KilledError:
                 # Nobody asks again for what an HTTP request asked for.
                 comes_again = not trigger.kind.startswith("HTTP")
@@ -592,35 +679,45 @@ class Simulation:
             elif found[place].body == body:
                 del found[place]
         for key in self._keys:
-            wrong += self._wrong_of(key, found)
+            buckets = self._buckets(key)
+            if self._settings.key_template.has_bucket:
+                for bucket in buckets:
+                    wrong += self._wrong_of(bucket, key, found)
+            else:
+                wrong += self._wrong_of(buckets[0], key, found, is_contested=len(buckets) > 1)
+        self._destroyed.clear()
+        self._lost.clear()
+        places = self._manifest_places()
         left = (
             place
             for place in found
-            if not self._is_old_tombstone(place, found[place]) and place not in self._unknowable
+            if not self._is_old_tombstone(places.get(place, []), found[place])
+            and place not in self._unknowable
         )
         return wrong + [f"left over: {place}" for place in left]
 
     def _wrong_of(  # noqa: C901 - one for each reason why less is expected
-        self, key: str, found: dict[str, Photo]
+        self, bucket: str, key: str, found: dict[str, Photo], *, is_contested: bool = False
     ) -> list[str]:
         """Take what is of the photo out of `found`; return what is wrong with it."""
-        bucket = self._bucket(key)
-        template = self._settings.key_template
-        manifest = found.pop(template.destination(key, "photo", "json", bucket=bucket), None)
+        manifest = found.pop(self._manifest_place(bucket, key), None)
         if manifest is not None and not _is_of(manifest, key):
             # Spoilt or copied, and nobody has asked for a photo since that is there.
             manifest = None
-        holder = bucket if manifest is None else manifest.metadata.get("source-bucket", bucket)
-        is_contested = self._is_contested(key)
-        photo = self._store.current(holder if is_contested else bucket, key)
-        before = self._holders.pop(key, holder)
+        holder = bucket
+        if manifest is not None and is_contested:
+            holder = manifest.metadata.get("source-bucket", bucket)
+        photo = self._store.current(holder, key)
+        before = self._holders.pop(key, holder) if is_contested else holder
         wrong = []
-        if is_contested and holder != before and (before, key) not in self._gone:
+        if holder != before and (before, key) not in self._gone and key not in self._lost:
             wrong.append(f"taken from {before} for {holder}: {key}")
-        if manifest is not None and photo is not None:
+        if is_contested and manifest is not None and photo is not None:
             self._holders[key] = holder
         self._gone.discard((holder, key))
-        expected = self._expected(key, photo)
+        expected = self._expected(holder, key, photo)
+        if photo is not None and manifest is not None and _is_poison(manifest, photo):
+            expected = {}
         named = _kept(manifest)
         kept = named or {}
         # Where somebody spoilt the list alone, a HEAD shows a set that is there.
@@ -632,7 +729,7 @@ class Simulation:
             # What was made before it was moved stays, also what another configuration asked for.
             of_version = (
                 place
-                for place in self._expected(key, photo)
+                for place in self._expected(holder, key, photo)
                 if place in found and found[place].metadata.get("source-etag") == photo.etag
             )
             is_lost = True
@@ -653,48 +750,50 @@ class Simulation:
             wrong.append(f"not named: {sorted(expected.keys() - kept.keys())}")
         return wrong
 
-    def _expected(self, key: str, photo: Photo | None) -> dict[str, str]:
+    def _expected(self, bucket: str, key: str, photo: Photo | None) -> dict[str, str]:
         """Return the renditions that a photo should have: the ETag of the photo by their keys."""
         if photo is None or photo.is_locked:
             return {}
         own = next((name for magic, name in _MAGIC if photo.body.startswith(magic)), None)
         if own is None:
             return {}
-        formats: Mapping[str, tuple[str, ...]] = {
-            "own": (own,),
-            "small": ("jpg",),
-            "two": ("webp", "jpg"),
-        }
         template = self._settings.key_template
         return {
-            template.destination(key, name, extension, bucket=""): photo.etag
-            for name in self._set
-            for extension in formats[name]
+            template.destination(
+                key, spec.name, own if output is None else output.extension, bucket=bucket
+            ): photo.etag
+            for spec in self._settings.config.specs_of(key)
+            for output in spec.formats
         }
 
     def _note_unknowable(self) -> None:
         """Note what nothing but a list that somebody destroyed named: no spec has its name now."""
+        names = {spec.name for spec in self._settings.config.renditions}
         for place in self._forgotten:
-            made = [KeyTemplate(text).source(place) for text in self._templates]
-            if not any(found is not None and found[1] in self._set for found in made):
+            made = [_template(text).source(place) for text in self._templates]
+            if not any(found is not None and found[1] in names for found in made):
                 self._unknowable.add(place)
 
-    def _is_old_tombstone(self, place: str, stored: Photo) -> bool:
+    def _manifest_places(self) -> Mapping[str, list[tuple[str, str]]]:
+        """Return whose manifests could be where, by every template so far."""
+        places = collections.defaultdict(list)
+        for text in self._templates:
+            template = _template(text)
+            for key in self._keys:
+                for bucket in self._buckets(key):
+                    place = template.destination(key, "photo", "json", bucket=bucket)
+                    places[place].append((bucket, key))
+        return places
+
+    @staticmethod
+    def _is_old_tombstone(of: Sequence[tuple[str, str]], stored: Photo) -> bool:
         """Tell whether it is of a photo that was gone when the template changed, or a stranger's.
 
         A stranger's is spoilt, or a copy of another photo's.
+
+        Args:
+            of: Whose manifest it could be.
+            stored: What is there.
         """
-        of = [
-            key
-            for text in self._templates
-            for key in self._keys
-            if KeyTemplate(text).destination(key, "photo", "json", bucket="") == place
-        ]
-        is_own = any(_is_of(stored, key) for key in of)
-        # A job cannot tell which version S3 refuses, and touches nothing.
-        photos = (self._store.current(self._bucket(key), key) for key in of)
-        is_locked = any(photo is not None and photo.is_locked for photo in photos)
-        is_empty = stored.metadata.get("state") == "deleted" or (
-            is_locked and "rejected" in stored.metadata
-        )
-        return bool(of) and (not is_own or is_empty)
+        is_own = any(_is_of(stored, key) for _, key in of)
+        return bool(of) and (not is_own or stored.metadata.get("state") == "deleted")
