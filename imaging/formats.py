@@ -35,6 +35,8 @@ class Reading(StrEnum):
     """In pieces, at any position: it seeks."""
     WHOLE = "whole"
     """As one block of memory."""
+    KEPT = "kept"
+    """From start to end into memory, and from there in pieces, at any position that has come."""
 
 
 class Scaling(StrEnum):
@@ -181,6 +183,7 @@ class Input:
         has_frames: Whether its pages follow each other in time.
         keeps_header: Whether the bytes of its header are kept: libvips does not tell all of it.
         scaling: How its decoder can give a smaller picture.
+        leaves_out_tiles: Whether its decoder decodes only those tiles that are needed.
         can_be_truncated: Whether the part of it that was received can be rendered, rows or tiles.
         fail_on: At which level of its decoder's complaints libvips has to fail. ``truncated``
             accepts what the decoder merely warns of: phones write such files.
@@ -200,6 +203,7 @@ class Input:
     has_frames: bool = False
     keeps_header: bool = False
     scaling: Scaling = Scaling.NONE
+    leaves_out_tiles: bool = False
     can_be_truncated: bool = False
     fail_on: str = "truncated"
     output: OutputFormat
@@ -266,14 +270,16 @@ _INPUTS: Final[Mapping[InputFormat, Input]] = {
     InputFormat.AVIF: Input(
         brands=frozenset({b"avif", b"avis"}),
         loader="heifload",
-        reading=Reading.WHOLE,
+        reading=Reading.KEPT,
+        leaves_out_tiles=True,
         can_be_truncated=True,
         output=OutputFormat.AVIF,
     ),
     InputFormat.HEIC: Input(
         brands=frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis"}),
         loader="heifload",
-        reading=Reading.WHOLE,
+        reading=Reading.KEPT,
+        leaves_out_tiles=True,
         can_be_truncated=True,
         # libheif 1.23's security limits ``max_memory_block_size`` and ``max_total_memory``.
         output=OutputFormat.JPEG,

@@ -12,6 +12,7 @@ __all__ = [
     "Box",
     "FocalPoint",
     "Placement",
+    "as_stored",
     "focal_point_from_text",
     "is_sideways",
     "place",
@@ -118,6 +119,31 @@ def place_mark(output: tuple[int, int], watermark: Watermark) -> Box:
 def is_sideways(orientation: int) -> bool:
     """Tell whether EXIF ``orientation``, 1 to 8, swaps width and height (5 to 8 do)."""
     return orientation >= 5
+
+
+def as_stored(box: Box, upright: tuple[int, int], orientation: int) -> Box:
+    """Return where a part of an upright picture lies in the picture as it is stored.
+
+    Args:
+        box: The part.
+        upright: Width and height of the upright picture.
+        orientation: EXIF's number of what turns the stored one upright.
+    """
+    left, top = box.left, box.top
+    right, below = upright[0] - left - box.width, upright[1] - top - box.height
+    across, down = {
+        1: (left, top),
+        2: (right, top),
+        3: (right, below),
+        4: (left, below),
+        5: (top, left),
+        6: (top, right),
+        7: (below, right),
+        8: (below, left),
+    }[orientation]
+    if is_sideways(orientation):
+        return Box(left=across, top=down, width=box.height, height=box.width)
+    return Box(left=across, top=down, width=box.width, height=box.height)
 
 
 def scaled(side: int, numerator: int, denominator: int) -> int:

@@ -159,7 +159,7 @@ class ImageHeader:
     def has_parts(self) -> bool:
         """Whether a part of its bytes is a part of the picture, in rows or in tiles."""
         row = self.format.row
-        in_order = row.reading is not Reading.WHOLE or self.tile is not None
+        in_order = row.reading is Reading.FORWARD or self.tile is not None
         return row.can_be_truncated and in_order and not self.interlaced
 
     @property

@@ -64,7 +64,9 @@ def decode_base(plan: RenditionPlan, base: tuple[int, int], photo: OpenPhoto) ->
         SourceError: The bytes cannot be read to their end.
     """
     size = base[::-1] if is_sideways(plan.header.orientation) else base
-    gain_maps, warnings = _read_gain_maps(plan, photo)
+    # A JPEG's decoder reads on from what is read here; a HEIC has its gain map behind its tiles.
+    is_first = photo.format is InputFormat.JPEG
+    gain_maps, warnings = _read_gain_maps(plan, photo) if is_first else ({}, ())
     bases: dict[Colour, pyvips.Image] = {}
     try:
         bases = _decode_stored(plan, plan.load, size, photo)
@@ -76,6 +78,9 @@ def decode_base(plan: RenditionPlan, base: tuple[int, int], photo: OpenPhoto) ->
         photo.rewind()
         bases = _decode_stored(plan, replace(plan.load, fail_on="none"), size, photo)
         warnings = (*warnings, _truncation(plan, photo, next(iter(bases.values()))))
+    if not is_first:
+        gain_maps, said = _read_gain_maps(plan, photo)
+        warnings = (*said, *warnings)
     if plan.header.orientation > 1:
         bases = {colour: steps.upright(base).copy_memory() for colour, base in bases.items()}
     return Base(pictures=bases, gain_maps=gain_maps, warnings=warnings)
@@ -131,7 +136,7 @@ def _read_gain_maps(
     Factors for red, green and blue are right only in the colours that they were made for; one
     factor for all three is right in any.
 
-    *Cost*: where it is wanted, the photo is downloaded whole before it is decoded.
+    *Cost*: where it is wanted, a JPEG is downloaded whole before it is decoded.
     """
     wanted = {rendition.spec.colour for rendition in plan.renditions if rendition.keeps_gain_map}
     if not wanted:

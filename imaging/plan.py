@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from imaging.errors import PhotoWarning
 from imaging.formats import OutputFormat
-from imaging.geometry import Placement
+from imaging.geometry import Box, Placement
 from imaging.header import ImageHeader
 from imaging.specs import Colour, RenditionSpec
 
@@ -35,12 +35,15 @@ class Load:
         shrink: JPEG: 1, 2, 4 or 8, done by the decoder on its DCT coefficients.
         scale: WebP: at most 1.0, done by the decoder.
         level: TIFF: where the directory of the pyramid's level is; 0 for the photo's own.
+        region: HEIC, AVIF: the part of the stored picture that renditions show something of; of a
+            grid, the other tiles are not decoded. None for all of it.
         fail_on: At which level of the decoder's complaints libvips fails.
     """
 
     shrink: int = 1
     scale: float = 1.0
     level: int = 0
+    region: Box | None = None
     fail_on: str = "truncated"
 
     def decoded(self, header: ImageHeader) -> tuple[int, int]:

@@ -27,6 +27,7 @@ from imaging.plan import (
     RenditionPlan,
     Way,
 )
+from imaging.region import region_of
 from imaging.specs import HDR_SIDE, Fit, Hdr, Position, RenditionSpec, Truncated
 
 __all__ = ["Asked", "make_plan"]
@@ -448,9 +449,13 @@ def make_plan(header: ImageHeader, asked: Asked) -> RenditionPlan:
         _planned(each, ways[picture.name]) for picture in pictures for each in picture.wanted
     ]
     planned += [_planned(each, Animated(frames=each.frames)) for each in animated]
+    load = _load(header, base) if base else Load()
+    if base and not asked.sidecar:
+        # An appearance is of the whole photo.
+        load = replace(load, region=region_of(header, base, [one.placement for one in of_base]))
     plan = RenditionPlan(
         header=header,
-        load=_load(header, base) if base else Load(),
+        load=load,
         base=base,
         renditions=tuple(sorted(planned, key=_writing_order)),
         warnings=(*_photo_warnings(header), *warnings),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol, Self
 
 import pyvips
 
+from imaging.bridge.kept import Kept
 from imaging.errors import (
     CorruptPhotoError,
     OutOfMemoryError,
@@ -91,13 +92,16 @@ class OpenPhoto:
         self._bytes = source
         # What libvips is shown of it.
         self._shown = source
+        self._kept: Kept | None = None
         self._captured: BaseException | None = None
         self._read_head()
         self.format = sniff(self.head)
         self._row = self.format.row
         # A decoder that reads from start to end is given no seek handler: libvips then keeps the
         # header to read it again by itself, and asks for no SEEK_END.
-        self._seeks = self._row.reading is Reading.RANGES
+        self._seeks = self._row.reading in {Reading.RANGES, Reading.KEPT}
+        if self._row.reading is Reading.KEPT:
+            self._shown = self._kept = Kept(source, self._head)
         self._encoded: bytes | None = None
         self._is_read = False
         self._header = bytearray()
@@ -302,14 +306,24 @@ class OpenPhoto:
     def read_at(self, offset: int, length: int) -> bytes:
         """Return up to ``length`` bytes from ``offset``; of a TIFF, an AVIF or a HEIC.
 
-        The position that libvips is at stays.
+        The position that libvips is at stays. Of an AVIF or HEIC, all that is in front is read too.
 
         Raises:
             SourceError: The bytes cannot be read.
         """
-        if self._row.reading is Reading.WHOLE:
-            return self.encoded()[offset : offset + length]
+        if self._kept is not None:
+            return self._kept.read(offset, length)
         return self._read_range(offset, length)
+
+    def in_memory(self, end: int = 0) -> bytearray:
+        """Return the bytes of an AVIF or HEIC: those before ``end`` at least, 0 beyond what came.
+
+        Raises:
+            SourceError: They cannot be read.
+        """
+        assert self._kept is not None  # noqa: S101 - as its row says
+        self._kept.wait(end)
+        return self._kept.memory
 
     def _read_range(self, offset: int, length: int) -> bytes:
         shown, place = self._shown, self._position
@@ -327,7 +341,7 @@ class OpenPhoto:
         return bytes(self._header)
 
     def encoded(self) -> bytes:
-        """Return all the bytes of an AVIF or HEIC, or of a JPEG of which only the header was read.
+        """Return all the bytes of a GIF, or of a JPEG of which only the header was read.
 
         For a decoder that needs them all at once; every later load reads them too.
 
@@ -411,13 +425,16 @@ class OpenPhoto:
 
         Only for formats that are read from start to end: of a TIFF, most may stay unread.
 
-        *Cost*: the rest of the bytes, 64 KiB of memory.
+        *Cost*: the rest of the bytes; 64 KiB of memory, or of an AVIF or HEIC as much as they are.
 
         Raises:
             SourceError: The rest cannot be read.
             RejectedPhotoError: A watcher found that the photo is not to be rendered.
         """
         self._is_read = True
+        if self._kept is not None:
+            self._kept.finish()
+            return
         if self._seeks:
             return
         with self.decoding():
@@ -431,6 +448,8 @@ class OpenPhoto:
         """Release libvips' source and the bytes."""
         self._source = None
         self._encoded = None
+        self._kept = None
+        self._shown = self._bytes
         self._bytes.close()
 
     def __enter__(self) -> Self:

@@ -49,7 +49,7 @@ def header(photo: "OpenPhoto") -> "ImageHeader":
     """
     # Imported on first use: they load a library.
     from imaging.decoders.heif_picture import agreed, check_codec, described
-    from imaging.files.coded_size import check_coded
+    from imaging.files.coded_size import coded_pixels
     from imaging.files.credentials import credentials_of
     from imaging.files.heif import manifest_store, read_container
     from imaging.files.heif_colour import read_chroma, read_cicp
@@ -62,7 +62,7 @@ def header(photo: "OpenPhoto") -> "ImageHeader":
     layout = read_layout(container, photo.read_at)
     truncation = _tolerated_truncation(container, layout)
     _check_metadata(container, photo.limits)
-    coded_pixels = check_coded(container, photo.read_at)
+    pixels = coded_pixels(container)
     try:
         image = described(photo)
     except CorruptPhotoError:
@@ -78,7 +78,7 @@ def header(photo: "OpenPhoto") -> "ImageHeader":
             cicp=None if read_profile(image) else read_cicp(container),
             chroma=read_chroma(container),
             credentials=credentials_of(manifest_store(photo.read_at, photo.size)),
-            coded_pixels=coded_pixels,
+            coded_pixels=pixels,
             n_tiles=len(container.references.get((b"dimg", container.primary), ())) or 1,
         ),
         orientation=1,
@@ -90,7 +90,7 @@ def header(photo: "OpenPhoto") -> "ImageHeader":
         common,
         # One that lies over what is cropped would have to be cropped with it.
         has_gain_map=gain_map is not None and not layout.is_cropped,
-        gain_map_pixels=0 if gain_map is None else _pixels_of(container, photo, gain_map.item),
+        gain_map_pixels=0 if gain_map is None else coded_pixels(container, gain_map.item),
         width=layout.shown_width,
         height=layout.shown_height,
         orientation=layout.orientation,
@@ -107,15 +107,6 @@ def _check_metadata(container: "Container", limits: "Limits") -> None:
         for extent in item.extents
     )
     limits.check("max_metadata_bytes", held)
-
-
-def _pixels_of(container: "Container", photo: "OpenPhoto", item: int) -> int:
-    """Return the pixels of a gain map: its own, or those of a tile that is larger."""
-    from imaging.files.coded_size import check_coded
-    from imaging.files.heif import size_of
-
-    width, height = size_of(container.items[item]) or (0, 0)
-    return max(width * height, check_coded(container, photo.read_at, item))
 
 
 def _tolerated_truncation(
@@ -144,7 +135,7 @@ def _tolerated_truncation(
 def decode(photo: "OpenPhoto", header: "ImageHeader", load: "Load") -> "pyvips.Image":
     from imaging.decoders.heif_picture import part_of, picture_of
 
-    return (part_of if load.fail_on == "none" else picture_of)(photo, header)
+    return (part_of if load.fail_on == "none" else picture_of)(photo, header, load)
 
 
 def peak_bytes(header: "ImageHeader", load: "Load") -> float:

@@ -3,6 +3,7 @@
 Imported when the first HEIC or AVIF arrives.
 """
 
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -10,20 +11,23 @@ import pyvips
 
 from imaging.colour import needs_depth
 from imaging.decoders.header import read_exif_block
+from imaging.decoders.heif_tiles import Arrivals
 from imaging.decoders.libheif import AV1, HEVC, Picture, can_decode
 from imaging.decoders.tiles import TILE_MULTIPLE, Ahead, Grid, ReadTile, image_of
-from imaging.errors import CorruptPhotoError, TruncatedPhotoError, UnsupportedFormatError
+from imaging.errors import CorruptPhotoError, UnsupportedFormatError
 from imaging.fields import copy_metadata
-from imaging.files.heif import from_memory, read_container
+from imaging.files.heif import CODED, read_container
 from imaging.files.heif_colour import Limited, read_limited
 from imaging.files.heif_gain_map import GainMapItem, find_gain_map
-from imaging.files.heif_layout import Layout, Tiles, parts_of_tiles, read_layout, received
-from imaging.files.heif_units import check_picture, check_units
+from imaging.files.heif_layout import Layout, Tiles, read_layout, received
+from imaging.files.heif_units import check_picture
 from imaging.formats import InputFormat
+from imaging.geometry import Box
 
 if TYPE_CHECKING:
     from imaging.bridge.source import OpenPhoto
     from imaging.header import ImageHeader
+    from imaging.plan import Load
 
 __all__ = [
     "agreed",
@@ -79,27 +83,29 @@ def agreed(layout: Layout | None, image: pyvips.Image) -> Layout | None:
     return layout if layout.upright_size == (image.width, image.height) else None
 
 
-def picture_of(photo: "OpenPhoto", header: "ImageHeader") -> pyvips.Image:
+def picture_of(photo: "OpenPhoto", header: "ImageHeader", load: "Load") -> pyvips.Image:
     """Return the primary picture; thumbnails, depth and gain maps are not looked at.
 
     *Shape*: as stored, in full range; uchar, or ushort for more than 8 bits whose colours are
-    converted with more than 8.
+    converted with more than 8. Tiles of a grid beside the region of ``load`` are grey.
 
     *Cost*: the file; of a grid two rows of tiles, and four tiles for each thread; of another
-    picture the codec's planes and the samples that are made of them, whole.
+    picture the codec's planes and the samples that are made of them, whole. A tile is decoded once
+    its bytes have come, whatever of the file follows.
 
-    *Thread*: libvips' workers decode the tiles of a grid; above one of them, threads of its own do.
+    *Thread*: libvips' workers read the file and decode the tiles of a grid; above one of them,
+    threads of its own decode.
 
     Raises:
         TruncatedPhotoError: The file ends before the picture does.
         CorruptPhotoError: The picture is damaged, or cannot be decoded.
     """
     file = _File(photo)
-    check_picture(file.container, file.read)
-    return _picture(photo, header, file, ())
+    file.container.check_extents()
+    return _picture(photo, header, load, file)
 
 
-def part_of(photo: "OpenPhoto", header: "ImageHeader") -> pyvips.Image:
+def part_of(photo: "OpenPhoto", header: "ImageHeader", load: "Load") -> pyvips.Image:
     """Return what was received of a grid that is truncated; any other picture as above.
 
     *Shape*: as above; a tile that is not there is grey, 128 of 255, and opaque.
@@ -108,15 +114,7 @@ def part_of(photo: "OpenPhoto", header: "ImageHeader") -> pyvips.Image:
         TruncatedPhotoError: It is no grid of tiles that can be decoded one by one.
         CorruptPhotoError: What is there is damaged.
     """
-    file = _File(photo)
-    layout = read_layout(file.container, file.read)
-    if layout is None or layout.tiles is None:
-        return picture_of(photo, header)
-    there = received(file.container, layout.tiles)
-    for parts, is_there in zip(parts_of_tiles(file.container, layout.tiles), there, strict=True):
-        if is_there:
-            check_units(file.container, file.read, parts)
-    return _picture(photo, header, file, there)
+    return _picture(photo, header, load, _File(photo))
 
 
 def tiles_received(photo: "OpenPhoto") -> tuple[int, int]:
@@ -130,28 +128,35 @@ def tiles_received(photo: "OpenPhoto") -> tuple[int, int]:
 
 
 class _File:
-    """The bytes of a photo, and their directory."""
+    """The bytes of a photo, as they come, and their directory."""
 
     def __init__(self, photo: "OpenPhoto") -> None:
-        self.data = photo.encoded()
-        self.read = from_memory(self.data)
-        self.container = read_container(self.read, len(self.data))
+        self._photo = photo
+        self.read = photo.read_at
+        self.container = read_container(self.read, photo.size)
 
     def opened(self, item: int, *, upright: bool) -> Picture:
-        return Picture(self.data, item, upright=upright, max_pixels=self.container.max_pixels())
+        """Return a picture; libheif reads everything now but what a codec decodes."""
+        container = self.container
+        end = max(
+            (
+                extent.offset + extent.length if extent.length else container.size
+                for other in container.items.values()
+                if other.kind not in CODED
+                for extent in other.extents
+                if not extent.in_idat
+            ),
+            default=0,
+        )
+        data = self._photo.in_memory(end)
+        return Picture(data, item, upright=upright, max_pixels=container.max_pixels())
 
 
-def _picture(
-    photo: "OpenPhoto", header: "ImageHeader", file: _File, there: tuple[bool, ...]
-) -> pyvips.Image:
-    """Return the primary picture of a file that was checked, but for tiles that are not ``there``.
-
-    Where nothing is said of tiles, all are.
-    """
+def _picture(photo: "OpenPhoto", header: "ImageHeader", load: "Load", file: _File) -> pyvips.Image:
+    """Return the primary picture, with grey tiles where the file has none or none is needed."""
     told = described(photo)
     container = file.container
     layout = agreed(read_layout(container, file.read), told)
-    threads = max(1, pyvips.vips_lib.vips_concurrency_get())
 
     def opened() -> Picture:
         return file.opened(container.primary, upright=layout is None)
@@ -159,21 +164,21 @@ def _picture(
     picture = opened()
     grid = _grid(picture, layout)
     if grid is None or layout is None or layout.tiles is None:
-        if not all(there):
-            raise TruncatedPhotoError(
-                "Expected tiles that can be decoded one by one in a photo that is truncated"
-            )
+        check_picture(container, file.read)
         image = _whole(picture)
     else:
         tiles = layout.tiles
-
-        def reader() -> ReadTile:
-            read_tile = _tile_reader(opened(), grid, tiles)
-            return read_tile if all(there) else _with_grey(read_tile, _grey(picture, grid), there)
-
-        shown = layout.left, layout.top, layout.shown_width, layout.shown_height
-        read_tile: ReadTile = (
-            Ahead(reader, grid.tiles_of(*shown), threads).read_tile if threads > 1 else reader()
+        there = received(container, tiles)
+        region = load.region or Box(left=0, top=0, width=header.width, height=header.height)
+        wanted = grid.tiles_of(
+            layout.left + region.left, layout.top + region.top, region.width, region.height
+        )
+        arrivals = Arrivals(container, file.read, tiles, there, wanted[-1])
+        read_tile = _reader(
+            lambda: _tile_reader(opened(), grid, tiles),
+            arrivals.wait_for,
+            [number for number in wanted if there[number]],
+            _grey(picture, grid),
         )
         image = image_of(grid, read_tile, photo.capture)
     limited = read_limited(container, file.read)
@@ -186,17 +191,38 @@ def _picture(
     return image
 
 
+def _reader(
+    make: Callable[[], ReadTile],
+    prepare: Callable[[int], None],
+    wanted: Sequence[int],
+    grey: memoryview,
+) -> ReadTile:
+    """Return what decodes the ``wanted`` tiles, and gives ``grey`` for any other.
+
+    Args:
+        make: Makes what decodes a tile, for one thread of as many as libvips has.
+        prepare: As of :class:`imaging.decoders.tiles.Ahead`.
+        wanted: The tiles that are decoded, in rising order.
+        grey: The samples of a tile that is not.
+    """
+    threads = max(1, pyvips.vips_lib.vips_concurrency_get())
+    decode = Ahead(make, prepare, wanted, threads).read_tile if threads > 1 else make()
+    decoded = frozenset(wanted)
+
+    def read_tile(number: int) -> memoryview:
+        prepare(number)
+        return decode(number) if number in decoded else grey
+
+    return read_tile
+
+
 def _grey(picture: Picture, grid: Grid) -> memoryview:
-    """Return the samples of a tile that is not there: in the middle of the range, and opaque."""
+    """Return the samples of a tile that is not decoded: in the middle of the range, and opaque."""
     has_alpha = picture.bands in _WITH_ALPHA
     samples = [1 << (picture.bits - 1)] * (picture.bands - has_alpha)
     samples += [(1 << picture.bits) - 1] * has_alpha
     pixel = b"".join(value.to_bytes(picture.sample_bytes, "little") for value in samples)
     return memoryview(pixel * (grid.tile_width * grid.tile_height))
-
-
-def _with_grey(read_tile: ReadTile, grey: memoryview, there: tuple[bool, ...]) -> ReadTile:
-    return lambda number: read_tile(number) if there[number] else grey
 
 
 @cache

@@ -146,7 +146,7 @@ class Picture:
         is_premultiplied: Whether its colours are multiplied by its alpha.
 
     Args:
-        data: The whole file.
+        data: The whole file; what a picture is coded in may come later, before it is decoded.
         item: The number of the picture.
         upright: Whether libheif applies crop, rotation and mirroring, to the whole picture.
         max_pixels: More than this no coded or derived picture may have, whatever the file says.
@@ -155,7 +155,7 @@ class Picture:
         CorruptPhotoError: There is no such picture.
     """
 
-    def __init__(self, data: bytes, item: int, *, upright: bool, max_pixels: int) -> None:
+    def __init__(self, data: bytearray, item: int, *, upright: bool, max_pixels: int) -> None:
         self._library = library = preload()
         self._data = data
         self._context = ffi.gc(library.heif_context_alloc(), library.heif_context_free)

@@ -211,12 +211,21 @@ class Ahead:
 
     Args:
         make: Makes what decodes a tile by its number, for one thread.
+        prepare: Called with the number of a tile before it is decoded, by the thread that reads: it
+            may wait for the tile's bytes.
         needed: The tiles that are read, in rising order; another one is decoded when it is read.
         threads: How many decode.
     """
 
-    def __init__(self, make: Callable[[], ReadTile], needed: Sequence[int], threads: int) -> None:
+    def __init__(
+        self,
+        make: Callable[[], ReadTile],
+        prepare: Callable[[int], None],
+        needed: Sequence[int],
+        threads: int,
+    ) -> None:
         self._idle = [make() for _ in range(threads)]
+        self._prepare = prepare
         self._needed = needed
         self._ahead = 2 * threads
         self._pool = ThreadPoolExecutor(threads)
@@ -235,6 +244,7 @@ class Ahead:
         at = bisect_left(self._needed, number)
         for wanted in {number: None, **dict.fromkeys(self._needed[at : at + self._ahead])}:
             if wanted not in self._waiting:
+                self._prepare(wanted)
                 self._waiting[wanted] = self._pool.submit(self._decode, wanted)
         found = self._waiting.pop(number)
         # libvips' threads ask for tiles of the next row before they are done with this one.

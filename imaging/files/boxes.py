@@ -33,8 +33,8 @@ def walk(
         most: So many are looked at.
     """
     for _ in range(most):
-        head = read_at(at, 32)
-        if at + 8 > end or len(head) < 8:
+        head = read_at(at, 32) if at + 8 <= end else b""
+        if len(head) < 8:
             return
         length, kind = struct.unpack_from(">I4s", head)
         begin = 8

@@ -19,6 +19,7 @@ from imaging.files.boxes import walk
 from imaging.files.credentials import MAX_STORE_BYTES
 
 __all__ = [
+    "CODED",
     "Container",
     "Extent",
     "Item",
@@ -158,7 +159,7 @@ class Container:
             UnsupportedFormatError: It is whole, perhaps, and of another codec.
         """
         for item in self.picture():
-            if item.kind not in _DECODED | _DERIVED:
+            if item.kind not in CODED | _DERIVED:
                 name = _CODECS.get(item.kind, f"codec {item.kind.decode('latin-1')!r}")
                 raise UnsupportedFormatError(
                     f"Expected a picture of HEVC or AV1 in a HEIF but received {name}"
@@ -277,7 +278,9 @@ class _Reader:
         return self._data[self._at :]
 
 
-_DECODED: Final = frozenset({b"hvc1", b"av01"})
+CODED: Final = frozenset({b"hvc1", b"av01"})
+"""The kinds of items that a codec decodes here."""
+
 _DERIVED: Final = frozenset({b"grid", b"iovl", b"iden", b"tmap"})
 _CODECS: Final[Mapping[bytes, str]] = {
     b"jpeg": "JPEG",

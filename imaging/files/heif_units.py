@@ -9,6 +9,7 @@ from typing import Final
 
 from imaging.errors import CorruptPhotoError
 from imaging.files import av1, hevc
+from imaging.files.coded_size import check_coded
 from imaging.files.heif import Container, Item, Read
 
 __all__ = ["check_picture", "check_units"]
@@ -30,22 +31,25 @@ def check_picture(container: Container, read: Read, of: int | None = None) -> No
     Raises:
         TruncatedPhotoError: The file ends before a part does.
         CorruptPhotoError: A part is missing from the directory, or its units are damaged.
+        OverLimitError: A part is larger than the directory says.
     """
     container.check_extents(of)
     check_units(container, read, container.picture(of))
 
 
 def check_units(container: Container, read: Read, items: Iterable[Item]) -> None:
-    """Hold coded items against what their units say of their lengths.
+    """Hold coded items against what their units say of their lengths, and of their sides.
 
     Raises:
         CorruptPhotoError: They are damaged.
+        OverLimitError: A picture is larger than its item.
     """
     for item in items:
-        if item.kind == b"hvc1":
-            _check_hevc(item, container.bytes_of(item, read))
-        elif item.kind == b"av01":
-            _check_av1(item, container.bytes_of(item, read))
+        check = _CHECKS.get(item.kind)
+        if check is not None:
+            data = container.bytes_of(item, read)
+            check(item, data)
+            check_coded(item, data)
 
 
 # Within a unit an encoder breaks up every such sequence with a byte of 3: where it stands, other
@@ -110,3 +114,6 @@ def _check_av1(item: Item, data: bytes) -> None:
         has_pixels |= unit.kind in _OBU_FRAMES
     if not has_pixels:
         raise CorruptPhotoError(f"Expected pixels in item {item.id} but received none")
+
+
+_CHECKS: Final = {b"hvc1": _check_hevc, b"av01": _check_av1}

@@ -15,6 +15,7 @@ from imaging.decoders import read_header
 from imaging.errors import CorruptPhotoError
 from imaging.formats import OutputFormat
 from imaging.local import MemorySource
+from imaging.plan import Load
 from imaging.specs import RenditionSpec
 from tests.photos import (
     UPRIGHT,
@@ -48,9 +49,9 @@ def difference(image: pyvips.Image, other: pyvips.Image) -> float:
 
 
 def picture_of(data: bytes) -> pyvips.Image:
-    """Return the lazy picture as the decoder gives it."""
+    """Return the picture as the decoder gives it, in memory."""
     with OpenPhoto(MemorySource(data)) as photo:
-        return decoder.picture_of(photo, read_header(photo))
+        return decoder.picture_of(photo, read_header(photo), Load()).copy_memory()
 
 
 def saved(mode: str = "RGB", size: tuple[int, int] = (96, 64), **options: object) -> bytes:

@@ -18,6 +18,7 @@ from imaging.errors import RenditionsError
 from imaging.files.heif import from_memory, read_container
 from imaging.files.heif_layout import read_layout, received
 from imaging.local import MemorySink, MemorySource
+from imaging.plan import Load
 from imaging.planning import Asked, make_plan
 from imaging.rendering import open_photo
 from imaging.rendition import Rendition
@@ -299,10 +300,10 @@ def test_a_tile_that_is_not_there_is_grey(
     pyvips.vips_lib.vips_concurrency_set(threads)
     try:
         with OpenPhoto(MemorySource(data)) as photo:
-            image = part_of(photo, read_header(photo)).copy_memory()
+            image = part_of(photo, read_header(photo), Load()).copy_memory()
             assert tiles_received(photo) == (sum(there), 12)
         with OpenPhoto(MemorySource(whole)) as photo:
-            expected = picture_of(photo, read_header(photo)).copy_memory()
+            expected = picture_of(photo, read_header(photo), Load()).copy_memory()
     finally:
         pyvips.vips_lib.vips_concurrency_set(before)
     for number, is_there in enumerate(there):

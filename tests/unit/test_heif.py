@@ -13,6 +13,7 @@ import pyvips
 
 from imaging.errors import (
     CorruptPhotoError,
+    OverLimitError,
     RejectedPhotoError,
     TruncatedPhotoError,
     UnsupportedFormatError,
@@ -191,5 +192,5 @@ def test_random_directories_raise_nothing_but_what_is_theirs_to_raise() -> None:
             broken[draw.randrange(end)] = draw.randrange(256)
         try:
             checked(bytes(broken))
-        except (CorruptPhotoError, UnsupportedFormatError):
+        except (CorruptPhotoError, OverLimitError, UnsupportedFormatError):
             continue

@@ -36,6 +36,10 @@ def drawn(seed: int) -> tuple[Grid, pyvips.Image, list[bytes]]:
     return grid, canvas.crop(0, 0, grid.width, grid.height), tiles
 
 
+def prepared(number: int) -> None:
+    """Wait for nothing before a tile is decoded."""
+
+
 def never(error: BaseException) -> None:
     """Take a failure that there should not be."""
     raise AssertionError from error
@@ -103,7 +107,7 @@ def test_tiles_ahead_are_decoded_by_as_many_threads_as_there_are() -> None:
 
         return read_tile
 
-    ahead = Ahead(make, needed=range(10), threads=2)
+    ahead = Ahead(make, prepared, needed=range(10), threads=2)
     for number in range(10):
         assert bytes(ahead.read_tile(number)) == bytes([number])
         assert max(under_way) < number + 4
@@ -113,7 +117,9 @@ def test_tiles_ahead_are_decoded_by_as_many_threads_as_there_are() -> None:
 
 def test_tiles_that_are_passed_over_are_let_go_of() -> None:
     """A crop needs only some; what was decoded for nothing does not stay."""
-    ahead = Ahead(lambda: lambda number: memoryview(bytes([number])), needed=range(100), threads=2)
+    ahead = Ahead(
+        lambda: lambda number: memoryview(bytes([number])), prepared, needed=range(100), threads=2
+    )
     for number in range(0, 100, 9):
         assert bytes(ahead.read_tile(number)) == bytes([number])
         assert len(ahead._waiting) <= 8
@@ -127,7 +133,7 @@ def test_tiles_that_nobody_needs_are_not_decoded_ahead() -> None:
         decoded.append(number)
         return memoryview(bytes([number]))
 
-    ahead = Ahead(lambda: read_tile, needed=[7, 8, 12, 13], threads=2)
+    ahead = Ahead(lambda: read_tile, prepared, needed=[7, 8, 12, 13], threads=2)
     for number in (7, 8, 12, 13, 20):
         assert bytes(ahead.read_tile(number)) == bytes([number])
     assert sorted(decoded) == [7, 8, 12, 13, 20]
