@@ -5,8 +5,8 @@ itself fails. Where the advisories cannot be reached it ends with 0, and says th
 audited; pip-audit would report that it found none.
 
 pip-audit knows packages by their names, and not what is in them. So the libraries that Debian and
-the wheels bring are read out of the image and named with their versions; of Debian's that decode
-what strangers send, OSV is asked too. What nobody was asked about is listed.
+the wheels bring are read out of the image and named with their versions, as far as they say; of
+Debian's that decode what strangers send, OSV is asked too. What nobody was asked about is listed.
 """
 
 from __future__ import annotations
@@ -109,9 +109,14 @@ def libraries(
         f"{name} {version or 'of unknown version'} ({folder.removesuffix('.libs')})"
         for folder, name, version in found["libraries"]
     ]
+    lines += [
+        f"{name} {found['linked'].get(name) or 'of unknown version'} (in libvips)"
+        for name in inventory.WITHIN_LIBVIPS
+    ]
     others = len(found["debian"]) - sum("(Debian)" in line for line in lines)
     unasked = [source for (source, _), advisories in asked.items() if advisories is None]
     unasked += [name for _, name, _ in found["libraries"]]
+    unasked += inventory.WITHIN_LIBVIPS
     unasked.append(f"{others} other packages of Debian")
     lines.append(f"NOT audited: {', '.join(unasked)}")
     return (1 if fixable else 0), lines

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # Runs in the image, whose interpreter has the standard library and little more.
 _LOOK = r"""
 import ctypes, glob, importlib.metadata, json, os, re, sys
-asked = json.loads(sys.argv[1])
+asked, marks = json.loads(sys.argv[1])
 status = open("/var/lib/dpkg/status", encoding="utf-8").read()
 debian = []
 for entry in status.split("\n\n"):
@@ -41,6 +41,7 @@ for found in importlib.metadata.distributions():
     named = data.get("License-Expression") or data.get("License") or ""
     python.append({"name": data["Name"], "version": found.version, "licence": named})
 libraries = []
+linked = {}
 for path in glob.glob("/usr/local/lib/python3*/dist-packages/*.libs/*.so*"):
     folder, file = path.split("/")[-2:]
     # auditwheel puts a digest between name and version: libde265-90fb0ce1.so.0.2.0
@@ -51,7 +52,13 @@ for path in glob.glob("/usr/local/lib/python3*/dist-packages/*.libs/*.so*"):
         function.restype = ctypes.c_char_p
         version = function().decode()
     libraries.append([folder, stem, version])
-print(json.dumps({"debian": debian, "python": python, "libraries": libraries}))
+    if stem == "libvips":
+        with open(path, "rb") as file:
+            data = file.read()
+        for name, mark in marks.items():
+            told = re.search(mark.encode(), data)
+            linked[name] = told and told[1].decode()
+print(json.dumps({"debian": debian, "python": python, "libraries": libraries, "linked": linked}))
 """
 
 _PYTHON = {
@@ -73,9 +80,8 @@ _TELLS_VERSION = {
     "libvips": "vips_version_string",
 }
 
-# Linked into that libvips; the wheel does not say in which versions.
-# Source: https://github.com/kleisauke/libvips-packaging
-_WITHIN_LIBVIPS = {
+# Linked into that libvips. Source: https://github.com/kleisauke/libvips-packaging
+WITHIN_LIBVIPS = {
     "aom": "BSD-2-Clause",
     "cairo": "MPL-1.1",
     "cgif": "MIT",
@@ -103,6 +109,13 @@ _WITHIN_LIBVIPS = {
     "pango": "LGPL-2.1-or-later",
     "pixman": "MIT",
     "zlib-ng": "Zlib",
+}
+
+# In which versions the wheel does not say; these say it themselves, in a text.
+_TOLD_VERSIONS = {
+    "aom": r"AOMedia Project AV1 Encoder v([\d.]+)",
+    "libarchive": r"libarchive (\d+\.[\d.]+)",
+    "mozjpeg": r"mozjpeg version ([\d.]+)",
 }
 
 ACCEPTED = re.compile(
@@ -150,7 +163,9 @@ def look(image: str) -> dict[str, Any]:
     docker = os.environ.get("DOCKER", "docker")
     command = [docker, "run", "--rm", "--network", "none", "--entrypoint", "/usr/bin/python3"]
     answer = subprocess.run(
-        [*command, image, "-c", _LOOK, json.dumps(_TELLS_VERSION)], check=True, capture_output=True
+        [*command, image, "-c", _LOOK, json.dumps([_TELLS_VERSION, _TOLD_VERSIONS])],
+        check=True,
+        capture_output=True,
     )
     found: dict[str, Any] = json.loads(answer.stdout)
     return found
@@ -194,9 +209,13 @@ def components(found: dict[str, Any]) -> list[Component]:
         if stem == "libvips":
             made += [
                 Component(
-                    kind="library", name=name, version=None, licences=(licence,), carrier="libvips"
+                    kind="library",
+                    name=name,
+                    version=found["linked"].get(name),
+                    licences=(licence,),
+                    carrier="libvips",
                 )
-                for name, licence in _WITHIN_LIBVIPS.items()
+                for name, licence in WITHIN_LIBVIPS.items()
             ]
     _check(made)
     return sorted(made, key=lambda one: (one.kind, one.carrier, one.name))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from scripts.audit import ecosystem, libraries, main, verdict
+from scripts.inventory import WITHIN_LIBVIPS
 
 _CLEAN = {"name": "boto3", "version": "1.0", "vulns": []}
 _SKIPPED = {"name": "pyvips", "skip_reason": "not found"}
@@ -78,7 +79,9 @@ _IMAGE = {
         {"Package": "libc6", "Version": "2.41-12", "Source": "glibc"},
     ],
     "libraries": [["pyvips_binary.libs", "libvips", "8.18.7"]],
+    "linked": {"aom": "3.15.1", "mozjpeg": None},
 }
+_LINKED = ", ".join(WITHIN_LIBVIPS)
 
 
 def _advisory(name: str, *, fixed: str | None) -> dict[str, Any]:
@@ -100,7 +103,9 @@ def test_libraries_are_named_with_their_versions_and_asked_about_once_each() -> 
     assert asked == [("libheif", "1.23.6-2"), ("libde265", "1.0.15-1"), ("dav1d", "1.5.1-1")]
     assert "libheif-plugin-dav1d 1.23.6-2 (Debian)" in lines
     assert "libvips 8.18.7 (pyvips_binary)" in lines
-    assert lines[-1] == "NOT audited: libvips, 1 other packages of Debian"
+    assert "aom 3.15.1 (in libvips)" in lines
+    assert "mozjpeg of unknown version (in libvips)" in lines
+    assert lines[-1] == f"NOT audited: libvips, {_LINKED}, 1 other packages of Debian"
 
 
 @pytest.mark.parametrize(
@@ -138,6 +143,6 @@ def test_without_network_or_image_it_is_said() -> None:
     status, lines = libraries(_IMAGE, ask)
     assert status == 0
     assert lines[-1] == (
-        "NOT audited: libheif, libde265, dav1d, libvips, 1 other packages of Debian"
+        f"NOT audited: libheif, libde265, dav1d, libvips, {_LINKED}, 1 other packages of Debian"
     )
     assert libraries(None, ask)[1][0].startswith("NOT audited: the image's libraries")
