@@ -226,7 +226,7 @@ class RenditionPlan:
     def summary(self) -> str:
         """Return the plan in one line, for a log."""
         load = [
-            f"{field.name} {value}"
+            f"{field.name} {_value(value)}"
             for field in fields(self.load)
             if (value := getattr(self.load, field.name)) != field.default
         ]
@@ -238,6 +238,12 @@ class RenditionPlan:
         base = f"base {self.base[0]}x{self.base[1]}" if self.base else "no base"
         peak = f"{self.peak_bytes >> 20} MB"
         return ", ".join([*load, base, peak]) + ": " + ", ".join(made)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, Box):
+        return f"{value.width}x{value.height}+{value.left}+{value.top}"
+    return str(value)
 
 
 def _said(way: Way) -> str:

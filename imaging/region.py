@@ -10,8 +10,8 @@ from imaging.header import ImageHeader
 __all__ = ["region_of"]
 
 _REACH: Final = 4
-"""Pixels, for each that goes into one of a smaller picture, beside which a resize looks at none, and
-so many more: Lanczos3 reaches 3 times as far, and the shrink before it rounds to whole pixels."""
+"""Pixels beyond which a resize looks at none, for each that goes into one of the smaller picture,
+and so many more: Lanczos3 reaches 3, and the shrink before it rounds to whole pixels."""
 
 
 def region_of(
@@ -52,7 +52,7 @@ def region_of(
 def _beside(span: tuple[float, float], made: int, of: int) -> tuple[float, float]:
     """Return what a resize of a side from ``of`` to ``made`` pixels looks at to make ``span``."""
     factor = of / made
-    reach = _REACH * (max(factor, 1) + 1)
+    reach = _REACH * (max(factor, 1) + 1) if made != of else 0
     return span[0] * factor - reach, span[1] * factor + reach
 
 

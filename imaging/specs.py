@@ -317,7 +317,8 @@ class RenditionSpec:
         mapped = self.hdr is not Hdr.KEEP or any(
             output is None or output.row.has_gain_map for output in self.formats
         )
-        yield "hdr", mapped, "format to name jpeg", listed
+        expected = "format to name jpeg, which alone is stored with a gain map"
+        yield "hdr", mapped, expected, listed
         yield from self._quality_rules()
         yield from self._object_rules()
         background = all(0 <= value <= 255 for value in self.background)

@@ -11,6 +11,7 @@ import pytest
 from handler.objects import ObjectEvent
 from handler.s3.requests import Requests
 from handler.s3.source import S3Source
+from imaging.bridge.kept import Kept
 from imaging.errors import SourceError
 from imaging.local import FileSource, MemorySource
 from imaging.streams import ByteSource
@@ -44,9 +45,15 @@ def _between(_path: Path, _s3: MotoServer) -> ByteSource:
     return Between(MemorySource(bytes(9) + _DATA[9:-7]), _DATA[:9], _DATA[-7:])
 
 
+def _kept(_path: Path, _s3: MotoServer) -> ByteSource:
+    beneath = MemorySource(_DATA)
+    head = memoryview(bytearray(1024))
+    return Kept(beneath, head[: beneath.readinto(head)])
+
+
 @pytest.fixture(
-    params=[_memory, _file, _s3_object, _part, _between],
-    ids=["memory", "file", "s3", "part", "between"],
+    params=[_memory, _file, _s3_object, _part, _between, _kept],
+    ids=["memory", "file", "s3", "part", "between", "kept"],
 )
 def source(request: pytest.FixtureRequest, tmp_path: Path, s3: MotoServer) -> Iterator[ByteSource]:
     """One of the implementations, over the same bytes."""

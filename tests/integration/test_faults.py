@@ -21,6 +21,7 @@ from imaging.errors import OutOfTimeError
 from imaging.formats import OutputFormat
 from tests.house import BOTH, KEY, MANIFEST, House, of, open_house
 from tests.photos import jpeg, tiff
+from tests.photos.heif import grid_heic
 from tests.servers import (
     ACCESS_DENIED,
     INTERNAL_ERROR,
@@ -122,6 +123,35 @@ def test_a_body_that_is_cut_is_resumed(house: House, at: float, ending: Ending) 
 def test_a_photo_that_comes_badly(house: House, faults: list[Fault], disposition: str) -> None:
     """It is made within the invocation, or nothing is stored and the event comes again."""
     event = house.put(_PHOTO)
+    house.proxy.add(*faults)
+    report = house.handle(event)
+    assert report.disposition == disposition
+    assert house.proxy.unused == ()
+    if disposition == "retry":
+        assert report.code == "source-failed"
+        assert house.proxy.count(method="PUT", bucket="renditions") == 0
+        house.proxy.clear()
+        assert house.handle(event).disposition is Disposition.WRITTEN
+    _is_whole(house, event)
+
+
+@pytest.mark.parametrize(
+    ("faults", "disposition"),
+    [
+        pytest.param([_reading(action=Cut(at=0.1))], "written", id="cut-early"),
+        pytest.param([_reading(action=Cut(at=0.6))], "written", id="cut-among-tiles"),
+        pytest.param([_reading(action=Flip(at=0.7))], "retry", id="flipped-tile"),
+        pytest.param([_reading(action=Flip(at=-1))], "retry", id="flipped-at-the-end"),
+        pytest.param(
+            [_reading(action=Cut(at=0.5)), _reading(action=Flip(at=0.3), nth=2)],
+            "retry",
+            id="flipped-after-a-resume",
+        ),
+    ],
+)
+def test_a_heic_that_comes_badly(house: House, faults: list[Fault], disposition: str) -> None:
+    """Tiles are decoded while it comes: nothing of a download that does not hold is stored."""
+    event = house.put(grid_heic(6, 6, 1500, 1500, tile=256))
     house.proxy.add(*faults)
     report = house.handle(event)
     assert report.disposition == disposition

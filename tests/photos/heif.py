@@ -10,15 +10,26 @@ import io
 import struct
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from imaging.files.heif import from_memory, read_container
+from imaging.files.heif import CODED, from_memory, read_container
 from tests.photos.landscape import scene
 
 if TYPE_CHECKING:
     import pyvips
 
-__all__ = ["Part", "assembled", "aux", "box", "coded", "grid", "grid_heic", "nclx", "prop"]
+__all__ = [
+    "Part",
+    "assembled",
+    "aux",
+    "box",
+    "coded",
+    "grid",
+    "grid_heic",
+    "metadata_first",
+    "nclx",
+    "prop",
+]
 
 Mode = Literal["RGB", "L"]
 Codec = Literal["hvc1", "av01"]
@@ -212,7 +223,50 @@ def assembled(parts: list[Part], *, primary: int = 0, brand: bytes = b"heic") ->
     return start + directory(first) + box(b"mdat", pixels)
 
 
-def grid_heic(  # noqa: PLR0913 - each a kind of grid
+def metadata_first(data: bytes) -> bytes:
+    """A HEIC with its metadata in front of its pictures, as phones write it; libheif does not.
+
+    Args:
+        data: Of one ``mdat``, the last box, in which each item lies in one piece.
+    """
+    read = from_memory(data)
+    container = read_container(read, len(data))
+    pieces = [
+        (item.kind in CODED, extent.offset, extent.length)
+        for item in container.items.values()
+        for extent in item.extents
+        if not extent.in_idat
+    ]
+    begin = min(offset for _, offset, _ in pieces)
+    places = {}
+    moved = b""
+    for _, offset, length in sorted(set(pieces)):
+        places[offset] = begin + len(moved)
+        moved += data[offset : offset + length]
+    assert begin + len(moved) == len(data)
+    head = bytearray(data[:begin])
+    at = data.index(b"iloc") + 4
+    version, sizes = data[at], struct.unpack_from(">H", data, at + 4)[0]
+    offset_size, length_size, base_size = (sizes >> shift & 15 for shift in (12, 8, 4))
+    (count,) = struct.unpack_from(">H", data, at + 6)
+    at += 8
+    for _ in range(count):
+        in_idat = bool(version) and data[at + 3] & 15
+        at += 6 if version else 4
+        base = int.from_bytes(data[at : at + base_size], "big")
+        head[at : at + base_size] = bytes(base_size)
+        at += base_size
+        (extents,) = struct.unpack_from(">H", data, at)
+        at += 2
+        for _ in range(extents):
+            place = base + int.from_bytes(data[at : at + offset_size], "big")
+            place = place if in_idat else places[place]
+            head[at : at + offset_size] = place.to_bytes(offset_size, "big")
+            at += offset_size + length_size
+    return bytes(head) + moved
+
+
+def grid_parts(  # noqa: PLR0913 - each a kind of grid
     columns: int,
     rows: int,
     width: int,
@@ -225,8 +279,8 @@ def grid_heic(  # noqa: PLR0913 - each a kind of grid
     codec: Codec = "hvc1",
     properties: tuple[bytes, ...] = (),
     tile_properties: tuple[bytes, ...] = (),
-) -> bytes:
-    """A HEIC that is a grid of tiles, and its alpha, where it has one, another grid.
+) -> list[Part]:
+    """A grid of tiles, and its alpha, where it has one, another grid; the first part is shown.
 
     *Cost*: 16 tiles are encoded at most, however many there are.
 
@@ -275,4 +329,18 @@ def grid_heic(  # noqa: PLR0913 - each a kind of grid
             replace(mask, properties=(*mask.properties, aux(_ALPHA)), aux_of=0, hidden=True),
             *(replace(greys[place], hidden=True) for place in places),
         ]
+    return parts
+
+
+def grid_heic(
+    columns: int,
+    rows: int,
+    width: int,
+    height: int,
+    *,
+    codec: Codec = "hvc1",
+    **options: Any,  # noqa: ANN401 - each of its own type
+) -> bytes:
+    """A HEIC or AVIF of :func:`grid_parts`."""
+    parts = grid_parts(columns, rows, width, height, codec=codec, **options)
     return assembled(parts, brand=b"heic" if codec == "hvc1" else b"avif")
