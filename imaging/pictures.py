@@ -1,7 +1,8 @@
 """The pictures of one photo before they are encoded: decoded once, each resized once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pyvips
@@ -145,6 +146,7 @@ def _read_gain_maps(
     from imaging.gainmap import gain_map_of_item, read_gain_map
 
     gain_map = None
+    told: Callable[[], pyvips.Image] = photo.load
     if photo.format is InputFormat.JPEG:
         gain_map = read_gain_map(
             photo.encoded(),
@@ -156,8 +158,9 @@ def _read_gain_maps(
             # The file may be truncated: a decoder that reads as it goes notices.
             photo.rewind()
     else:
-        from imaging.decoders.heif_picture import gain_map_of
+        from imaging.decoders.heif_picture import described, gain_map_of
 
+        told = partial(described, photo)
         found = gain_map_of(photo)
         if found is not None:
             gain_map = gain_map_of_item(*found, plan.header)
@@ -171,7 +174,7 @@ def _read_gain_maps(
     held = {
         colour: gain_map
         for colour in wanted
-        if not gain_map.is_coloured or keeps_values(photo.load(), plan.header, colour)
+        if not gain_map.is_coloured or keeps_values(told(), plan.header, colour)
     }
     dropped = tuple(
         PhotoWarning(

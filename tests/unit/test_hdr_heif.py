@@ -13,7 +13,7 @@ from imaging.files.heif_gain_map import GainMapItem, find_gain_map
 from imaging.limits import Limits
 from imaging.specs import Colour, Hdr, RenditionSpec
 from tests.photos import scene
-from tests.photos.heif import Part, assembled, aux, coded, prop
+from tests.photos.heif import Part, assembled, aux, coded, grid_parts, prop
 from tests.rendering import Rendered, header_of, rendered
 
 APPLE = b"urn:com:apple:photo:2020:aux:hdrgainmap"
@@ -214,6 +214,23 @@ def test_a_tone_map_s_numbers_come_out(bands: int) -> None:
     for name in ("minimum", "maximum", "gamma", "offset_sdr", "offset_hdr"):
         assert getattr(got, name) == pytest.approx(getattr(numbers, name), rel=0.001, abs=1e-4)
     assert got.capacity == pytest.approx(numbers.capacity, rel=0.001)
+
+
+def test_a_coloured_gain_map_of_more_items_than_libvips_reads() -> None:
+    """Of a photo of 200 megapixels; its limit is 256 unless it is told otherwise."""
+    numbers = Numbers(
+        minimum=0, maximum=2, gamma=1, offset_sdr=0.01, offset_hdr=0.01, capacity=(0.0, 2.0)
+    )
+    tiles = grid_parts(17, 16, 1088, 1024)
+    data = assembled(
+        [
+            *tiles,
+            replace(coded(map_of(3), chroma="444"), hidden=True),
+            Part(kind=b"tmap", data=iso(numbers, bands=3), made_of=(0, len(tiles)), hidden=True),
+        ]
+    )
+    _, image = read_back(rendered(data, replace(SPEC, colour=Colour.SOURCE)))
+    assert image.bands == 3
 
 
 def test_a_picture_that_is_the_hdr_one_has_no_gain_map_here() -> None:
