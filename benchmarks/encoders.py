@@ -59,7 +59,12 @@ _CANDIDATES: Final[Mapping[str, Mapping[str, Mapping[str, object]]]] = {
         "effort 2, smart_subsample": {"effort": 2, "smart_subsample": True},
     },
     "heifsave_buffer": {
-        f"effort {effort}": {"effort": effort, "compression": "av1"} for effort in range(3)
+        **{f"effort {effort}": {"effort": effort, "compression": "av1"} for effort in range(3)},
+        # The default is iq.
+        **{
+            f"effort 0, tune {tune}": {"effort": 0, "compression": "av1", "tune": tune}
+            for tune in ("ssim", "psnr")
+        },
     },
 }
 _FORMATS: Final = {
