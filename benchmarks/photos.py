@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from tests import photos
+from tests.photos.heif import metadata_first
 
 __all__ = ["FOLDER", "PHOTOS", "BenchPhoto", "copies"]
 
@@ -93,7 +94,7 @@ def _whole(
 
 
 def _heic(width: int, height: int) -> bytes:
-    return photos.heic(width, height, tile=512, quality=35)
+    return metadata_first(photos.heic(width, height, tile=512, quality=35))
 
 
 # A phone's 12 and 48 megapixels, a camera's 24, two phones' 108 and 200. The name says how many.

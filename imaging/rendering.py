@@ -52,8 +52,8 @@ def open_photo(source: ByteSource, asked: Asked) -> Iterator[Photo]:
     Render it once at most, within the context, which closes ``source`` once a photo was found in
     it.
 
-    *Cost*: the header's bytes; all bytes of a WebP, GIF, AVIF or HEIC, which are then held until
-    the photo is closed.
+    *Cost*: the header's bytes; all bytes of a WebP or GIF, and of an AVIF or HEIC as far as its
+    metadata, which are then held until the photo is closed.
 
     Raises:
         OverLimitError: It has more bytes than ``asked`` allows; nothing was read.

@@ -423,7 +423,7 @@ class _PhotoElsewhere:
         """Have a worker read the header, which is there from then on."""
         self._deadline = deadline
         if not self._feed.format.row.header_alone:
-            # The whole file is read for its header, and held from there on.
+            # The whole file may be read for its header, and is held from there on.
             self._growing.enter_context(self._room.growing())
             self._room.take(self, _COPIES * self._feed.size, deadline)
         self._begin(fresh=False)
