@@ -176,7 +176,7 @@ class Input:
         loader: libvips' name of it.
         reading: How its decoder reads the file.
         is_common: Whether most photos are of it: a worker has its decoder imported from the start.
-        header_alone: Whether the header is read without the whole file, however the file is laid out.
+        header_alone: Whether the header is read without the whole file, however it is laid out.
         in_rows: Whether its decoder gives the picture row by row.
         stops_early: Whether its decoder stops at the last byte that it needs. If such a decoder
             meets the end of the file, the file is truncated.
