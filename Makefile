@@ -299,7 +299,7 @@ container: $(READY) engine ## Run the tests of the built image under the emulato
 	@$(PYTEST) tests/container
 
 .PHONY: gameday
-gameday: $(READY) engine ## Break stacks on the emulator in nine ways and follow the runbook; minutes.
+gameday: $(READY) engine ## Break stacks on the emulator in twelve ways and follow the runbook; minutes.
 	@GAMEDAY=1 $(PY) -m pytest -v tests/container/test_gameday.py
 
 .PHONY: import-time

@@ -14,6 +14,7 @@ import os
 import re
 import shlex
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -25,6 +26,7 @@ from scripts.revision import revision
 from scripts.status import waiting
 from tests import photos
 from tests.commands import run_aws
+from tests.container import engine
 from tests.container.emulator import s3_event
 from tests.container.stack import emulated_aws, emulated_template, retry_after
 from tests.stack import TEMPLATE
@@ -41,6 +43,9 @@ _RETRY_S: Final = 20
 _PHOTO: Final = photos.jpeg(640, 480)
 _NAMES: Final = {"large", "medium", "small", "square", "xlarge"}
 
+_FOLLOWED: Final[set[str]] = set()
+"""The commands of the runbook that were run, as `make status` prints them."""
+
 whole_day = pytest.mark.skipif(
     os.environ.get("GAMEDAY") != "1", reason="it takes minutes: make gameday"
 )
@@ -56,16 +61,19 @@ class Operator:
 
     def follow(self, heading: str, **words: str) -> list[Any]:
         """Run each command below a heading, with the words in capitals filled in."""
-        return [
-            self.run(self._said(command, words)) for command in runbook.commands(heading, self.made)
-        ]
+        return [self._follow(command, words) for command in runbook.commands(heading, self.made)]
 
     def follow_one(self, heading: str, program: str, **words: str) -> Any:  # noqa: ANN401 - any answer
         """Run the one command below a heading that begins so."""
         (command,) = (
             one for one in runbook.commands(heading, self.made) if one.startswith(program)
         )
-        return self.run(self._said(command, words))
+        return self._follow(command, words)
+
+    def _follow(self, command: str, words: Mapping[str, str]) -> Any:  # noqa: ANN401 - any answer
+        done = self.run(self._said(command, words))
+        _FOLLOWED.add(command)
+        return done
 
     def _said(self, command: str, words: Mapping[str, str]) -> str:
         return re.sub(r"\b[A-Z]+\b", lambda found: words.get(found[0], found[0]), command)
@@ -102,6 +110,16 @@ class Operator:
         key = f"in/{name}.jpg"
         self.s3.put_object(Bucket=self.made["SourceBucket"], Key=key, Body=body)
         return key
+
+    @contextmanager
+    def without_events(self) -> Iterator[None]:
+        """Within: the source bucket tells nobody of its photos."""
+        bucket = self.made["SourceBucket"]
+        told: Any = self.s3.get_bucket_notification_configuration(Bucket=bucket)
+        told.pop("ResponseMetadata")
+        self.s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
+        yield
+        self.s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=told)
 
     def renditions(self, key: str) -> set[str]:
         """Return the names of a photo's renditions, and `photo` of its manifest."""
@@ -287,14 +305,8 @@ def test_events_were_lost(
 ) -> None:
     """Photos that came without an event are found and done; those that were done are not."""
     operator = hire("queue")
-    bucket = operator.made["SourceBucket"]
-    found = operator.s3.get_bucket_notification_configuration(Bucket=bucket)
-    operator.s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
-    keys = [operator.upload(f"without-event-{number}") for number in range(3)]
-    operator.s3.put_bucket_notification_configuration(
-        Bucket=bucket,
-        NotificationConfiguration={"QueueConfigurations": found["QueueConfigurations"]},
-    )
+    with operator.without_events():
+        keys = [operator.upload(f"without-event-{number}") for number in range(3)]
     monkeypatch.chdir(tmp_path)
 
     assert operator.follow("Redo what is missing") == [0]
@@ -358,8 +370,8 @@ def test_photos_were_given_up_without_a_queue(hire: Callable[[str], Operator]) -
     operator = hire("notification")
     sqs = operator.aws.client("sqs")
     bucket = operator.made["SourceBucket"]
-    operator.s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
-    keys = [operator.upload(f"given-up-{number}") for number in range(2)]
+    with operator.without_events():
+        keys = [operator.upload(f"given-up-{number}") for number in range(2)]
     for key in keys:
         record = {
             "version": "1.0",
@@ -375,3 +387,75 @@ def test_photos_were_given_up_without_a_queue(hire: Callable[[str], Operator]) -
     for key in keys:
         operator.until_whole(key)
     assert operator.failed() == 0
+
+
+@whole_day
+def test_the_image_before_it_is_deployed_again(
+    hire: Callable[[str], Operator], emulated: str
+) -> None:
+    """The stack's alias then runs that image, and a photo is made by it."""
+    operator = hire("queue")
+    client = operator.aws.client("lambda")
+    before = f"{emulated}-before"
+    with engine.connected() as docker:
+        docker.images.get(emulated).tag(before)
+
+    operator.follow_one("Roll back", "make deploy", IMAGE=before)
+
+    running = client.get_function(FunctionName=operator.made["FunctionName"], Qualifier="live")
+    assert running["Code"]["ImageUri"] == before
+    retry_after(operator.aws, operator.made, _RETRY_S)
+    operator.until_whole(operator.upload("by-the-image-before"))
+
+
+@whole_day
+def test_too_few_run_at_once(hire: Callable[[str], Operator]) -> None:
+    """With a reserve the queue's mapping is bounded, and leaves some of it free.
+
+    The emulator does not set the reserve itself; tests/unit/test_template.py has it.
+    """
+    operator = hire("queue")
+    client = operator.aws.client("lambda")
+    operator.follow("Let more run at once", NUMBER="5")
+
+    mapping = client.get_event_source_mapping(UUID=operator.made["QueueMapping"])
+
+    assert mapping["ScalingConfig"]["MaximumConcurrency"] == 4
+
+
+@whole_day
+def test_a_stack_without_a_queue_is_stopped_and_goes_on(
+    hire: Callable[[str], Operator], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may run no invocation, then as many as before; a photo without an event is found.
+
+    That Lambda keeps the events meanwhile is Lambda's: the emulator begins them by the alias all
+    the same.
+    """
+    operator = hire("notification")
+    client, name = operator.aws.client("lambda"), operator.made["FunctionName"]
+    operator.follow("Stop")
+    stopped = client.get_function_concurrency(FunctionName=name)
+    assert stopped["ReservedConcurrentExecutions"] == 0
+
+    operator.follow("Go on")
+
+    assert "ReservedConcurrentExecutions" not in client.get_function_concurrency(FunctionName=name)
+    with operator.without_events():
+        key = operator.upload("without-event")
+    monkeypatch.chdir(tmp_path)
+    assert operator.follow("Redo what is missing") == [0]
+    assert operator.renditions(key) == _NAMES | {"photo"}
+
+
+@whole_day
+def test_every_command_was_followed(deployed: Callable[[str], dict[str, str]]) -> None:
+    """Each command of the runbook was run by the tests before this one, on one of the stacks."""
+    stacks = [{**deployed(way), "Stack": way} for way in ("queue", "notification")]
+    commands = [command for listed in runbook.sections().values() for command in listed]
+
+    never = [
+        one for one in commands if not {runbook.filled(one, made) for made in stacks} & _FOLLOWED
+    ]
+
+    assert not never
