@@ -73,7 +73,7 @@ class Leftovers:
         present = SourceVersion() if event is None else version_from_event(event)
         for key, one in found.items():
             is_unasked = key in unasked and not self._is_of_another(one)
-            if is_unasked or rule.is_outdated(one, present, manifest):
+            if is_unasked or rule.is_outdated(one, present, self._event.bucket):
                 self._delete(key, one)
         return next((one.version for one in found.values() if self._is_of_another(one)), None)
 

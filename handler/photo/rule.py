@@ -232,7 +232,7 @@ def is_named(named: Kept | Announced, found: Found, before: Manifest) -> bool:
     return is_of_place and found.etag == named.etag
 
 
-def is_outdated(found: Found, present: SourceVersion, manifest: Manifest) -> bool:
+def is_outdated(found: Found, present: SourceVersion, bucket: str) -> bool:
     """Tell whether ``found``, which no manifest names, is of another version than the photo.
 
     Whoever stored it had asked S3 for the photo before, so what is there now is newer.
@@ -240,8 +240,8 @@ def is_outdated(found: Found, present: SourceVersion, manifest: Manifest) -> boo
     Args:
         found: What is under a key.
         present: The photo, as S3 gave it after ``found`` was seen; no version for none.
-        manifest: The photo's, or what is about to be written.
+        bucket: The photo's; what is of another bucket stays.
     """
     version = found.version
-    is_ours = version.is_of_photo and version.is_of_bucket(manifest.version.bucket)
+    is_ours = version.is_of_photo and version.is_of_bucket(bucket)
     return is_ours and not version.is_same(present)

@@ -15,7 +15,7 @@ from handler.objects import Change, ObjectEvent
 from imaging.config import parse_config
 from tests.house import CONFIG, KEY, House, open_house
 from tests.photos import jpeg, text
-from tests.servers import Answer, Fault
+from tests.servers import Answer, CallBefore, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -308,3 +308,30 @@ def test_renditions_are_made_of_no_rendition(house: House, change: Change) -> No
     assert house.requests_of(event) == []
     report = house.handle(event)
     assert (report.disposition, report.code) == (Disposition.REJECTED, "would-loop")
+
+
+@pytest.mark.parametrize("who", ["deletion", "folder", "folder, by a job"])
+def test_a_folder_leaves_what_is_of_another_bucket(house: House, who: str) -> None:
+    """Its attempt is under way, and has no manifest yet."""
+    house.s3.create_bucket(Bucket="other")
+    answer = house.s3.put_object(Bucket="other", Key="b/", Body=jpeg(96, 64))
+    photo = ObjectEvent(
+        bucket="other", key="b/", etag=answer["ETag"].strip('"'), sequencer=house.sequencer()
+    )
+    event = _put(house, "b/", b"")
+    if who == "deletion":
+        house.s3.delete_object(Bucket="photos", Key="b/")
+        event = replace(event, change=Change.DELETED, etag=None, size=None)
+    if who == "folder, by a job":
+        event = ObjectEvent(bucket="photos", key="b/")
+    came: list[Disposition] = []
+
+    def come(_: object) -> None:
+        came.append(house.handle(event).disposition)
+
+    house.proxy.add(
+        Fault(operation="PutObject", key="b//photo.json", action=CallBefore(function=come))
+    )
+    assert house.handle(photo).disposition is Disposition.WRITTEN
+    assert came == [Disposition.IGNORED]
+    assert _keys(house) == {"b//large.jpg", "b//small.jpg", "b//photo.json"}

@@ -266,7 +266,7 @@ class Attempt:
         photo = yield AskPhoto(bucket)
         present = SourceVersion() if photo is None else version_of(bucket, photo)
         for key, found in files.items():
-            if rule.is_outdated(found, present, manifest):
+            if rule.is_outdated(found, present, bucket):
                 self._removed.add(found.version.etag)
                 yield DeleteFile(key, found.etag)
         return any(not one.version.is_of_bucket(bucket) for one in files.values())
