@@ -23,8 +23,9 @@ def read_secret(arn: str) -> str:
     Raises:
         SettingsError: It cannot be read, or is no text; the message has AWS's own words.
     """
-    service = arn.split(":")[2]
+    service, region = arn.split(":")[2:4]
     config = Config(
+        region_name=region,
         connect_timeout=_TIMEOUT_S,
         read_timeout=_TIMEOUT_S,
         retries={"mode": "standard", "total_max_attempts": 2},
