@@ -30,8 +30,15 @@ COPY handler/__init__.py /build/handler/
 COPY handler/aws /build/handler/aws
 RUN python3 -B -m handler.aws.trim models
 # Tests, type stubs, headers and commands are for development. botocore's documentation generator and
-# urllib3's HTTP/2 are replaced by as much as their importers need.
+# urllib3's HTTP/2 are replaced by as much as their importers need. Of c2pa-python the library is
+# called and no more: what its Python imports goes, and the library a second time, for Rust's linker.
 RUN rm -r ${SITE}/botocore/data ${SITE}/bin ${SITE}/urllib3/contrib/pyopenssl.py \
+    && for unused in certifi charset_normalizer idna requests toml; do \
+        rm -r ${SITE}/${unused} ${SITE}/${unused}-*.dist-info; \
+    done \
+    && find ${SITE} -maxdepth 1 -name '*__mypyc*.so' -delete \
+    && find ${SITE}/c2pa -type f ! -name __init__.py ! -name libc2pa_c.so -delete \
+    && : >${SITE}/c2pa/__init__.py \
     && find ${SITE}/botocore/docs -type f ! -name utils.py -delete \
     && find ${SITE} -name '*.so*' -exec strip --strip-unneeded {} + \
     && find ${SITE} -type d \( -name tests -o -name test \) -prune -exec rm -r {} + \

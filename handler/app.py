@@ -16,9 +16,10 @@ from handler.report import JobReport
 from handler.runtime.ending import end_on_sigterm, invocation
 from handler.s3.client import UPLOADS, make_client
 from handler.s3.requests import Requests
-from handler.settings import Settings, StoredConfig, read_settings
+from handler.settings import Settings, SignerSettings, StoredConfig, read_settings
 from handler.told.metrics import PhotoLog
 from handler.told.outcome import tell
+from imaging.signatures import Signing
 from imaging.specs import RenditionSpec
 from imaging.worker.client import Workers
 from imaging.worker.spawning import Launch
@@ -47,8 +48,21 @@ def _read_secret(arn: str) -> str:
     return read_secret(arn)
 
 
+def _make_signing(settings: SignerSettings) -> Signing:
+    # Imported for who carries content credentials on.
+    from handler.s3.configuration import read_stored_certificates
+    from handler.signer import make_signing
+
+    return make_signing(settings, read_stored_certificates)
+
+
 def _read_settings() -> Settings:
-    return read_settings(read_stored=_read_stored, read_mark=_read_mark, read_secret=_read_secret)
+    return read_settings(
+        read_stored=_read_stored,
+        read_mark=_read_mark,
+        read_secret=_read_secret,
+        make_signing=_make_signing,
+    )
 
 
 # At import, so that a wrong setting is an init error and never a lost photo.

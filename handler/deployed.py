@@ -6,8 +6,10 @@ __all__ = ["settings_from", "stack_outputs"]
 
 _VARIABLES: Final = {
     "DestinationBucket": "DESTINATION_BUCKET",
+    "FormerKeyTemplates": "FORMER_KEY_TEMPLATES",
     "KeyTemplate": "DESTINATION_KEY_TEMPLATE",
     "SourcePrefix": "SOURCE_PREFIX",
+    "SourceRequesterPays": "SOURCE_REQUESTER_PAYS",
 }
 """Outputs of the stack that are settings of the function."""
 

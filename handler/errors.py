@@ -28,6 +28,7 @@ __all__ = [
     "QuarantineError",
     "RequestError",
     "SettingsError",
+    "SigningError",
     "SourceAccessDeniedError",
     "SourceBucketMissingError",
     "SourceChangedError",
@@ -50,6 +51,13 @@ class Disposition(StrEnum):
     SUPERSEDED = "superseded"
     REJECTED = "rejected"
     RETRY = "retry"
+
+
+class SigningError(RenditionsError):
+    """What a rendition says of its photo's content credentials could not be signed."""
+
+    code = "signing-failed"
+    retryable = True
 
 
 class SettingsError(ConfigError):

@@ -56,6 +56,7 @@ class JobReport:
         height: Upright rows.
         size: Encoded bytes of the source.
         credentials: ``present`` or ``elsewhere`` where the photo has content credentials, or None.
+        credentials_valid: Whether those hold, where renditions carry them on; else None.
         source_types: How it was made, as it says: IPTC's terms.
         plan: What was to happen, in a line, once it was decided.
         elapsed_ms: Milliseconds for the record.
@@ -80,6 +81,7 @@ class JobReport:
     height: int | None = None
     size: int | None = None
     credentials: str | None = None
+    credentials_valid: bool | None = None
     source_types: tuple[str, ...] = ()
     plan: str | None = None
     elapsed_ms: float = 0.0

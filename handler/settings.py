@@ -21,6 +21,7 @@ from imaging.config import (
     refuse_mark,
 )
 from imaging.limits import Limits, Memory
+from imaging.signatures import Signing
 
 __all__ = [
     "CompletionTarget",
@@ -29,6 +30,8 @@ __all__ = [
     "JobAttributes",
     "SecretReader",
     "Settings",
+    "SignerSettings",
+    "SigningMaker",
     "StoredConfig",
     "parse_stored",
     "read_settings",
@@ -131,6 +134,8 @@ class Settings:
         config_version: Which one that is, where it comes from outside the image: the object's
             version ID or ETag, or a digest of the variable; None for a file.
         may_change: Whether a part lies in S3 or is a secret: reading again may find another.
+        signing: Who signs by ``CREDENTIALS_KEY`` and ``CREDENTIALS_CERTIFICATES`` where the
+            configuration keeps content credentials; else None.
         log_level: ``LOG_LEVEL``.
         concurrency: libvips threads: one per vCPU that ``AWS_LAMBDA_FUNCTION_MEMORY_SIZE`` buys.
         function: What Lambda says of the function itself.
@@ -156,6 +161,7 @@ class Settings:
     config: Config
     config_version: str | None
     may_change: bool
+    signing: Signing | None
     log_level: str
     concurrency: int
     worker_per_photo: bool
@@ -387,6 +393,42 @@ def _refuse_stored(place: str) -> StoredConfig:
     raise SettingsError(f"RENDITIONS_CONFIG: expected a file but received {place!r}")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignerSettings:
+    """Who signs content credentials.
+
+    Attributes:
+        key: ``CREDENTIALS_KEY``; empty for none.
+        certificates: ``CREDENTIALS_CERTIFICATES``; empty for none.
+        region: The function's; None where nothing says it.
+        wanted_by: What asks for a signer, as a message names it.
+    """
+
+    key: str
+    certificates: str
+    region: str | None
+    wanted_by: str
+
+
+SigningMaker = Callable[[SignerSettings], Signing]
+"""Returns who signs; raises SettingsError."""
+
+
+def _signing(
+    environ: Mapping[str, str], config: Config, make: SigningMaker | None
+) -> Signing | None:
+    if make is None or config.credentials is None:
+        return None
+    return make(
+        SignerSettings(
+            key=environ.get("CREDENTIALS_KEY", ""),
+            certificates=environ.get("CREDENTIALS_CERTIFICATES", ""),
+            region=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"),
+            wanted_by=config.credentials,
+        )
+    )
+
+
 def parse_stored(
     place: str, prefix: str, read_stored: ConfigReader, read_mark: MarkReader
 ) -> tuple[Config, str]:
@@ -445,6 +487,7 @@ def read_settings(
     read_stored: ConfigReader = _refuse_stored,
     read_mark: MarkReader = refuse_mark,
     read_secret: SecretReader = _refuse_secret,
+    make_signing: SigningMaker | None = None,
 ) -> Settings:
     """Return the settings in ``environ``.
 
@@ -453,6 +496,8 @@ def read_settings(
         read_stored: Reads the configuration where ``RENDITIONS_CONFIG`` names an object of S3.
         read_mark: Reads the pictures of watermarks that are objects of S3.
         read_secret: Reads what ``URL_SIGNING_KEYS_ARN`` names.
+        make_signing: Makes the signer where the configuration keeps content credentials; None for
+            who makes no renditions.
 
     Raises:
         SettingsError: A variable is missing or wrong; the message names it, what was expected and
@@ -513,7 +558,9 @@ def read_settings(
         config=replace(config, limits=_limits(environ, config.limits)),
         config_version=config_version,
         may_change=environ.get("RENDITIONS_CONFIG", "").startswith("s3://")
-        or bool(environ.get("URL_SIGNING_KEYS_ARN")),
+        or bool(environ.get("URL_SIGNING_KEYS_ARN"))
+        or environ.get("CREDENTIALS_CERTIFICATES", "").startswith("s3://"),
+        signing=_signing(environ, config, make_signing),
         log_level=level,
         concurrency=max(1, vcpus),
         worker_per_photo=_boolean(environ, "WORKER_PER_PHOTO", default=False),

@@ -31,6 +31,8 @@ class Config:
         truncated: What becomes of a truncated JPEG.
         sidecar: Whether a JSON document goes with the renditions.
         marks: The pictures of watermarks: digest -> PNG.
+        credentials: Where it asks that content credentials be carried on, as a message says it;
+            None where it does not.
     """
 
     renditions: tuple[RenditionSpec, ...]
@@ -38,6 +40,7 @@ class Config:
     truncated: Truncated = Truncated.REFUSE
     sidecar: bool = False
     marks: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    credentials: str | None = None
 
     def specs_of(self, key: str) -> tuple[RenditionSpec, ...]:
         """Return the renditions of the photo at ``key``, each with a name of its own."""
@@ -228,11 +231,16 @@ _EVERY: Final = ("**",)
 
 _KEYS: Final = {field: key for key, field in _FIELDS.items()}
 _RENDITION_KEYS: Final = {
-    _KEYS.get(field.name, field.name): _reader_of(field) for field in fields(RenditionSpec)
+    _KEYS.get(field.name, field.name): _reader_of(field)
+    for field in fields(RenditionSpec)
+    # Set by the table.
+    if field.name != "credentials"
 }
 _LIMIT_KEYS: Final = dict.fromkeys(Limits.names(), _positive)
 _TOP_KEYS: Final = {"truncated": _choice_of(Truncated)}
-_TABLES: Final = ("renditions", "limits", "sidecar")
+_CREDENTIALS_KEYS: Final = {"keep": _boolean, "side": _positive}
+_CREDENTIALS_SIDE: Final = 1024
+_TABLES: Final = ("renditions", "limits", "sidecar", "credentials")
 
 
 class _Wrong(Exception):  # noqa: N818 - it never leaves this module
@@ -361,7 +369,13 @@ def parse_config(
         line = line_of_syntax_error(text, error)
         raise ConfigError(f"{file}:{line}: expected TOML but received: {error}") from error
     try:
-        return _read_document(document, prefix, read_mark)
+        config = _read_document(document, prefix, read_mark)
+        if config.credentials is None:
+            return config
+        from imaging.lines import line_of
+
+        line = line_of(text, ("credentials", "keep"))
+        return replace(config, credentials=f"{file}:{line}: {config.credentials}")
     except _Wrong as error:
         from imaging.lines import line_of
 
@@ -378,6 +392,7 @@ def _read_document(document: dict[str, Any], prefix: str, read_mark: MarkReader)
     # The table has no keys yet: that it is there turns the sidecar on.
     sidecar = "sidecar" in document
     _read_keys(("sidecar",), "sidecar: ", document.pop("sidecar", {}), {})
+    side = _credentials_side(document.pop("credentials", None))
     rest = _read_keys((), "", document, _TOP_KEYS)
     if not isinstance(tables, list) or not tables:
         message = f"renditions: expected at least one [[renditions]] but received {tables!r}"
@@ -385,7 +400,29 @@ def _read_document(document: dict[str, Any], prefix: str, read_mark: MarkReader)
     specs = tuple(_read_rendition(place, table) for place, table in enumerate(tables))
     _check_sets(specs, prefix)
     specs, marks = _with_marks(specs, read_mark)
-    return Config(renditions=specs, limits=limits, sidecar=sidecar, marks=marks, **rest)
+    if side is not None:
+        specs = tuple(spec.carrying(side) for spec in specs)
+    return Config(
+        renditions=specs,
+        limits=limits,
+        sidecar=sidecar,
+        marks=marks,
+        credentials=None if side is None else "credentials.keep",
+        **rest,
+    )
+
+
+def _credentials_side(table: object) -> int | None:
+    """Return from which side on content credentials are carried on; None for never."""
+    if table is None:
+        return None
+    path, where = ("credentials",), "credentials: "
+    values = _read_keys(path, where, table, _CREDENTIALS_KEYS)
+    if "keep" not in values:
+        raise _Wrong(path, f"{where}keep: expected true or false but received nothing")
+    if not values["keep"] and "side" in values:
+        raise _Wrong((*path, "side"), f"{where}side: expected keep to be true but received false")
+    return values.get("side", _CREDENTIALS_SIDE) if values["keep"] else None
 
 
 def _with_marks(

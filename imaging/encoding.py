@@ -13,6 +13,7 @@ from imaging.errors import PhotoWarning
 from imaging.fitting import fit
 from imaging.plan import PlannedRendition
 from imaging.rendition import OpenSink
+from imaging.signatures import Carried
 
 if TYPE_CHECKING:
     from imaging.gainmap import EncodedGainMap
@@ -29,12 +30,14 @@ class Encoded:
         quality: The ``Q`` that it was encoded with; None where the format has none.
         gain_map_size: Bytes of them that are the gain map; None without one.
         warnings: Warnings of it.
+        carried: That it has its photo's content credentials; None where it has none.
     """
 
     size: int
     quality: int | None
     gain_map_size: int | None = None
     warnings: tuple[PhotoWarning, ...] = ()
+    carried: Carried | None = None
 
 
 def _options(

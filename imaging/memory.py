@@ -41,6 +41,13 @@ _APPEARANCE_BYTES: Final = 12 * _MB
 _GAIN_MAP_FILES: Final = 3
 """A photo whose gain map is kept is read whole, and its rendition is put together in memory."""
 
+_CREDENTIALS_BYTES: Final = 36 * _MB
+"""The library that carries content credentials on, as far as it is touched."""
+
+_CREDENTIALS_FILES: Final = 4
+"""A photo whose credentials are carried on is read whole; the library copies it, and each rendition
+that it signs."""
+
 _UPLOAD_COPIES: Final = 2
 _UPLOAD_BYTES: Final = 32 * _MB
 """Four parts of a multipart upload: one that is filled, one that is cut off, two under way."""
@@ -126,6 +133,9 @@ def _encoding(rendition: PlannedRendition, bands: int) -> float:
     encoder = encoder_of(rendition.format)
     encoded = encoder.encoded_bytes(rendition, bands)
     held = encoder.peak_bytes(rendition, bands)
+    if rendition.keeps_credentials:
+        # The encoder has ended by then.
+        held = max(held + encoded, _CREDENTIALS_FILES * encoded)
     if rendition.max_bytes is not None:
         held += rendition.pixels * bands + encoded
     return held + min(_UPLOAD_COPIES * encoded, _UPLOAD_BYTES)
@@ -205,4 +215,9 @@ def estimate_peak(plan: RenditionPlan) -> int:
     decoding = _decoding(plan, bands)
     rendering = decoding.bases + max(_rendering(plan, bands, decoding.kept))
     process = PROCESS_BYTES + (0 if plan.appearance_of is None else _APPEARANCE_BYTES)
-    return round((process + max(decoding.peak, rendering)) * MARGIN)
+    whole = max(decoding.peak, rendering)
+    if plan.signer is not None:
+        process += _CREDENTIALS_BYTES
+        # The copies are gone before the first pixel is decoded; the file stays.
+        whole = max(_CREDENTIALS_FILES * plan.header.size, whole + plan.header.size)
+    return round((process + whole) * MARGIN)

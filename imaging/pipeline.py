@@ -1,13 +1,15 @@
 """Carries out a plan: decode once, make and encode one rendition after the other."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 import pyvips
 
 from imaging import steps
 from imaging.bridge.source import OpenPhoto
+from imaging.bridge.target import hand_on
 from imaging.colour import convert
 from imaging.encoding import Encoded, encode_rendition, encode_while_decoding
 from imaging.pictures import Base, Pictures, decode_at, decode_base
@@ -21,9 +23,11 @@ from imaging.plan import (
     RenditionPlan,
 )
 from imaging.rendition import Appearance, OpenSink, Rendition
+from imaging.signatures import Sign
 
 if TYPE_CHECKING:
     from imaging.animation import Frames
+    from imaging.credentials.carrying import Carrying
     from imaging.gainmap import EncodedGainMap
     from imaging.watermark import Marks
 
@@ -31,14 +35,33 @@ __all__ = ["render"]
 
 
 def render(
-    plan: RenditionPlan, photo: OpenPhoto, open_sink: OpenSink, marks: "Marks | None"
+    plan: RenditionPlan,
+    photo: OpenPhoto,
+    open_sink: OpenSink,
+    marks: "Marks | None",
+    sign: Sign,
 ) -> Iterator[Rendition]:
     """Make and commit each planned rendition: :meth:`imaging.photo.Photo.render`.
 
-    ``marks`` has those that the plan names; None where it names none.
+    Args:
+        plan: The plan.
+        photo: The photo, of which the header was read.
+        open_sink: Gives each rendition's sink.
+        marks: Those that the plan names; None where it names none.
+        sign: Signs what each rendition that keeps credentials says, once its sink is open.
     """
     with photo.refusing():
-        yield from _render(plan, _Work(plan, photo, open_sink, marks))
+        carrying = _carrying(plan, photo, sign)
+        yield from _render(plan, _Work(plan, photo, open_sink, marks, carrying))
+
+
+def _carrying(plan: RenditionPlan, photo: OpenPhoto, sign: Sign) -> "Carrying | None":
+    if plan.signer is None:
+        return None
+    # Imported on first use: most photos have no credentials.
+    from imaging.credentials.carrying import Carrying
+
+    return Carrying(photo.hold(), plan.header, plan.signer, sign)
 
 
 def _render(plan: RenditionPlan, work: "_Work") -> Iterator[Rendition]:
@@ -59,6 +82,7 @@ def _render(plan: RenditionPlan, work: "_Work") -> Iterator[Rendition]:
             warnings=(*work.base.warnings, *encoded.warnings),
             elapsed_ms=(time.perf_counter() - started) * 1000,
             appearance=shown,
+            carried=encoded.carried,
         )
 
 
@@ -75,8 +99,10 @@ class _Work:
         photo: OpenPhoto,
         open_sink: OpenSink,
         marks: "Marks | None",
+        carrying: "Carrying | None",
     ) -> None:
         self._header = plan.header
+        self._carrying = carrying
         self._marks = marks
         self._photo = photo
         self._open_sink = open_sink
@@ -111,8 +137,11 @@ class _Work:
                 image = steps.take(steps.STEPS, resized, rendition, rendition.placement.crop)
                 image = self._marked(image, rendition)
                 image = steps.keep_metadata(image, self._header, rendition.spec.metadata)
-                encoded = encode_while_decoding(image, rendition, self._photo, self._open_sink)
-                return resized, encoded
+
+                def encode(open_sink: OpenSink) -> Encoded:
+                    return encode_while_decoding(image, rendition, self._photo, open_sink)
+
+                return resized, self._committed(rendition, encode)
             case Animated():
                 assert self._frames is not None  # noqa: S101 - the plan counts them
                 resized, strip = self._frames.made_into(rendition, self._header, self._marked)
@@ -128,7 +157,30 @@ class _Work:
         self, image: pyvips.Image, rendition: PlannedRendition, gain_map: "EncodedGainMap | None"
     ) -> Encoded:
         image = steps.keep_metadata(image, self._header, rendition.spec.metadata)
-        return encode_rendition(image, gain_map, rendition, self._open_sink)
+        return self._committed(
+            rendition, lambda open_sink: encode_rendition(image, gain_map, rendition, open_sink)
+        )
+
+    def _committed(
+        self, rendition: PlannedRendition, encode: Callable[[OpenSink], Encoded]
+    ) -> Encoded:
+        """Have ``encode`` commit a rendition; one that keeps credentials is signed before."""
+        if self._carrying is None or not rendition.keeps_credentials:
+            return encode(self._open_sink)
+        # Loaded already.
+        from imaging.credentials.carrying import Held
+
+        held = Held()
+        encoded = encode(lambda _: held)
+        sink = self._open_sink(rendition)
+        data, carried, warnings = self._carrying.signed(held.data, rendition)
+        hand_on(data, sink)
+        return replace(
+            encoded,
+            size=len(data),
+            carried=carried,
+            warnings=(*encoded.warnings, *warnings),
+        )
 
     def _decode_again(self, rendition: PlannedRendition, load: Load) -> pyvips.Image:
         """Return the photo in the size and the colours of ``rendition``, lazy."""

@@ -7,6 +7,7 @@ from imaging.errors import PhotoWarning
 from imaging.formats import OutputFormat
 from imaging.geometry import Box, Placement
 from imaging.header import ImageHeader
+from imaging.signatures import Signer
 from imaging.specs import Colour, RenditionSpec
 
 __all__ = [
@@ -131,8 +132,9 @@ class PlannedRendition:
         format: What it is encoded to.
         quality: ``Q``; None where the format has none.
         keeps_gain_map: Whether the photo's gain map is stored with it.
-        max_bytes: Encoded bytes at most; None for no maximum, and where there is no quality to
-            lower.
+        keeps_credentials: Whether the photo's content credentials are carried on into it.
+        max_bytes: Encoded bytes at most, without content credentials; None for no maximum, and
+            where there is no quality to lower.
     """
 
     spec: RenditionSpec
@@ -142,6 +144,7 @@ class PlannedRendition:
     quality: int | None
     max_bytes: int | None = None
     keeps_gain_map: bool = False
+    keeps_credentials: bool = False
 
     @property
     def frames(self) -> int:
@@ -181,6 +184,7 @@ class RenditionPlan:
             of the two groups the largest last.
         warnings: What could not be done as asked.
         renders_truncated: Whether the part that was received of a truncated photo is rendered.
+        signer: Who signs the renditions that keep credentials; None where none does.
         appearance_of: The spec, the smallest, whose pixels give the photo's appearance; None where
             no sidecar is asked for.
         peak_bytes: The most that the process is expected to hold while it carries this out.
@@ -192,6 +196,7 @@ class RenditionPlan:
     renditions: tuple[PlannedRendition, ...]
     warnings: tuple[PhotoWarning, ...] = ()
     renders_truncated: bool = False
+    signer: Signer | None = None
     appearance_of: str | None = None
     peak_bytes: int = 0
 

@@ -28,6 +28,7 @@ from imaging.plan import (
     Way,
 )
 from imaging.region import region_of
+from imaging.signatures import Signing
 from imaging.specs import HDR_SIDE, Fit, Hdr, Position, RenditionSpec, Truncated
 
 __all__ = ["Asked", "make_plan"]
@@ -67,6 +68,7 @@ class Asked:
         truncated: What becomes of a truncated JPEG.
         sidecar: Whether a sidecar is wanted, and so the photo's appearance.
         marks: The pictures of the watermarks that the renditions have: digest -> PNG.
+        signing: How content credentials are carried on; None for not at all.
 
     Raises:
         ValueError: A rendition has a watermark whose picture is missing.
@@ -79,6 +81,7 @@ class Asked:
     truncated: Truncated = Truncated.REFUSE
     sidecar: bool = False
     marks: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    signing: Signing | None = None
 
     def __post_init__(self) -> None:
         for watermark in (spec.watermark for spec in self.specs if spec.watermark is not None):
@@ -96,6 +99,7 @@ class _Wanted:
         placement: Where its pixels go.
         frames: How many of the photo's it has.
         keeps_gain_map: Whether the photo's gain map is stored with it.
+        keeps_credentials: Whether the photo's content credentials are carried on into it.
     """
 
     spec: RenditionSpec
@@ -103,6 +107,7 @@ class _Wanted:
     placement: Placement
     frames: int
     keeps_gain_map: bool
+    keeps_credentials: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +156,11 @@ def _frames(spec: RenditionSpec, output: OutputFormat, header: ImageHeader) -> i
 
 
 def _wanted(
-    spec: RenditionSpec, output: OutputFormat, header: ImageHeader, focal: FocalPoint | None
+    spec: RenditionSpec,
+    output: OutputFormat,
+    header: ImageHeader,
+    focal: FocalPoint | None,
+    signing: Signing | None,
 ) -> _Wanted:
     placement = place(*header.upright, spec, focal, max_side=output.row.max_side)
     return _Wanted(
@@ -160,6 +169,7 @@ def _wanted(
         placement=placement,
         frames=_frames(spec, output, header),
         keeps_gain_map=_keeps_gain_map(spec, output, placement, header),
+        keeps_credentials=_keeps_credentials(spec, placement, header, signing),
     )
 
 
@@ -366,17 +376,6 @@ def _photo_warnings(header: ImageHeader) -> tuple[PhotoWarning, ...]:
                 ),
             )
         )
-    if header.credentials is not None:
-        where = "elsewhere" if header.credentials.are_elsewhere else "in the photo"
-        warnings.append(
-            PhotoWarning(
-                code="credentials-removed",
-                message=(
-                    f"Expected no content credentials but received C2PA's, {where}: renditions "
-                    "have none"
-                ),
-            )
-        )
     if header.is_tone_mapped:
         warnings.append(
             PhotoWarning(
@@ -388,6 +387,35 @@ def _photo_warnings(header: ImageHeader) -> tuple[PhotoWarning, ...]:
             )
         )
     return tuple(warnings)
+
+
+def _keeps_credentials(
+    spec: RenditionSpec, placement: Placement, header: ImageHeader, signing: Signing | None
+) -> bool:
+    if signing is None or spec.credentials is None or header.credentials is None:
+        return False
+    # Those elsewhere are not fetched; those of a raw are in its preview, or are the raw's own.
+    if header.credentials.are_elsewhere or header.raw is not None:
+        return False
+    return max(placement.output) >= spec.credentials
+
+
+def _credentials_warnings(
+    header: ImageHeader, wanted: Sequence[_Wanted]
+) -> tuple[PhotoWarning, ...]:
+    """Return the warning that no rendition has what the photo has."""
+    if header.credentials is None or any(each.keeps_credentials for each in wanted):
+        return ()
+    where = "elsewhere" if header.credentials.are_elsewhere else "in the photo"
+    return (
+        PhotoWarning(
+            code="credentials-removed",
+            message=(
+                f"Expected no content credentials but received C2PA's, {where}: renditions have "
+                "none"
+            ),
+        ),
+    )
 
 
 def _focal_point(
@@ -415,7 +443,9 @@ def make_plan(header: ImageHeader, asked: Asked) -> RenditionPlan:
     specs = asked.specs
     focal, warnings = _focal_point(specs, asked.focal_point)
     wanted = [
-        _wanted(spec, output, header, focal) for spec in specs for output in _outputs(spec, header)
+        _wanted(spec, output, header, focal, asked.signing)
+        for spec in specs
+        for output in _outputs(spec, header)
     ]
     asked.limits.check_header(header, frames=max(each.frames for each in wanted))
     smallest = min(wanted, key=lambda each: each.placement.width * each.placement.height).spec.name
@@ -458,7 +488,10 @@ def make_plan(header: ImageHeader, asked: Asked) -> RenditionPlan:
         load=load,
         base=base,
         renditions=tuple(sorted(planned, key=_writing_order)),
-        warnings=(*_photo_warnings(header), *warnings),
+        warnings=(*_photo_warnings(header), *_credentials_warnings(header, wanted), *warnings),
+        signer=asked.signing.signer
+        if asked.signing is not None and any(each.keeps_credentials for each in wanted)
+        else None,
         renders_truncated=renders_truncated,
         appearance_of=smallest if asked.sidecar else None,
     )
@@ -481,4 +514,5 @@ def _planned(wanted: _Wanted, way: Way) -> PlannedRendition:
         quality=quality,
         max_bytes=None if quality is None else wanted.spec.max_bytes,
         keeps_gain_map=wanted.keeps_gain_map,
+        keeps_credentials=wanted.keeps_credentials,
     )

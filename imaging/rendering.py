@@ -16,6 +16,7 @@ from imaging.pipeline import render
 from imaging.plan import RenditionPlan
 from imaging.planning import Asked
 from imaging.rendition import OpenSink, Rendition
+from imaging.signatures import Sign
 from imaging.streams import ByteSource
 
 if TYPE_CHECKING:
@@ -27,13 +28,20 @@ __all__ = ["open_photo"]
 class _PhotoHere:
     """A photo that is decoded in this process."""
 
-    def __init__(self, opened: OpenPhoto, header: ImageHeader, marks: "Marks | None") -> None:
+    def __init__(
+        self, opened: OpenPhoto, header: ImageHeader, marks: "Marks | None", sign: Sign
+    ) -> None:
         self._opened = opened
         self._marks = marks
+        self._sign = sign
         self.header = header
 
     def render(self, plan: RenditionPlan, open_sink: OpenSink) -> Iterator[Rendition]:
-        return render(plan, self._opened, open_sink, self._marks)
+        return render(plan, self._opened, open_sink, self._marks, self._sign)
+
+
+def _sign_nothing(_data: bytes) -> bytes:
+    raise AssertionError("no plan keeps credentials without a signer")
 
 
 def _marks(asked: Asked) -> "Marks | None":
@@ -62,4 +70,5 @@ def open_photo(source: ByteSource, asked: Asked) -> Iterator[Photo]:
     """
     asked.limits.check("max_bytes", source.size)
     with OpenPhoto(source, asked.limits) as opened:
-        yield _PhotoHere(opened, read_header(opened), _marks(asked))
+        sign = asked.signing.sign if asked.signing is not None else _sign_nothing
+        yield _PhotoHere(opened, read_header(opened), _marks(asked), sign)

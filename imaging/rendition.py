@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from imaging.errors import PhotoWarning
 from imaging.plan import PlannedRendition
+from imaging.signatures import Carried
 from imaging.streams import ByteSink
 
 __all__ = ["Appearance", "OpenSink", "Rendition"]
@@ -46,6 +47,7 @@ class Rendition:
         gain_map_size: Bytes of them that are the gain map; None without one.
         warnings: Warnings of it; those of the photo are repeated in each of its renditions.
         elapsed_ms: Milliseconds of wall time to derive and encode it.
+        carried: That it has its photo's content credentials; None where it has none.
         appearance: The photo's, with one of its renditions, if the plan asks for it.
     """
 
@@ -58,3 +60,4 @@ class Rendition:
     warnings: tuple[PhotoWarning, ...]
     elapsed_ms: float
     appearance: Appearance | None = None
+    carried: Carried | None = None

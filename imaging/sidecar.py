@@ -59,7 +59,7 @@ def sidecar(
             "thumbhash": appearance.thumbhash,
             "perceptual_hash": appearance.perceptual_hash,
         },
-        "provenance": provenance(header),
+        "provenance": provenance(header, [made for made, _ in renditions]),
         # Each rendition repeats the warnings of the photo.
         "warnings": [asdict(warning) for warning in dict.fromkeys((*plan.warnings, *said))],
         "renditions": [_listed(made, key) for made, key in renditions],

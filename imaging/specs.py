@@ -246,6 +246,8 @@ class RenditionSpec:
         hdr: What becomes of a gain map; None to keep it in a JPEG whose longer side has
             :data:`HDR_SIDE` pixels or more.
         watermark: What is laid on it, last of all; None for nothing.
+        credentials: Pixels of its longer side from which on it carries its photo's content
+            credentials; None for never. Set for all specs that can be so large.
 
     Raises:
         ConfigError: A value is out of its range; the message names the key, what was expected and
@@ -276,6 +278,7 @@ class RenditionSpec:
     copy_tags: bool = False
     content_disposition: str | None = None
     watermark: Watermark | None = None
+    credentials: int | None = None
 
     def __post_init__(self) -> None:
         for key, is_valid, expected, received in self._rules():
@@ -377,6 +380,17 @@ class RenditionSpec:
         from imaging.patterns import matches
 
         return (not self.keys or matches(self.keys, key)) and not matches(self.exclude, key)
+
+    def carrying(self, side: int) -> "RenditionSpec":
+        """Return it so that it carries content credentials from ``side`` pixels on, if it can be.
+
+        One that is always smaller stays as it is, and so does its digest.
+        """
+        bounded = self.width is not None and self.height is not None
+        # One side alone bounds the other by nothing but the photo.
+        if bounded and max(self.width or 0, self.height or 0) < side:
+            return self
+        return replace(self, credentials=side)
 
     def quality_of(self, output: OutputFormat) -> int | None:
         """Return ``Q`` for ``output``; None where the format has none."""

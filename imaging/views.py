@@ -63,8 +63,9 @@ class Between:
 
     def __init__(self, source: ByteSource, first: bytes, last: bytes) -> None:
         self._source = source
-        self._first = first
-        self._last = last
+        # Views: the whole photo may be among it, and a slice of bytes is a copy.
+        self._first = memoryview(first)
+        self._last = memoryview(last)
         self._at = 0
 
     @property
@@ -83,7 +84,7 @@ class Between:
         self._at += count
         return count
 
-    def _copied(self, data: bytes, buffer: memoryview) -> int:
+    def _copied(self, data: memoryview, buffer: memoryview) -> int:
         count = min(len(data), len(buffer))
         buffer[:count] = data[:count]
         return count

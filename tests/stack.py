@@ -55,6 +55,15 @@ class Resolved:
             if "Condition" not in resource or self._holds(resource["Condition"])
         }
 
+    @property
+    def outputs(self) -> dict[str, str]:
+        """Return the outputs that these parameters give."""
+        return {
+            name: self._resolved(output["Value"])
+            for name, output in self._template.get("Outputs", {}).items()
+            if "Condition" not in output or self._holds(output["Condition"])
+        }
+
     def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
         """Return the properties of each resource of a type, by its logical name."""
         return {

@@ -54,6 +54,8 @@ class RenditionsProps:
         rejected_prefix: Where a small JSON for each rejected photo is kept; empty for none.
         config_s3_uri: ``s3://bucket/key`` of a renditions.toml; empty for the image's.
         watermarks_s3_uri: The same of watermarks' pictures, ``*`` for any text; empty for none.
+        signing_key: Signs content credentials that are carried on: ECC_NIST_P256; None for none.
+        certificates: That key's chain, as PEM or as ``s3://bucket/key``.
         tagging: Whether it may read photos' tags, and tag renditions.
         completion_bus: Gets an event for each finished photo.
         completion_topic: The same; one of the two at most.
@@ -84,6 +86,8 @@ class RenditionsProps:
     rejected_prefix: str = ""
     config_s3_uri: str = ""
     watermarks_s3_uri: str = ""
+    signing_key: kms.IKey | None = None
+    certificates: str = ""
     tagging: bool = False
     completion_bus: events.IEventBus | None = None
     completion_topic: sns.ITopic | None = None
@@ -259,6 +263,18 @@ class Renditions(Construct):
             found.append(_allow("DecryptSigningKeys", ["kms:Decrypt"], [key], services))
         return found
 
+    def _signs(self) -> list[iam.PolicyStatement]:
+        if not self._props.signing_key:
+            return []
+        return [
+            iam.PolicyStatement(
+                sid="SignCredentials",
+                actions=["kms:Sign"],
+                resources=[self._props.signing_key.key_arn],
+                conditions={"StringEquals": {"kms:SigningAlgorithm": "ECDSA_SHA_256"}},
+            )
+        ]
+
     def _statements(self) -> list[iam.PolicyStatement]:
         """Returns what docs/image.md lists, for the features that are on."""
         props = self._props
@@ -290,12 +306,14 @@ class Renditions(Construct):
         named = {
             "ReadConfiguration": props.config_s3_uri,
             "ReadWatermarks": props.watermarks_s3_uri,
+            "ReadCertificates": props.certificates if props.certificates[:5] == "s3://" else "",
         }
         found += [
             _allow(sid, ["s3:GetObject"], [bucket + uri.removeprefix("s3://")])
             for sid, uri in named.items()
             if uri
         ]
+        found += self._signs()
         found += self._about_tags(f"{source}/{props.source_prefix}*", renditions)
         if props.completion_bus:
             bus = props.completion_bus.event_bus_arn
@@ -368,6 +386,14 @@ class Renditions(Construct):
                     }.items()
                     if value
                 },
+                **(
+                    {
+                        "CREDENTIALS_KEY": props.signing_key.key_arn,
+                        "CREDENTIALS_CERTIFICATES": props.certificates,
+                    }
+                    if props.signing_key
+                    else {}
+                ),
                 **(props.environment or {}),
             },
         )

@@ -23,6 +23,7 @@ OPERATIONS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "events": ("PutEvents",),
     "secretsmanager": ("GetSecretValue",),
+    "kms": ("Sign",),
     "sns": ("Publish",),
     "ssm": ("GetParameter",),
 }

@@ -26,11 +26,16 @@ from handler.backfill.sending import send_to_queue
 from handler.backfill.state import State
 from handler.backfill.ways import Way
 from handler.deployed import settings_from, stack_outputs
-from handler.s3.configuration import read_stored_config, read_stored_mark
+from handler.s3.configuration import (
+    read_stored_certificates,
+    read_stored_config,
+    read_stored_mark,
+)
 from handler.s3.requests import Requests
 from handler.secrets import read_secret
-from handler.settings import Settings, read_settings
+from handler.settings import Settings, SignerSettings, read_settings
 from imaging.errors import ConfigError
+from imaging.signatures import Signing
 from imaging.worker.client import Workers
 from imaging.worker.spawning import Launch
 
@@ -58,7 +63,9 @@ def backfill(arguments: argparse.Namespace) -> int:
         session = boto3.Session()
         outputs = stack_outputs(session, arguments.stack)
         environ = {**os.environ, **settings_from(outputs)}
-        settings = read_settings(environ, read_stored_config, read_stored_mark, read_secret)
+        # Elsewhere the function signs.
+        makes = _make_signing if arguments.via == "local" else None
+        settings = read_settings(environ, read_stored_config, read_stored_mark, read_secret, makes)
         command = _Command(arguments, settings, outputs, session)
         with Stop() as stop:
             return command.run(stop)
@@ -70,6 +77,13 @@ def backfill(arguments: argparse.Namespace) -> int:
         of = f"s3://{arguments.bucket}" + (f", stack {arguments.stack}" if arguments.stack else "")
         print(f"backfill of {of}: {error}", file=sys.stderr)
         return 1
+
+
+def _make_signing(settings: SignerSettings) -> Signing:
+    # Imported for who carries content credentials on.
+    from handler.signer import make_signing
+
+    return make_signing(settings, read_stored_certificates)
 
 
 class _Command:

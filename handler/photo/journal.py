@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from imaging.errors import PhotoWarning, RenditionsError
     from imaging.header import ImageHeader
     from imaging.plan import RenditionPlan
+    from imaging.signatures import Carried
 
 __all__ = ["Journal"]
 
@@ -90,6 +91,13 @@ class Journal:
         """Add warnings; one that several renditions give is listed once."""
         known = (*self._report.warnings, *warnings)
         self._report = replace(self._report, warnings=tuple(dict.fromkeys(known)))
+
+    def add_carried(self, carried: "Iterable[Carried | None]") -> None:
+        """Add whether the photo's content credentials hold, where renditions carry them on."""
+        if self._report.credentials is not None:
+            from imaging.provenance import are_valid
+
+            self._report = replace(self._report, credentials_valid=are_valid(carried))
 
     def add_waiting(self, waited_s: float) -> None:
         """Add the seconds for which the decoder waited for bytes."""

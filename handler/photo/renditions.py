@@ -134,6 +134,7 @@ def store_renditions(
             ),
             specs=tuple(specs),
             sidecar=sidecar,
+            signing=attempt.settings.signing,
         )
         plan, made = _render(attempt, source, asked, uploads, announces=announces)
         uploads.wait()
@@ -149,7 +150,7 @@ def store_renditions(
         kept=kept,
         about=_about(attempt.event, source.version, plan, pairs)
         if sidecar
-        else _provenance(plan.header),
+        else _provenance(plan.header, made),
     )
 
 
@@ -181,6 +182,7 @@ def _render(
     finally:
         journal.add_waiting(source.waited_s)
     journal.add_warnings(warning for rendition in made for warning in rendition.warnings)
+    journal.add_carried(rendition.carried for rendition in made)
     return plan, made
 
 
@@ -198,14 +200,14 @@ def _report(rendition: Rendition, key: str) -> RenditionReport:
     )
 
 
-def _provenance(header: ImageHeader) -> dict[str, Any] | None:
+def _provenance(header: ImageHeader, made: Sequence[Rendition]) -> dict[str, Any] | None:
     """Return where the photo comes from, if it says so: what a manifest says without a sidecar."""
     if header.credentials is None and header.rights is None:
         return None
     # Imported on first use: most photos say nothing.
     from imaging.provenance import provenance
 
-    return {"provenance": provenance(header)}
+    return {"provenance": provenance(header, made)}
 
 
 def _about(

@@ -12,7 +12,7 @@ from imaging.deadline import Deadline
 from imaging.errors import ConfigError, RenditionsError
 from imaging.mark_files import MAX_MARK_BYTES
 
-__all__ = ["MAX_BYTES", "read_stored_config", "read_stored_mark"]
+__all__ = ["MAX_BYTES", "read_stored_certificates", "read_stored_config", "read_stored_mark"]
 
 MAX_BYTES: Final = 64 << 10
 _TIMEOUT_S: Final = 7
@@ -60,6 +60,20 @@ def read_stored_mark(place: str) -> bytes:
         return _read(place, MAX_MARK_BYTES, "PNG")[1]
     except _UnreadableError as error:
         raise ConfigError(str(error)) from error
+
+
+def read_stored_certificates(place: str) -> str:
+    """Return the text of the certificates at ``place``.
+
+    *Cost*: as of :func:`read_stored_config`.
+
+    Raises:
+        SettingsError: It is no such place, cannot be read, or is not ASCII.
+    """
+    try:
+        return _read(place, MAX_BYTES, "chain of certificates")[1].decode("ascii")
+    except (_UnreadableError, UnicodeDecodeError) as error:
+        raise SettingsError(f"CREDENTIALS_CERTIFICATES: {error}") from error
 
 
 class _UnreadableError(Exception):

@@ -102,6 +102,7 @@ def photo_line(
         "width": report.width,
         "height": report.height,
         "credentials": report.credentials,
+        "credentialsValid": report.credentials_valid,
         "sourceTypes": list(report.source_types) or None,
         "warnings": [warning.code for warning in report.warnings] or None,
         "plan": report.plan,

@@ -362,6 +362,35 @@ class OpenPhoto:
             self._ended = False
         return self._encoded
 
+    def hold(self) -> bytes:
+        """Return all the bytes of a photo whose header was read; they are read from memory then.
+
+        *Cost*: the whole download, and as much memory until the photo is closed. Of a photo that is
+        read by ranges, parts come a second time.
+
+        Raises:
+            SourceError: The bytes cannot be read to their end.
+        """
+        if self._row.reading is Reading.WHOLE:
+            return self.encoded()
+        if self._kept is not None:
+            return self._kept.read(0, self.size)
+        if self._seeks:
+            return self._read_range(0, self.size)
+        # Imported on first use: most photos are not held.
+        from imaging.views import Between
+
+        self._shown = self._bytes
+        self._position = self._bytes.seek(0)
+        whole = io.BytesIO()
+        chunk = memoryview(bytearray(_CHUNK_BYTES))
+        while (count := self._fill(chunk)) > 0:
+            whole.write(chunk[:count])
+        held = whole.getvalue()
+        self._bytes = self._shown = Between(self._bytes, held, b"")
+        self.rewind()
+        return held
+
     @contextmanager
     def refusing(self) -> Iterator[None]:
         """Within: any error of libvips, whatever was being made of the photo, refuses the photo.

@@ -66,7 +66,7 @@ def encoded(image: pyvips.Image, saver: str, options: dict[str, object]) -> byte
     return data
 
 
-def hand_on(data: bytearray, sink: ByteSink) -> None:
+def hand_on(data: bytes | bytearray, sink: ByteSink) -> None:
     """Commit ``data``, a whole rendition, to ``sink``, or abort it.
 
     Raises:

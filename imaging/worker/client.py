@@ -39,6 +39,7 @@ from imaging.memory import PROCESS_BYTES
 from imaging.plan import OwnPass, PlannedRendition, RenditionPlan
 from imaging.planning import Asked
 from imaging.rendition import OpenSink, Rendition
+from imaging.signatures import MAX_SIGNED_BYTES, SIGNED_PREFIX, Signing
 from imaging.streams import ByteSink, ByteSource, fill, read_some
 from imaging.worker.pool import Pool, Room, Worker
 from imaging.worker.protocol import (
@@ -54,6 +55,7 @@ from imaging.worker.protocol import (
     PhotoAhead,
     ProtocolError,
     Read,
+    Readiness,
     Refused,
     receive,
     send,
@@ -236,11 +238,13 @@ class _Talk:
         worker: Worker,
         feed: _Feed,
         marks: Mapping[str, bytes],
+        signing: Signing | None,
         memory_bytes: int | None,
     ) -> None:
         self._worker = worker
         self._feed = feed
         self._marks = marks
+        self._signing = signing
         self._memory_bytes = memory_bytes
         self._failure: RenditionsError | None = None
         self.is_done = False
@@ -332,7 +336,16 @@ class _Talk:
         most = planned.pixels * planned.frames * _SAMPLE_BYTES + _BESIDE_PIXELS
         head = bytearray()
         size = 0
-        while (frame := self._hear(Kind.WRITE, Kind.MADE)).kind is Kind.WRITE:
+        is_signed = False
+        allowed = {Kind.WRITE, Kind.MADE}
+        if planned.keeps_credentials:
+            allowed.add(Kind.SIGN)
+        while (frame := self._hear(*allowed)).kind is not Kind.MADE:
+            # It is signed before it is written, and once.
+            allowed.discard(Kind.SIGN)
+            if frame.kind is Kind.SIGN:
+                is_signed = self._sign_for_it(frame.data)
+                continue
             size += len(frame.data)
             if size > most:
                 raise ProtocolError(f"expected a rendition of at most {most} bytes")
@@ -344,9 +357,26 @@ class _Talk:
             raise ProtocolError(f"expected {width} x {height} in {size} bytes but received {made}")
         if not _has_magic(bytes(head), planned):
             raise ProtocolError(f"expected {planned.format} but received {bytes(head[:16])!r}")
+        if made.carried is not None and not is_signed:
+            raise ProtocolError("expected credentials only where something was signed")
         if len(made.warnings) > _MOST_WARNINGS:
             raise ProtocolError(f"received {len(made.warnings)} warnings")
         return made
+
+    def _sign_for_it(self, data: memoryview) -> bool:
+        """Sign what a manifest is signed by, and nothing that is of another kind.
+
+        Raises:
+            ProtocolError: It is none, or too long.
+            RenditionsError: It cannot be signed.
+        """
+        signing = self._signing
+        if signing is None or len(data) > MAX_SIGNED_BYTES:
+            raise ProtocolError(f"expected at most {MAX_SIGNED_BYTES} bytes to sign")
+        if bytes(data[: len(SIGNED_PREFIX)]) != SIGNED_PREFIX:
+            raise ProtocolError("expected the claim of a manifest to sign")
+        self._say(Kind.SIGNED, data=signing.sign(bytes(data)))
+        return True
 
 
 def _has_magic(head: bytes, planned: PlannedRendition) -> bool:
@@ -376,6 +406,7 @@ def _rendition(planned: PlannedRendition, made: Made) -> Rendition:
         warnings=made.warnings,
         elapsed_ms=made.elapsed_ms,
         appearance=made.appearance,
+        carried=made.carried,
     )
 
 
@@ -411,8 +442,10 @@ class _PhotoElsewhere:
         self._feed = feed
         self._memory = asked.memory
         # The appearance has libraries of its own, and watermarks have modules.
-        self._for_all = asked.sidecar or bool(asked.marks) or not feed.format.row.is_common
+        is_common = feed.format.row.is_common and not asked.sidecar and not asked.marks
+        self._readiness = Readiness.MOST if is_common else Readiness.ALL
         self._marks = asked.marks
+        self._signing = asked.signing
         self._deadline = NEVER
         self._deaths = 0
         self._growing = ExitStack()
@@ -439,7 +472,7 @@ class _PhotoElsewhere:
         self._room.take(self, plan.peak_bytes - PROCESS_BYTES, self._deadline)
         self._growing.close()
         done: set[int] = set()
-        is_new = False
+        is_new = self._made_ready(plan)
         while True:
             try:
                 if is_new and self._talk.header() != self.header:
@@ -451,10 +484,24 @@ class _PhotoElsewhere:
             else:
                 return
 
+    def _made_ready(self, plan: RenditionPlan) -> bool:
+        """Have another worker if this one cannot do what is planned; tell whether there is one.
+
+        *Cost*: where there is, the photo's header is read again.
+        """
+        assert self._worker is not None  # noqa: S101 - it has read the header
+        if plan.signer is None or self._worker.readiness is Readiness.CREDENTIALS:
+            return False
+        self._end()
+        self._readiness = Readiness.CREDENTIALS
+        self._feed.rewind()
+        self._begin(fresh=False)
+        return True
+
     def _begin(self, *, fresh: bool) -> None:
-        self._worker = self._pool.take(fresh=fresh, for_all=self._for_all)
+        self._worker = self._pool.take(self._readiness, fresh=fresh)
         memory_bytes = None if self._memory is None else self._memory.bytes
-        self._talk = _Talk(self._worker, self._feed, self._marks, memory_bytes)
+        self._talk = _Talk(self._worker, self._feed, self._marks, self._signing, memory_bytes)
         self._watch = _Watch(self._worker.process, self._deadline, self._most_bytes)
 
     def _most_bytes(self) -> int | None:
@@ -473,8 +520,8 @@ class _PhotoElsewhere:
         counts = self._worker.is_fresh
         if isinstance(failure, _Refusal):
             if failure.is_unprepared:
-                counts = counts and self._worker.is_ready_for_all
-                self._for_all = True
+                counts = counts and self._worker.readiness > Readiness.MOST
+                self._readiness = max(self._readiness, Readiness.ALL)
             counts = counts and not (self._worker.is_bounded and failure.may_lie)
         error = self._error(failure, self._end(), counts=counts)
         if error is not None:

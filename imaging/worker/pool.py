@@ -9,7 +9,7 @@ from typing import Final
 
 from imaging.deadline import Deadline
 from imaging.limits import Memory
-from imaging.worker.protocol import CHUNK_BYTES, Kind, ProtocolError, Ready, receive
+from imaging.worker.protocol import CHUNK_BYTES, Kind, ProtocolError, Readiness, Ready, receive
 from imaging.worker.spawning import Launch, Process, Zygote, ZygoteError
 from imaging.worker.values import MisfitError, from_json
 
@@ -32,17 +32,17 @@ class Worker:
         is_fresh: Whether no photo was in it before.
         is_bounded: Whether the kernel limits its data: a decoder that is refused memory says that
             the photo is corrupt, or dies.
-        is_ready_for_all: Whether whatever a photo may need is imported, and not only what most do.
+        readiness: What is imported there.
         small_bytes: What it held before its first photo.
         buffer: What is received from it lies here.
         marks: Digests of the watermarks' pictures that it has.
     """
 
-    def __init__(self, process: Process, *, is_ready_for_all: bool, is_bounded: bool) -> None:
+    def __init__(self, process: Process, *, readiness: Readiness, is_bounded: bool) -> None:
         self.process = process
         self.is_fresh = True
         self.is_bounded = is_bounded
-        self.is_ready_for_all = is_ready_for_all
+        self.readiness = readiness
         self.small_bytes = 0
         self.buffer = memoryview(bytearray(CHUNK_BYTES))
         self.marks: set[str] = set()
@@ -126,8 +126,8 @@ class Pool:
         self._zygote: Zygote | None = None
         self._idle: list[Worker] = []
         self._is_told = False
-        # Once one photo has wanted more than most do, each new worker is ready for all.
-        self._for_all = False
+        # Once one photo has wanted more than most do, each new worker has it.
+        self._readiness = Readiness.MOST
 
     def _forget(self) -> None:
         if self._zygote is not None:
@@ -152,8 +152,8 @@ class Pool:
             zygote = self._zygote
             assert zygote is not None  # noqa: S101 - it was just started
             try:
-                process = zygote.fork(is_ready_for_all=self._for_all, is_bounded=is_bounded)
-                return Worker(process, is_ready_for_all=self._for_all, is_bounded=is_bounded)
+                process = zygote.fork(readiness=self._readiness, is_bounded=is_bounded)
+                return Worker(process, readiness=self._readiness, is_bounded=is_bounded)
             except ZygoteError:
                 if not again:
                     raise
@@ -162,21 +162,21 @@ class Pool:
                 self.close()
         raise AssertionError
 
-    def take(self, *, fresh: bool = False, for_all: bool = False) -> Worker:
+    def take(self, readiness: Readiness = Readiness.MOST, *, fresh: bool = False) -> Worker:
         """Return a worker: one that is kept, or a new one.
 
         Args:
+            readiness: What it must have, at least.
             fresh: Whether it must be a new one, in which no limit of data makes a decoder lie: the
                 parent's watch over its memory, and the kernel's choice, are what bounds it.
-            for_all: Whether it must be ready for any photo.
 
         Raises:
             ZygoteError: There is none to be had.
             ProtocolError: A new one ended at once.
         """
-        self._for_all = self._for_all or for_all
+        self._readiness = max(self._readiness, readiness)
         while not fresh and (kept := self._kept()) is not None:
-            if kept.process.is_at_rest() and (kept.is_ready_for_all or not for_all):
+            if kept.process.is_at_rest() and kept.readiness >= readiness:
                 return kept
             # It died meanwhile, which is not this photo's doing, or lacks what this photo needs.
             self.end(kept)

@@ -10,6 +10,8 @@ goes like this, ``<`` from the worker, ``>`` from the parent:
     < HEADER  what the header says
     > GO      the plan
     < OPEN    the number of a rendition, in the plan's order }
+    < SIGN    what its manifest is signed by                 } at most once for one that keeps
+    > SIGNED  the signature                                  } credentials, before it is written
     < WRITE   some of its bytes                              } for each rendition
     < MADE    what it became; it is stored now               }
     < DONE    or REFUSED, at any time after PHOTO
@@ -20,17 +22,17 @@ Values are JSON (``values.py``), never pickle: nothing that a worker sends is ru
 import socket
 import struct
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, IntEnum
 from typing import Final, NamedTuple
 
 from imaging.errors import PhotoWarning
 from imaging.limits import Limits
 from imaging.rendition import Appearance
+from imaging.signatures import Carried
 
 __all__ = [
     "CHUNK_BYTES",
     "FORK",
-    "FORK_READY_FOR_ALL",
     "INTEGER",
     "MOST_WORDS",
     "REAP",
@@ -44,6 +46,7 @@ __all__ = [
     "PhotoAhead",
     "ProtocolError",
     "Read",
+    "Readiness",
     "Ready",
     "Refused",
     "receive",
@@ -54,9 +57,8 @@ CHUNK_BYTES: Final = 256 << 10
 """Of data, the most in one frame."""
 
 FORK: Final = b"F"
-FORK_READY_FOR_ALL: Final = b"A"
 UNBOUNDED: Final = b"U"
-"""Behind either: without a limit of data, which makes decoders lie."""
+"""Behind it: without a limit of data, which makes decoders lie."""
 
 REAP: Final = b"R"
 INTEGER: Final = struct.Struct("<i")
@@ -72,6 +74,17 @@ _MAX_JSON_BYTES: Final = 1 << 20
 _HEAD: Final = struct.Struct("<cII")
 _SMALL: Final = 16 << 10
 """Up to here a copy costs less than a second system call."""
+
+
+class Readiness(IntEnum):
+    """What is imported in a worker; each has what the ones before have."""
+
+    MOST = 0
+    """What most photos need."""
+    ALL = 1
+    """Whatever a photo's renditions may need."""
+    CREDENTIALS = 2
+    """What carries content credentials on, too."""
 
 
 class ProtocolError(Exception):
@@ -96,6 +109,8 @@ class Kind(Enum):
     OPEN = b"O"
     WRITE = b"W"
     MADE = b"M"
+    SIGN = b"S"
+    SIGNED = b"T"
     DONE = b"D"
     REFUSED = b"E"
 
@@ -194,6 +209,7 @@ class Made:
     warnings: tuple[PhotoWarning, ...]
     elapsed_ms: float
     appearance: Appearance | None
+    carried: Carried | None
 
 
 class Frame(NamedTuple):

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from imaging.worker.protocol import FORK, FORK_READY_FOR_ALL, INTEGER, REAP, UNBOUNDED
+from imaging.worker.protocol import FORK, INTEGER, REAP, UNBOUNDED, Readiness
 
 __all__ = ["Launch", "Process", "Zygote", "ZygoteError", "resident_bytes"]
 
@@ -181,12 +181,12 @@ class Zygote:
             if not self._ready:
                 self._wait()
 
-    def fork(self, *, is_ready_for_all: bool, is_bounded: bool) -> Process:
-        """Return a new worker: for the photos that are common, or for all.
+    def fork(self, *, readiness: Readiness, is_bounded: bool) -> Process:
+        """Return a new worker.
 
         One that is bounded may have as much data as the launch's memory allows, and half again.
 
-        *Cost*: 40 ms more for the first that is ready for all.
+        *Cost*: 40 ms more for the first that is ready for all, and 3 ms for credentials.
 
         Raises:
             ZygoteError: There is none to be had.
@@ -197,7 +197,7 @@ class Zygote:
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BYTES)
         try:
             with self._lock:
-                message = FORK_READY_FOR_ALL if is_ready_for_all else FORK
+                message = FORK + bytes([readiness])
                 message += b"" if is_bounded else UNBOUNDED
                 return Process(self._ask(message, [theirs.fileno()]), ours)
         except BaseException:

@@ -32,6 +32,7 @@ from imaging.worker.protocol import (
     PhotoAhead,
     ProtocolError,
     Read,
+    Readiness,
     Ready,
     Refused,
     receive,
@@ -304,7 +305,15 @@ def _make(wire: _Wire, source: _Remote, ahead: PhotoAhead, here: _MarksHere) -> 
         def open_sink(planned: PlannedRendition) -> _Sink:
             return _Sink(wire, places[id(planned)])
 
-        for rendition in render(plan, photo, open_sink, here.marks):
+        def sign(data: bytes) -> bytes:
+            # What was asked for ahead comes before the answer.
+            source.settle()
+            wire.say(Kind.SIGN, data=data)
+            if (frame := wire.hear()).kind is not Kind.SIGNED:
+                raise ProtocolError(f"expected a signature but received {frame.kind.name}")
+            return bytes(frame.data)
+
+        for rendition in render(plan, photo, open_sink, here.marks, sign):
             made = Made(
                 width=rendition.width,
                 height=rendition.height,
@@ -314,6 +323,7 @@ def _make(wire: _Wire, source: _Remote, ahead: PhotoAhead, here: _MarksHere) -> 
                 warnings=rendition.warnings,
                 elapsed_ms=rendition.elapsed_ms,
                 appearance=rendition.appearance,
+                carried=rendition.carried,
             )
             wire.say(Kind.MADE, made)
     source.settle()
@@ -345,17 +355,17 @@ def _serve_one(wire: _Wire, unimported: _Unimported, here: _MarksHere) -> None:
         wire.say(Kind.REFUSED, refused)
 
 
-def serve(parent: socket.socket, refused: tuple[str, ...], *, is_ready_for_all: bool) -> None:
+def serve(parent: socket.socket, refused: tuple[str, ...], readiness: Readiness) -> None:
     """Work for the parent until it ends.
 
     Args:
         parent: The socket.
         refused: What the sandbox could not do, which is said first.
-        is_ready_for_all: Whether all is imported that a photo may need: what is missing then is
+        readiness: What is imported. Where that is all that a photo may need, what is missing is
             optional, and its importer does without.
     """
     unimported = _Unimported()
-    if not is_ready_for_all:
+    if readiness is Readiness.MOST:
         sys.meta_path.insert(0, unimported)
     wire = _Wire(parent)
     here = _MarksHere()

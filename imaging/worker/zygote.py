@@ -4,13 +4,14 @@ It is started with an empty environment (``spawning.py``), so that there is no c
 fork could inherit. It speaks with the parent alone, over one socket:
 
     < one line of JSON: empty, or why it cannot start
-    > FORK, with the worker's socket       < the worker's process ID
-    > FORK_READY_FOR_ALL, likewise         < the same
+    > FORK and a readiness, with the       < the worker's process ID
+      worker's socket
     > REAP and a worker's process ID       < its wait status
 
-A worker opens no file: what its photo needs is imported before it is forked. That is done in two
-steps. What most photos need comes first, and the first photo waits for no more. The rest is
-imported when the first worker is asked for that must be ready for any photo.
+A worker opens no file: what its photo needs is imported before it is forked. That is done in
+steps (``Readiness``). What most photos need comes first, and the first photo waits for no more. The
+rest is imported when the first worker is asked for that must be ready for any photo, and what
+carries content credentials on when the first comes that is to do so.
 """
 
 import gc
@@ -26,17 +27,28 @@ from typing import Final, NoReturn
 import imaging
 from imaging.formats import InputFormat, OutputFormat
 from imaging.worker import sandbox
-from imaging.worker.protocol import FORK, FORK_READY_FOR_ALL, INTEGER, UNBOUNDED
+from imaging.worker.protocol import FORK, INTEGER, UNBOUNDED, Readiness
 
-__all__ = ["main", "preload", "preload_common"]
+__all__ = ["main", "preload", "preload_common", "preload_credentials"]
 
 _ELSEWHERE: Final = frozenset(
     {
-        *("config", "in_memory", "lines", "local", "mark_files", "provenance", "rendering"),
+        *(
+            "certificates",
+            "config",
+            "credentials",
+            "in_memory",
+            "lines",
+            "local",
+            "mark_files",
+            "provenance",
+            "rendering",
+        ),
         *("sidecar", "warming", "worker"),
     }
 )
-"""What the other side imports alone. Everything else of ``imaging`` may be a photo's."""
+"""What the other side imports alone, or few photos need. Everything else of ``imaging`` may be any
+photo's."""
 
 _COMMON: Final = (
     "imaging.worker.worker",
@@ -91,8 +103,27 @@ def preload() -> None:
     gc.freeze()
 
 
+def preload_credentials() -> None:
+    """Import what carries content credentials on, beside whatever a photo may need."""
+    preload()
+    from imaging.credentials import library
+    from imaging.credentials.carrying import Carrying
+
+    del Carrying
+    with suppress(library.LibraryError):
+        library.preload()
+    gc.freeze()
+
+
+_PRELOADS: Final = {
+    Readiness.MOST: lambda: None,
+    Readiness.ALL: preload,
+    Readiness.CREDENTIALS: preload_credentials,
+}
+
+
 def _become_worker(
-    theirs: socket.socket, memory_bytes: int | None, *, is_ready_for_all: bool
+    theirs: socket.socket, memory_bytes: int | None, readiness: Readiness
 ) -> NoReturn:
     from imaging.worker.worker import serve
 
@@ -102,28 +133,29 @@ def _become_worker(
         for standard in (0, 1, 2):
             os.dup2(nothing, standard)
         os.close(nothing)
-        serve(theirs, sandbox.enter(memory_bytes), is_ready_for_all=is_ready_for_all)
+        serve(theirs, sandbox.enter(memory_bytes), readiness)
     finally:
         os._exit(1)
 
 
 def _serve(control: socket.socket, memory_bytes: int | None) -> None:
     """Fork and reap as the parent asks, until it ends."""
-    has_all = False
+    readiness = Readiness.MOST
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, 1 + INTEGER.size, 1)
         if not message:
             return
-        if message[:1] == FORK_READY_FOR_ALL and not has_all:
-            preload()
-            has_all = True
-        if message[:1] in {FORK, FORK_READY_FOR_ALL}:
-            bound = None if message[1:] == UNBOUNDED else memory_bytes
+        if message[:1] == FORK:
+            wanted = Readiness(message[1])
+            if wanted > readiness:
+                _PRELOADS[wanted]()
+                readiness = wanted
+            bound = None if message[2:] == UNBOUNDED else memory_bytes
             process = os.fork()
             if process == 0:
                 control.close()
                 theirs = socket.socket(fileno=descriptors[0])
-                _become_worker(theirs, bound, is_ready_for_all=has_all)
+                _become_worker(theirs, bound, readiness)
             os.close(descriptors[0])
             control.sendall(INTEGER.pack(process))
         else:

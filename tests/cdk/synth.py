@@ -61,6 +61,11 @@ FEATURES: dict[str, Callable[[cdk.Stack], dict[str, Any]]] = {
         "config_s3_uri": "s3://settings/app/renditions.toml"
     },
     "watermarks in S3": lambda _: {"watermarks_s3_uri": "s3://settings/app/marks/*"},
+    "content credentials, by KMS": lambda stack: {
+        **_key(stack, "signing_key", "c"),
+        "certificates": "-----BEGIN CERTIFICATE-----",
+    },
+    "certificates in S3": lambda _: {"certificates": "s3://settings/app/chain.pem"},
     "`COMPLETION_TARGET`, a bus": _bus,
     "`COMPLETION_TARGET`, a topic": _topic,
     "the topic is encrypted": lambda stack: _key(stack, "completion_topic_key", "t"),

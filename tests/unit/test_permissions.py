@@ -28,6 +28,7 @@ _NEEDS: Final = {
     # The second where it names tags.
     "PutObject": {"s3:PutObject", "s3:PutObjectTagging"},
     "Publish": {"sns:Publish"},
+    "Sign": {"kms:Sign"},
     "UploadPart": {"s3:PutObject"},
 }
 
@@ -61,6 +62,8 @@ def _stack() -> Stack:
         DestinationKmsKeyArn="arn:aws:kms:us-east-1:000000000000:key/d",
         UrlSigningKeysArn="arn:aws:ssm:us-east-1:000000000000:parameter/keys",
         UrlSigningKmsKeyArn="arn:aws:kms:us-east-1:000000000000:key/k",
+        CredentialsKeyArn="arn:aws:kms:us-east-1:000000000000:key/c",
+        CredentialsCertificates="s3://settings/chain.pem",
         Tagging="true",
         Tracing="Active",
         Trigger="sqs",

@@ -40,6 +40,7 @@ OTHER: dict[str, dict[str, Any]] = {
     "copy_tags": {"copy_tags": True},
     "content_disposition": {"content_disposition": "attachment"},
     "watermark": {"watermark": Watermark(image="logo.png")},
+    "credentials": {"credentials": 1024},
 }
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
+from handler.deployed import settings_from
 from handler.errors import Disposition
 from handler.report import JobReport
 from handler.settings import Function, read_settings
@@ -32,6 +33,12 @@ CHOICES = {
 def stack(**parameters: str) -> Stack:
     """Return the stack with both buckets named."""
     return Stack(SourceBucket="photos", DestinationBucket="renditions", **parameters)
+
+
+def variables_of(made: Stack) -> dict[str, str]:
+    """Return the function's environment."""
+    found: dict[str, str] = made.resources["Function"]["Properties"]["Environment"]["Variables"]
+    return found
 
 
 def statements(policy: dict[str, Any]) -> list[dict[str, Any]]:
@@ -270,11 +277,15 @@ def test_keys_are_what_the_parameters_say() -> None:
         FormerKeyTemplates="out/{key}/{name}.{ext}",
         SourceRequesterPays="true",
     )
-    settings = read_settings(given.resources["Function"]["Properties"]["Environment"]["Variables"])
+    settings = read_settings(variables_of(given))
     assert settings.key_template.text == "out/{name}/{key}.{ext}"
     assert [former.text for former in settings.former_key_templates] == ["out/{key}/{name}.{ext}"]
     assert settings.source_requester_pays
-    variables = stack().resources["Function"]["Properties"]["Environment"]["Variables"]
+    # And so do the commands that work beside the stack.
+    there = settings_from(given.outputs)
+    assert there == {name: variables_of(given)[name] for name in there}
+    assert {"DESTINATION_KEY_TEMPLATE", "FORMER_KEY_TEMPLATES"} <= set(there)
+    variables = variables_of(stack())
     assert variables["DESTINATION_KEY_TEMPLATE"] == "{key}/{name}.{ext}"
     assert not {"FORMER_KEY_TEMPLATES", "SOURCE_REQUESTER_PAYS"} & set(variables)
 
@@ -491,8 +502,9 @@ def test_a_version_is_published_where_the_function_changes(name: str) -> None:
         "ImageUri": f"registry/image@sha256:{0:064x}",
         "SourceBucket": "photos",
         "DestinationBucket": "renditions",
-        # A network takes both of its parameters.
+        # A network takes both of its parameters, and so does a signer.
         "SubnetIds": "subnet-b",
+        "CredentialsKeyArn": "arn:aws:kms:us-east-1:000000000000:key/c",
     }
     other = _another(name, _PARAMETERS[name])
 

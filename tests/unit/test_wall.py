@@ -40,7 +40,7 @@ from imaging.streams import ByteSource
 from imaging.worker import client
 from imaging.worker.client import Workers
 from imaging.worker.pool import Pool, Worker
-from imaging.worker.protocol import Frame, Ready, receive
+from imaging.worker.protocol import Frame, Readiness, Ready, receive
 from imaging.worker.spawning import Launch
 from tests import photos
 from tests.fuzz import mutants
@@ -172,10 +172,10 @@ def test_a_first_worker_has_what_most_photos_need() -> None:
                 specs = [spec for spec in SPECS if not spec.linear or photo is not PHOTOS["gif"]]
                 render(wall, photo, Asked(specs=tuple(specs)))
         (first,) = wall._pool._idle
-        assert not first.is_ready_for_all
+        assert first.readiness is Readiness.MOST
         render(wall, PHOTOS["jpeg"], Asked(specs=SPECS[1:2], sidecar=True))
         (second,) = wall._pool._idle
-        assert second.is_ready_for_all
+        assert second.readiness is Readiness.ALL
         assert not Path(f"/proc/{first.process.pid}").exists()
         render(wall, PHOTOS["heic"], Asked(specs=SPECS[1:2]))
         render(wall, PHOTOS["jpeg"], Asked(specs=SPECS[1:2]))

@@ -25,17 +25,36 @@ from imaging.errors import (
     SinkError,
     SourceError,
 )
+from imaging.files.credentials import Credentials
 from imaging.formats import OutputFormat, sniff
 from imaging.local import MemorySink, MemorySource
 from imaging.plan import PlannedRendition
 from imaging.planning import Asked, make_plan
 from imaging.rendition import Rendition
+from imaging.signatures import (
+    MAX_SIGNED_BYTES,
+    SIGNATURE_BYTES,
+    SIGNED_PREFIX,
+    Carried,
+    Signer,
+    Signing,
+)
 from imaging.specs import RenditionSpec
 from imaging.streams import ByteSource
 from imaging.worker import protocol
 from imaging.worker.client import WorkerError, Workers
 from imaging.worker.pool import Room
-from imaging.worker.protocol import UNPREPARED, GoneError, Kind, Made, Open, Read, Refused, send
+from imaging.worker.protocol import (
+    UNPREPARED,
+    GoneError,
+    Kind,
+    Made,
+    Open,
+    Read,
+    Readiness,
+    Refused,
+    send,
+)
 from imaging.worker.spawning import Launch
 from imaging.worker.values import to_json
 from tests.photos import jpeg
@@ -66,6 +85,7 @@ def made(index: int) -> Made:
         warnings=(),
         elapsed_ms=1.0,
         appearance=None,
+        carried=None,
     )
 
 
@@ -94,7 +114,7 @@ def saying(frames: list[Say]) -> Script:
         peer.hear()
         for kind, json, data in frames:
             send(peer.socket, kind, json, data)
-            if kind in {Kind.READ, Kind.HEADER}:
+            if kind in {Kind.READ, Kind.HEADER, Kind.SIGN}:
                 peer.hear()
 
     return script
@@ -103,9 +123,15 @@ def saying(frames: list[Say]) -> Script:
 class Wall(Workers):
     """The parent's side over scripted workers."""
 
-    def __init__(self, *scripts: Script, status: int = 0, is_bounded: bool = False) -> None:
+    def __init__(
+        self,
+        *scripts: Script,
+        status: int = 0,
+        is_bounded: bool = False,
+        readiness: Readiness = Readiness.MOST,
+    ) -> None:
         super().__init__(Launch())
-        self.pool = ScriptedPool(list(scripts), status, is_bounded)
+        self.pool = ScriptedPool(list(scripts), status, is_bounded, readiness)
         self._pool = self.pool
 
     def run(
@@ -113,6 +139,7 @@ class Wall(Workers):
         photo: bytes | ByteSource = PHOTO,
         deadline: Deadline = NEVER,
         open_sink: Callable[[PlannedRendition], MemorySink] | None = None,
+        asked: Asked = ASKED,
     ) -> tuple[list[Rendition], dict[str, MemorySink]]:
         """Return what came back, and every sink that was opened."""
         sinks: dict[str, MemorySink] = {}
@@ -126,8 +153,8 @@ class Wall(Workers):
 
         self.sinks = sinks
         source = MemorySource(photo) if isinstance(photo, bytes) else photo
-        with self.open_photo(source, ASKED, deadline) as opened:
-            plan = make_plan(opened.header, ASKED)
+        with self.open_photo(source, asked, deadline) as opened:
+            plan = make_plan(opened.header, asked)
             return list(opened.render(plan, open_sink or sink)), sinks
 
     @property
@@ -190,6 +217,78 @@ def test_a_lie_ends_the_worker_and_another_does_it(frames: list[Say]) -> None:
     wall.run()
     assert wall.stored == TRUTH.files
     assert (wall.pool.kept, wall.pool.ended) == (1, 1)
+
+
+CLAIM = SIGNED_PREFIX + b"Y\x03\x29 and so on"
+SIGNED_BY: list[bytes] = []
+
+
+def sign(data: bytes) -> bytes:
+    """Sign, and note what."""
+    SIGNED_BY.append(data)
+    return bytes(SIGNATURE_BYTES)
+
+
+def of_credentials(*frames: Say, carried: Carried | None = None) -> list[Say]:
+    """Return the frames of one rendition that keeps credentials, with others before its bytes."""
+    said = one(1)
+    whole = replace(made(1), carried=carried)
+    opened: Say = (Kind.OPEN, to_json(Open(index=0)), b"")
+    return [HONEST[0], opened, *frames, said[1], (Kind.MADE, to_json(whole), b""), HONEST[-1]]
+
+
+SIGN: Say = (Kind.SIGN, b"", CLAIM)
+NOT_SIGNED: dict[str, list[Say]] = {
+    "another kind of text": of_credentials((Kind.SIGN, b"", b"\x84\x6aSignature2" + CLAIM)),
+    "a certificate": of_credentials((Kind.SIGN, b"", b"0\x82\x01\x0a")),
+    "nothing": of_credentials((Kind.SIGN, b"", b"")),
+    "too much": of_credentials((Kind.SIGN, b"", CLAIM + bytes(MAX_SIGNED_BYTES))),
+    "twice": of_credentials(SIGN, SIGN),
+    "after the first bytes": of_credentials((Kind.WRITE, b"", TRUTH.data[1][:9]), SIGN),
+    "before it is opened": [HONEST[0], SIGN, *of_credentials(SIGN)[1:]],
+    "credentials that nobody signed": of_credentials(carried=Carried()),
+}
+
+
+def signing_wall(frames: list[Say], spec: RenditionSpec) -> tuple[Wall, Asked]:
+    """Return a wall whose two workers say ``frames``, and what asks for one rendition."""
+    signer = Signer(certificates="-----BEGIN CERTIFICATE-----", release="1")
+    asked = Asked(specs=(spec,), signing=Signing(signer=signer, sign=sign))
+    return Wall(saying(frames), saying(frames), readiness=Readiness.CREDENTIALS), asked
+
+
+@pytest.mark.parametrize("kind", ["honest", *NOT_SIGNED])
+def test_the_parent_signs_one_claim_for_each_rendition_that_was_to_have_one(kind: str) -> None:
+    """A worker that was taken over has that signed, and nothing of another kind, nor more."""
+    SIGNED_BY.clear()
+    frames = NOT_SIGNED.get(kind, of_credentials(SIGN, carried=Carried()))
+    credentialed = replace(HEADER, credentials=Credentials())
+    frames = [(Kind.HEADER, to_json(credentialed), b""), *frames[1:]]
+    wall, asked = signing_wall(frames, SPECS[1].only(OutputFormat.JPEG).carrying(1))
+    if kind == "honest":
+        ((rendition,), _) = wall.run(asked=asked)
+        assert rendition.carried == Carried()
+        assert SIGNED_BY == [CLAIM]
+        return
+    with pytest.raises(CrashedError):
+        wall.run(asked=asked)
+    assert not wall.stored
+    # Each of the two workers may have had one claim signed before it said what it may not.
+    assert [CLAIM] * len(SIGNED_BY) == SIGNED_BY
+    assert len(SIGNED_BY) <= 2
+
+
+@pytest.mark.parametrize("side", [None, 1000], ids=["never", "larger"])
+def test_nothing_is_signed_for_a_rendition_that_was_to_have_none(side: int | None) -> None:
+    """Whatever the photo has."""
+    SIGNED_BY.clear()
+    credentialed = replace(HEADER, credentials=Credentials())
+    frames = [(Kind.HEADER, to_json(credentialed), b""), *of_credentials(SIGN)[1:]]
+    spec = SPECS[1].only(OutputFormat.JPEG)
+    wall, asked = signing_wall(frames, spec if side is None else spec.carrying(side))
+    with pytest.raises(CrashedError):
+        wall.run(asked=asked)
+    assert not SIGNED_BY
 
 
 @pytest.mark.parametrize("frames", LIES.values(), ids=LIES)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from imaging.worker.pool import Pool, Worker
-from imaging.worker.protocol import CHUNK_BYTES, Frame, GoneError, receive
+from imaging.worker.protocol import CHUNK_BYTES, Frame, GoneError, Readiness, receive
 from imaging.worker.spawning import Launch, Process
 
 Script = Callable[["Peer"], None]
@@ -46,18 +46,19 @@ class ScriptedPool(Pool):
     scripts: list[Script]
     status: int = 0
     is_bounded: bool = False
+    readiness: Readiness = Readiness.MOST
     ended: int = field(default=0, init=False)
     kept: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         super().__init__(Launch())
 
-    def take(self, *, fresh: bool = False, for_all: bool = False) -> Worker:
+    def take(self, readiness: Readiness = Readiness.MOST, *, fresh: bool = False) -> Worker:
         script = self.scripts.pop(0)
         ours, theirs = socket.socketpair()
         is_bounded = self.is_bounded and not fresh
         process = _Scripted(0, ours, theirs)
-        worker = Worker(process, is_ready_for_all=for_all, is_bounded=is_bounded)
+        worker = Worker(process, readiness=max(readiness, self.readiness), is_bounded=is_bounded)
         # The first was used before, or is bounded: one reason at a time.
         worker.is_fresh = fresh or is_bounded
 

@@ -1,0 +1,174 @@
+"""Who signs what renditions say of their photos' content credentials: by KMS, or by a key at hand.
+
+Imported for who carries them on. The key stays on this side of the wall, in KMS if it is there.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from handler.aws.clients import create_client
+from handler.errors import SettingsError, SigningError
+from handler.release import PRODUCT, VERSION
+from handler.settings import SignerSettings
+from imaging.certificates import check_chain, cose_from_der, is_signed_for
+from imaging.errors import ConfigError
+from imaging.signatures import Sign, Signer, Signing
+
+__all__ = ["make_signing"]
+
+_CERTIFICATES: Final = "CREDENTIALS_CERTIFICATES"
+_KEY: Final = "CREDENTIALS_KEY"
+_EXPECTED: Final = {
+    _KEY: "the ARN of a KMS key, or a file in PEM,",
+    _CERTIFICATES: "certificates in PEM, or a file or s3://bucket/key of them,",
+}
+
+TextReader = Callable[[str], str]
+"""Reads the text of an object, ``s3://bucket/key``; raises SettingsError if it cannot."""
+
+
+def make_signing(settings: SignerSettings, read_text: TextReader) -> Signing:
+    """Return who signs.
+
+    Args:
+        settings: By which key, and with which certificates.
+        read_text: Reads the certificates where they are an object of S3.
+
+    Raises:
+        SettingsError: One is missing or wrong, is not valid now, or they do not belong together.
+
+    *Cost*: one signature, to see that they do; with KMS that is a request. One GetObject where the
+    certificates are in S3.
+    """
+    given = {_KEY: settings.key, _CERTIFICATES: settings.certificates}
+    for variable, expected in _EXPECTED.items():
+        if not given[variable]:
+            raise SettingsError(
+                f"{variable}: expected {expected} for {settings.wanted_by} but received nothing"
+            )
+    text = _certificates(settings.certificates, read_text)
+    try:
+        check_chain(text)
+    except ConfigError as error:
+        raise SettingsError(f"{_CERTIFICATES}: {error}") from error
+    sign = _signer(settings)
+    try:
+        fits = is_signed_for(text, sign)
+    except SigningError as error:
+        raise SettingsError(f"{_KEY}: expected a key that signs: {error}") from error
+    if not fits:
+        raise SettingsError(
+            f"{_KEY}: expected the key of the first certificate of {_CERTIFICATES} but received "
+            f"another, {settings.key[:200]!r}"
+        )
+    return Signing(signer=Signer(certificates=text, release=VERSION), sign=sign)
+
+
+def _certificates(given: str, read_text: TextReader) -> str:
+    if given.startswith("s3://"):
+        return read_text(given)
+    return given if "-----BEGIN" in given else _read_file(_CERTIFICATES, given)
+
+
+def _read_file(variable: str, name: str) -> str:
+    try:
+        return Path(name).read_text(encoding="ascii")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no PEM"
+        raise SettingsError(
+            f"{variable}: expected {_EXPECTED[variable]} but received {name[:200]!r}: {reason}"
+        ) from error
+
+
+def _signer(settings: SignerSettings) -> Sign:
+    given, region = settings.key, settings.region
+    if not given.startswith("arn:"):
+        return _by_file(_read_file(_KEY, given), given)
+    parts = given.split(":")
+    is_key = len(parts) == 6 and parts[2] == "kms" and parts[5].startswith("key/")
+    if not is_key or region not in {None, parts[3]}:
+        raise SettingsError(
+            f"{_KEY}: expected the ARN of a KMS key in this function's region, {region}, but "
+            f"received {given!r}"
+        )
+    return _ByKms(given)
+
+
+def _by_file(text: str, place: str) -> Sign:
+    try:
+        key = load_pem_private_key(text.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        # The text is a secret.
+        raise SettingsError(
+            f"{_KEY}: expected a private key in PEM, without a password, at {place[:200]!r}"
+        ) from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
+        raise SettingsError(f"{_KEY}: expected a key of P-256 (ES256) at {place[:200]!r}")
+    return _ByFile(text)
+
+
+class _ByFile:
+    """Signs with a key that is at hand, for development: who has this process has it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __call__(self, data: bytes) -> bytes:
+        """Return the signature."""
+        key = load_pem_private_key(self._text.encode(), password=None)
+        assert isinstance(key, ec.EllipticCurvePrivateKey)  # noqa: S101 - _by_file has looked
+        return cose_from_der(key.sign(data, ec.ECDSA(hashes.SHA256())))
+
+
+@cache
+def _client(_process: int) -> Any:  # noqa: ANN401 - botocore's; each process has its own
+    return create_client(
+        "kms",
+        Config(
+            connect_timeout=2,
+            read_timeout=3,
+            retries={"mode": "standard", "total_max_attempts": 3},
+            max_pool_connections=8,
+            user_agent_extra=PRODUCT,
+        ),
+    )
+
+
+class _ByKms:
+    """Signs by ``kms:Sign``: nobody has the key."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __call__(self, data: bytes) -> bytes:
+        """Return the signature.
+
+        *Cost*: a request.
+
+        Raises:
+            SigningError: KMS did not sign; another attempt may succeed.
+        """
+        try:
+            answer = _client(os.getpid()).sign(
+                KeyId=self._key,
+                Message=hashlib.sha256(data).digest(),
+                MessageType="DIGEST",
+                SigningAlgorithm="ECDSA_SHA_256",
+            )
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            raise SigningError(f"Expected KMS to sign but it answered {code}") from error
+        except (BotoCoreError, OSError) as error:
+            raise SigningError(f"Expected KMS to sign: {error}") from error
+        return cose_from_der(answer["Signature"])
