@@ -160,10 +160,19 @@ def _quality(value: object) -> int | dict[OutputFormat, int]:
         raise _Unexpected("an integer, or one for each format") from None
 
 
+_MOST_PATTERNS: Final = 100
+_LONGEST_PATTERN: Final = 1024
+"""A key of S3 is no longer."""
+
+
 def _patterns(value: object) -> tuple[str, ...]:
     patterns = value if isinstance(value, list) else [value]
     if not patterns or not all(isinstance(one, str) and one for one in patterns):
         raise _Unexpected('a pattern such as "avatars/**", or a list of them')
+    if len(patterns) > _MOST_PATTERNS or max(map(len, patterns)) > _LONGEST_PATTERN:
+        raise _Unexpected(
+            f"at most {_MOST_PATTERNS} patterns of at most {_LONGEST_PATTERN} characters"
+        )
     return tuple(patterns)
 
 

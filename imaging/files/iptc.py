@@ -13,6 +13,8 @@ _RESOURCES: Final = b"Photoshop 3.0\0"
 _RESOURCE: Final = b"8BIM"
 _IPTC: Final = 0x0404
 _MAX_RECORDS: Final = 1000
+_MAX_RESOURCES: Final = 1000
+"""Photoshop writes some thirty."""
 _CREDIT: Final = (2, 110)
 _COPYRIGHT: Final = (2, 116)
 _NAMES: Final = {_CREDIT: "credit", _COPYRIGHT: "copyright_notice"}
@@ -30,8 +32,11 @@ def read_iptc_values(block: bytes) -> dict[str, str]:
             try:
                 text = data.decode()
             except UnicodeDecodeError:
-                # Older editors write what their system writes, mostly this.
+                # Older editors write what their system writes, mostly this. Of another one, such as
+                # Shift-JIS, bytes would be control characters: no name is better than a wrong one.
                 text = data.decode("latin-1")
+                if any("\x80" <= character <= "\x9f" for character in text):
+                    continue
             values.setdefault(_NAMES[number], text)
     return values
 
@@ -39,7 +44,9 @@ def read_iptc_values(block: bytes) -> dict[str, str]:
 def _unwrapped(block: bytes) -> bytes:
     block = block.removeprefix(_RESOURCES)
     at = 0
-    while block[at : at + 4] == _RESOURCE and at + 12 <= len(block):
+    for _ in range(_MAX_RESOURCES):
+        if block[at : at + 4] != _RESOURCE or at + 12 > len(block):
+            break
         (kind,) = struct.unpack_from(">H", block, at + 4)
         # A name of at least one byte, padded to an even length.
         at += 6 + (block[at + 6] + 2) // 2 * 2

@@ -15,6 +15,7 @@ __all__ = [
     "NAMESPACES",
     "SOURCE_TYPE",
     "Rights",
+    "is_of_its_form",
     "rights_from_values",
     "source_type_term",
     "write_rights",
@@ -87,6 +88,11 @@ def _of_its_form(name: str, value: str) -> str:
             most = _MAX_CREDIT if name == "credit" else _MAX_NOTICE
             line = " ".join("".join(c if _is_shown(c) else " " for c in value).split())
             return line.encode()[:most].decode(errors="ignore")
+
+
+def is_of_its_form(name: str, value: str) -> bool:
+    """Tell whether a value of the field ``name`` would be kept."""
+    return bool(_of_its_form(name, value))
 
 
 def _is_shown(character: str) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 from xml.parsers import expat
 
-from imaging.files.rights import NAMESPACES
+from imaging.files.rights import NAMESPACES, is_of_its_form
 
 __all__ = ["CREDENTIALS", "read_xmp_values"]
 
@@ -120,9 +120,13 @@ class _Reader:
         self._keep(field, attributes.get(_RDF + "resource", ""))
 
     def _keep(self, field: str, value: str, *, replaces: bool = False) -> None:
-        value = value.strip()
-        if field and value and (replaces or field not in self.values):
-            self.values[field] = value[:_MAX_TEXT]
+        value = value.strip()[:_MAX_TEXT]
+        if not field or not value:
+            return
+        # A value that is none hides no other, wherever it stands.
+        had = self.values.get(field)
+        if had is None or (_is_right(field, value) and (replaces or not _is_right(field, had))):
+            self.values[field] = value
 
     def text(self, text: str) -> None:
         within = self._field_depth > 0 and (len(self._path) == self._field_depth or self._is_item())
@@ -138,6 +142,11 @@ class _Reader:
             self._keep(self._field, self._text)
             self._field_depth = 0
         self._path.pop()
+
+
+def _is_right(field: str, value: str) -> bool:
+    # A lone surrogate is no text; the form is looked at again where the value is used.
+    return field == CREDENTIALS or is_of_its_form(field, value.encode(errors="replace").decode())
 
 
 def _refuse(*_: object) -> None:

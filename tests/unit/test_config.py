@@ -30,6 +30,15 @@ def test_the_default_file_makes_five() -> None:
 
 
 @pytest.mark.parametrize(
+    "patterns", [["a" * 1025], [f"{at}/**" for at in range(101)]], ids=["long", "many"]
+)
+def test_patterns_have_an_end(patterns: list[str]) -> None:
+    """A key of S3 has 1,024 bytes at most, and each pattern is tried for each key."""
+    with pytest.raises(ConfigError, match="keys: expected at most 100 patterns of at most 1024"):
+        parse_config(f'[[renditions]]\nname = "a"\nkeys = {patterns}\n', file="mine.toml")
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("renditions = 3", "expected at least one"),

@@ -258,3 +258,48 @@ def test_a_rendition_with_a_gain_map_says_whose_it_is() -> None:
     assert result.renditions[0].gain_map_size
     assert header.has_gain_map
     assert header.rights == Rights(credit="Keeper")
+
+
+@pytest.mark.parametrize("wrong", ["javascript:alert(1)", "no address", "http://a b"])
+def test_a_value_that_is_none_hides_no_other(wrong: str) -> None:
+    """As an attribute, as an element, and marked as the default among several."""
+    right = "https://example.org/licence"
+    attribute = f'xmpRights:WebStatement="{wrong}"'
+    element = f"<xmpRights:WebStatement>{right}</xmpRights:WebStatement>"
+    assert read_xmp_values(packet(element, attribute))["web_statement"] == right
+    listed = (
+        "<xmpRights:WebStatement><rdf:Alt>"
+        f'<rdf:li>{right}</rdf:li><rdf:li xml:lang="x-default">{wrong}</rdf:li>'
+        "</rdf:Alt></xmpRights:WebStatement>"
+    )
+    assert read_xmp_values(packet(listed))["web_statement"] == right
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected"),
+    [
+        ("Agence é".encode(), "Agence é"),
+        ("Agence é".encode("latin-1"), "Agence é"),
+        ("写真家".encode("shift-jis"), None),
+        ("Фотограф".encode("mac-cyrillic"), None),
+    ],
+    ids=["utf-8", "latin-1", "shift-jis", "mac-cyrillic"],
+)
+def test_an_encoding_that_nobody_declares_makes_no_wrong_name(
+    stored: bytes, expected: str | None
+) -> None:
+    """What would be control characters in Latin-1 is of another one, and is left out."""
+    record = b"\x1c\x02\x6e" + len(stored).to_bytes(2, "big") + stored
+    assert read_iptc_values(record).get("credit") == expected
+
+
+def test_no_more_resources_are_looked_at_than_there_can_be() -> None:
+    """Empty ones are passed over up to a number, and what is behind more of them is not read."""
+    empty = b"8BIM\x04\x00\0\0\0\0\0\0"
+    found = photoshop_resources(iptc({110: "Keeper"}))
+    assert read_iptc_values(
+        b"Photoshop 3.0\0" + empty * 900 + found.removeprefix(b"Photoshop 3.0\0")
+    )
+    assert not read_iptc_values(
+        b"Photoshop 3.0\0" + empty * 1_100 + found.removeprefix(b"Photoshop 3.0\0")
+    )
