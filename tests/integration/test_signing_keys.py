@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
@@ -87,6 +88,22 @@ def test_a_new_key_counts_at_the_next_cold_start(
     assert _status(handle, _SECRETS[1]) == 403
     handle = start(**settings, URL_SIGNING_KEYS_ARN=arn)
     assert [_status(handle, one) for one in _SECRETS] == [200, 200]
+
+
+def test_a_new_key_counts_once_a_snapshot_is_restored(
+    store: FaultProxy, start: Callable[..., Any], keys: Store
+) -> None:
+    """A snapshot has the keys of the day on which it was made."""
+    store.client().put_object(Bucket="photos", Key="a.jpg", Body=jpeg(64, 48))
+    arn = keys.keep(_SECRETS[0].hex())
+    handle = start(SOURCE_BUCKET="photos", RENDITIONS_TOML=_TOML, URL_SIGNING_KEYS_ARN=arn)
+    keys.keep(_SECRETS[1].hex())
+
+    app = sys.modules["handler.app"]
+    app._drop_client()
+    app._renew()
+
+    assert [_status(handle, one) for one in _SECRETS] == [403, 200]
 
 
 @pytest.mark.parametrize("text", [" , ", "0011", json.dumps({"keys": "00" * 16})])
