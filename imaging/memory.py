@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, assert_never
 
 from imaging import working
-from imaging.decoders import decoder_of
+from imaging.decoders import decoder_of, frames_decoder_of
 from imaging.encoders import encoder_of
 from imaging.formats import InputFormat
 from imaging.header import ImageHeader
@@ -107,7 +107,8 @@ def _decoding(plan: RenditionPlan, bands: int) -> _Decoding:
     pixels = plan.base[0] * plan.base[1]
     if plan.frames > 1:
         frames = pixels * header.bands * plan.frames
-        return _Decoding(peak=codec + strips + frames, kept=kept, bases=frames)
+        strip = frames_decoder_of(header.format).strip_bytes(header, plan.frames)
+        return _Decoding(peak=codec + strips + strip + frames, kept=kept, bases=frames)
     asked = set(plan.colours)
     # Those that need no conversion share one base.
     shared = asked & header.own_colours

@@ -4,7 +4,7 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 import pyvips
 
@@ -104,6 +104,7 @@ class OpenPhoto:
             self._shown = self._kept = Kept(source, self._head)
         self._encoded: bytes | None = None
         self._is_read = False
+        self._piece = memoryview(bytearray(_CHUNK_BYTES))
         self._header = bytearray()
         self._records = self._row.keeps_header
         self.passing = _chunk_ahead(self.format)
@@ -131,7 +132,7 @@ class OpenPhoto:
         self._position = 0
         head = memoryview(bytearray(SNIFF_BYTES))
         self._head = head[: fill(head, self._fill)]
-        self._head_at = 0
+        self._held = head[:0]
         self.head = bytes(self._head)
 
     def open_part(self, at: int, length: int) -> None:
@@ -196,7 +197,7 @@ class OpenPhoto:
         """
         self._position = self._shown.seek(0)
         self._head = self._head[:0]
-        self._head_at = 0
+        self._held = self._head
         self._ended = False
         self._encoded = None
         self._is_read = False
@@ -212,6 +213,7 @@ class OpenPhoto:
         Only for formats that are read from start to end, and whose header is kept.
         """
         watcher.feed(memoryview(self._header))
+        watcher.feed(self._held)
         self._watcher = watcher
 
     @property
@@ -235,28 +237,48 @@ class OpenPhoto:
             # The whole file goes by, of which the beginning is enough.
             self._records = False
 
+    def _look(self, piece: memoryview) -> None:
+        """Show what came from the source to whoever counts or searches."""
+        if self.passing is not None:
+            self.passing.feed(piece)
+        if self._watcher is not None:
+            self._watcher.feed(piece)
+        if self._scans is not None:
+            self._scans.take(piece)
+            self.limits.check("max_scans", self._scans.scans)
+            self.limits.check("max_metadata_bytes", self._scans.segments * _SEGMENT_BYTES)
+
+    def _hold_more(self) -> None:
+        """Take the next piece: libvips' own reads are of 4 KiB, and each costs a callback."""
+        if self._head:
+            self._held, self._head = self._head, self._head[:0]
+        else:
+            self._held = self._piece[: self._fill(self._piece)]
+        self._look(self._held)
+
+    def _read(self, buffer: "WriteableBuffer") -> int:
+        if not self._held:
+            view = memoryview(buffer)
+            if self._seeks or (len(view) >= _CHUNK_BYTES and not self._head):
+                count = self._fill(view)
+                self._look(view[:count])
+                return count
+            self._hold_more()
+        return self._take_held(buffer)
+
+    def _take_held(self, buffer: Any) -> int:  # noqa: ANN401 - what libvips' binding hands over
+        count = min(len(self._held), len(buffer))
+        buffer[:count] = self._held[:count]
+        self._held = self._held[count:]
+        return count
+
     def _on_read(self, buffer: "WriteableBuffer") -> int:
         if self._captured is not None:
             return -1
         try:
-            view = memoryview(buffer)
-            if self._head_at < len(self._head):
-                chunk = self._head[self._head_at : self._head_at + len(view)]
-                view[: len(chunk)] = chunk
-                self._head_at += len(chunk)
-                count = len(chunk)
-            else:
-                count = self._fill(view)
+            count = self._read(buffer)
             if self._records:
-                self._record(view[:count])
-            if self.passing is not None:
-                self.passing.feed(view[:count])
-            if self._watcher is not None:
-                self._watcher.feed(view[:count])
-            if self._scans is not None:
-                self._scans.take(view[:count])
-                self.limits.check("max_scans", self._scans.scans)
-                self.limits.check("max_metadata_bytes", self._scans.segments * _SEGMENT_BYTES)
+                self._record(memoryview(buffer)[:count])
         except BaseException as error:  # noqa: BLE001 - libvips would turn it into end-of-file
             self._captured = error
             return -1

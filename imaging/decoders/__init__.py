@@ -80,6 +80,10 @@ class FramesDecoder(Protocol):
         """
         ...
 
+    def strip_bytes(self, header: "ImageHeader", frames: int) -> int:
+        """Return what the decoder holds of ``frames`` beside what one takes."""
+        ...
+
 
 def read_header(photo: "OpenPhoto") -> "ImageHeader":
     """Return what the header of ``photo`` says: :meth:`Decoder.header` of its format."""

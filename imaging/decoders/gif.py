@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from imaging.header import ImageHeader
     from imaging.plan import Load
 
-__all__ = ["decode", "frames", "header", "peak_bytes"]
+__all__ = ["decode", "frames", "header", "peak_bytes", "strip_bytes"]
 
 _CREDENTIALS: Final = b"C2PA_GIF\x01\0\0"
 
@@ -93,6 +93,12 @@ def _mistaken(screen: tuple[int, int], blocks: Blocks) -> bool:
     """Tell whether libnsgif takes the first frame for the screen, which is larger."""
     taken = screen in _NOT_BELIEVED or max(screen) > _MOST_BELIEVED or not all(screen)
     return taken and blocks.frames > 0 and blocks.first != (blocks.width, blocks.height)
+
+
+def strip_bytes(header: "ImageHeader", frames: int) -> int:
+    """Nothing: they come one after the other."""
+    del header, frames
+    return 0
 
 
 def peak_bytes(header: "ImageHeader", load: "Load") -> float:

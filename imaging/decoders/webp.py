@@ -1,6 +1,6 @@
 """WebP, by libvips: libwebp, which scales while it decodes."""
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from imaging.decoders import Strip
 from imaging.decoders.header import common_header
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from imaging.header import ImageHeader
     from imaging.plan import Load
 
-__all__ = ["decode", "frames", "header", "peak_bytes"]
+__all__ = ["decode", "frames", "header", "peak_bytes", "strip_bytes"]
 
 _LOSSLESS_BYTES_PER_PIXEL: Final = 5.6
 _CANVAS_BYTES_PER_PIXEL: Final = 4
@@ -41,14 +41,24 @@ def header(photo: "OpenPhoto") -> "ImageHeader":
     )
 
 
+_HELD: Final[dict[str, Any]] = {"access": "sequential", "memory": True}
+"""libvips' loader gives a whole picture, and would write more than 100 MB of it into a file: no
+worker can. Where rows come one by one, as of other formats, it would hold the whole picture."""
+
+
 def decode(photo: "OpenPhoto", header: "ImageHeader", load: "Load") -> "pyvips.Image":
     del header
-    return photo.load(access="sequential", fail_on=load.fail_on, scale=load.scale)
+    return photo.load(**_HELD, fail_on=load.fail_on, scale=load.scale)
 
 
 def frames(photo: "OpenPhoto", header: "ImageHeader", load: "Load") -> Strip:
-    strip = photo.load(access="sequential", fail_on=load.fail_on, n=-1)
+    strip = photo.load(**_HELD, fail_on=load.fail_on, n=-1)
     return Strip(image=strip, page_height=header.height, pages=range(header.n_pages))
+
+
+def strip_bytes(header: "ImageHeader", frames: int) -> int:
+    """All of them: libvips decodes a WebP as a whole."""
+    return frames * header.width * header.height * header.bands
 
 
 def peak_bytes(header: "ImageHeader", load: "Load") -> float:

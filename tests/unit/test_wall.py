@@ -136,6 +136,20 @@ def test_no_kind_of_photo_needs_a_file(workers: Workers, kind: str) -> None:
     render(workers, ODD[kind](), Asked(specs=SPECS[:1]))
 
 
+@pytest.mark.parametrize("pages", [1, 12])
+def test_no_picture_is_too_large_to_be_held(workers: Workers, pages: int) -> None:
+    """Libvips writes a whole picture of more than 100 MB into a file, unless it is told not to."""
+    columns, rows = (6400, 5400) if pages == 1 else (1920, 1600)
+    strip = pyvips.Image.black(columns, rows * pages, bands=3).copy()
+    if pages > 1:
+        strip.set_type(pyvips.GValue.gint_type, "page-height", rows)
+    assert columns * rows * pages * 3 > 100_000_000
+    full = RenditionSpec(name="full")
+    moves = RenditionSpec(name="moves", width=64, animated=True, formats=(None,))
+    asked = Asked(specs=(full if pages == 1 else moves,))
+    assert render(workers, strip.webpsave_buffer(effort=0), asked)
+
+
 def test_the_worker_names_no_codec_that_is_loaded_from_a_file() -> None:
     """Python has these within it; any other is imported where it is first used."""
     within = {"utf-8", "ascii", "latin-1", "utf-16", "utf-32"}
