@@ -53,13 +53,13 @@ FROM python AS function
 COPY handler /var/task/handler
 COPY imaging /var/task/imaging
 COPY renditions.toml /var/task/
-COPY image/start.py image/bundle.py /var/runtime/
+COPY image/start.sh image/start.py image/bundle.py /var/runtime/
 COPY --from=dependencies /build/models /var/task/handler/aws/
 # Lambda runs the function as a user of its own, who may read only what the world may; a checkout
 # made under a strict umask would otherwise break it.
 RUN --mount=type=bind,from=dependencies,source=/usr/local/lib/python3.13,target=/usr/local/lib/python3.13 \
     cd /var/runtime \
-    && python3 -ISB -X no_debug_ranges bundle.py bundle zygote blocks \
+    && python3 -ISB -X no_debug_ranges bundle.py shared function zygote blocks \
     && python3 -c 'import py_compile; py_compile.compile("start.py", "start.pyc", doraise=True)' \
     && rm bundle.py start.py \
     && python3 -m compileall -q --invalidation-mode unchecked-hash /var/task \
@@ -112,5 +112,5 @@ COPY --from=function /var/task /var/task
 # come out late, or never.
 # Lambda runs it as a user of its own; where anything else runs it, that is not root either.
 USER 65532:65532
-ENTRYPOINT ["/usr/bin/python3", "-ISBu", "/var/runtime/start.pyc"]
+ENTRYPOINT ["/bin/sh", "/var/runtime/start.sh"]
 CMD ["handler.app.lambda_handler"]

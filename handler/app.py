@@ -78,17 +78,20 @@ _workers = Workers(
     Launch(
         concurrency=_settings.concurrency,
         memory_bytes=_settings.memory.bytes if _settings.memory is not None else None,
-        # The image is started by a program that starts workers as well.
+        # The image is started by a program that starts workers as well, and may have begun.
         program=getattr(sys.modules["__main__"], "worker_program", None),
+        forked=getattr(sys.modules["__main__"], "forked_zygote", None),
     ),
     _settings.memory,
     side_by_side=min(PARALLEL, _settings.concurrency),
     keeps=not _settings.worker_per_photo,
 )
 if _settings.memory is None or _settings.memory.processes == 1:
-    # While the first event comes and its photo is asked for. Where the runtime client forks, each
-    # of its processes starts its own.
+    # While the first event comes and its photo is asked for.
     _workers.start()
+else:
+    # The runtime client forks, and each of its processes starts its own.
+    _workers.close()
 
 
 def _drop_client() -> None:

@@ -1,12 +1,12 @@
 """Build step of the image: the modules that init imports, compiled into one file.
 
-    python3 -ISB -X no_debug_ranges bundle.py BUNDLE ZYGOTE BLOCKS
+    python3 -ISB -X no_debug_ranges bundle.py SHARED FUNCTION ZYGOTE BLOCKS
 
 It has the image's own interpreter import what init imports, and stores each module's code, and what
-those modules compile while they are imported: BUNDLE is the function's, ZYGOTE that of the process
-that its workers are forked from. The docstrings of others' modules are left out; ours stay:
-dataclasses make one where there is none. BLOCKS becomes the list of what the start and a first JPEG
-touch of the image's libraries.
+those modules compile while they are imported: SHARED is what the function and the process that its
+workers are forked from both import, FUNCTION and ZYGOTE what one of them imports beside. The
+docstrings of others' modules are left out; ours stay: dataclasses make one where there is none.
+BLOCKS becomes the list of what the start and a first JPEG touch of the image's libraries.
 """
 
 import ast
@@ -16,12 +16,16 @@ import subprocess
 import sys
 from pathlib import Path
 from types import CodeType
-from typing import Any
+from typing import Any, TypeVar
 
-Module = tuple[str, str | None, CodeType | None]
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+Module = tuple[str, str | None, CodeType | bytes | None]
 Source = tuple[str, str]
 Pattern = tuple[str | bytes, int]
 Range = tuple[int, int]
+Bundle = tuple[dict[str, Module], dict[Source, CodeType], dict[Pattern, tuple[Any, ...]]]
 
 FOLDERS = ("/var/task", "/usr/local/lib/python3.13/dist-packages")
 OURS = ("handler", "imaging")
@@ -97,10 +101,12 @@ def mapped():
         if path and ".so" in path[0]
     ]
 own = {path for path, *_ in mapped()}
-sys.path[:0] = [".", *sys.argv[2:]]
+sys.path[:0] = [".", *sys.argv[3:]]
 import start
-with open(sys.argv[1], "rb") as file:
-    sys.meta_path.insert(0, start.Bundle(*marshal.load(file), last="handler.app"))
+shared, function = (marshal.loads(open(name, "rb").read()) for name in sys.argv[1:3])
+bundle = start.Bundle(*shared, last="handler.app")
+bundle.extend(*function)
+sys.meta_path.insert(0, bundle)
 import awslambdaric.__main__, awslambdaric.bootstrap, handler.app
 from imaging.worker.zygote import preload_common
 preload_common(())
@@ -161,9 +167,7 @@ def _run(program: str, *arguments: str) -> Any:  # noqa: ANN401 - what the progr
     return marshal.loads(dumped)  # noqa: S302 - our own program's
 
 
-def bundle(
-    imports: str,
-) -> tuple[dict[str, Module], dict[Source, CodeType], dict[Pattern, tuple[Any, ...]]]:
+def bundle(imports: str) -> Bundle:
     """Return what ``imports`` imports from source, and what its modules compile meanwhile.
 
     That is each module's file, folder if a package, and code; the code of each piece of source that
@@ -171,7 +175,7 @@ def bundle(
     expression.
     """
     imported, sources, patterns = _run(_IMPORT.replace("IMPORTS", imports), *FOLDERS)
-    modules = {
+    modules: dict[str, Module] = {
         name: (file, folder, None if name in LAZY else compile_module(name, file))
         for name, file, folder in imported
         if file and file.endswith(".py")
@@ -183,7 +187,40 @@ def bundle(
     return modules, codes, patterns
 
 
-def blocks(bundle_file: str) -> list[tuple[str, list[Range]]]:
+def separate(modules: dict[str, Module]) -> dict[str, Module]:
+    """Return ``modules`` with the code of each marshalled by itself.
+
+    All in one piece are a tenth faster; but a first photo needs a third of the zygote's.
+    """
+    return {
+        name: (file, folder, code and marshal.dumps(code))
+        for name, (file, folder, code) in modules.items()
+    }
+
+
+def _common(ours: dict[_Key, _Value], theirs: dict[_Key, _Value]) -> dict[_Key, _Value]:
+    return {key: value for key, value in ours.items() if key in theirs}
+
+
+def _less(ours: dict[_Key, _Value], common: dict[_Key, _Value]) -> dict[_Key, _Value]:
+    return {key: value for key, value in ours.items() if key not in common}
+
+
+def _beside(ours: Bundle, common: Bundle) -> Bundle:
+    return _less(ours[0], common[0]), _less(ours[1], common[1]), _less(ours[2], common[2])
+
+
+def split(ours: Bundle, theirs: Bundle) -> tuple[Bundle, Bundle, Bundle]:
+    """Return what both have, in our order, what we have beside it, and what they have."""
+    common = (
+        _common(ours[0], theirs[0]),
+        _common(ours[1], theirs[1]),
+        _common(ours[2], theirs[2]),
+    )
+    return common, _beside(ours, common), _beside(theirs, common)
+
+
+def blocks(*bundle_files: str) -> list[tuple[str, list[Range]]]:
     """Return what the start and a first JPEG touch of each library that init loads.
 
     Of libvips, which has codecs of a dozen formats, only that; others are small, or OpenSSL, of
@@ -192,16 +229,18 @@ def blocks(bundle_file: str) -> list[tuple[str, list[Range]]]:
     """
     return [
         (path, ("libvips-" in path and ranges(pages, _PAGE)) or [(0, 0)])
-        for path, pages in _run(_TOUCH.replace("PAGE", str(_PAGE)), bundle_file, *FOLDERS).items()
+        for path, pages in _run(_TOUCH.replace("PAGE", str(_PAGE)), *bundle_files, *FOLDERS).items()
     ]
 
 
 def main() -> None:
     """Store the bundle and the blocks in the files that the command line names."""
-    bundle_file, zygote_file, blocks_file = sys.argv[1:]
-    Path(bundle_file).write_bytes(marshal.dumps(bundle(_FUNCTION)))
-    Path(zygote_file).write_bytes(marshal.dumps(bundle(_ZYGOTE)))
-    Path(blocks_file).write_bytes(marshal.dumps(blocks(bundle_file)))
+    shared_file, function_file, zygote_file, blocks_file = sys.argv[1:]
+    shared, function, zygote = split(bundle(_FUNCTION), bundle(_ZYGOTE))
+    Path(shared_file).write_bytes(marshal.dumps(shared))
+    Path(function_file).write_bytes(marshal.dumps(function))
+    Path(zygote_file).write_bytes(marshal.dumps((separate(zygote[0]), *zygote[1:])))
+    Path(blocks_file).write_bytes(marshal.dumps(blocks(shared_file, function_file)))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,17 @@
-"""The image's entry: Lambda's runtime client, or a zygote, its imports served from one file.
+"""What the image runs: Lambda's runtime client, or a zygote, its imports served from one file.
 
 An import from a folder costs a search, four system calls and a read of its own; three hundred of
 them are a quarter of the start's CPU and, with a cold cache, most of its wait for the disk. What
 they compile while they are imported is in that file too. This module itself imports nothing that
 the interpreter has not loaded already.
+
+    start.pyc --environment DESCRIPTOR HANDLER   started without an environment, as start.sh does
+    start.pyc HANDLER                            started with it
+    start.pyc imaging.worker.zygote DESCRIPTOR   the zygote of the latter
+
+Without an environment there is no secret. What both need is imported, the zygote is forked, and
+then the function reads the environment. What one alone needs is unpacked after the fork: a page
+that both write to is copied.
 """
 
 import gc
@@ -18,11 +26,20 @@ if TYPE_CHECKING:
     from types import CodeType, ModuleType
     from typing import Any
 
-    Modules = dict[str, tuple[str, str | None, CodeType | None]]
+    Modules = dict[str, tuple[str, str | None, CodeType | bytes | None]]
     Patterns = dict[tuple[str | bytes, int], tuple[Any, ...]]
     Blocks = list[tuple[str, list[tuple[int, int]]]]
 
-__all__ = ["FOLDERS", "ZYGOTE", "Bundle", "main", "read_ahead", "worker_program"]
+__all__ = [
+    "FOLDERS",
+    "ZYGOTE",
+    "Bundle",
+    "forked_zygote",
+    "main",
+    "parse_environment",
+    "read_ahead",
+    "worker_program",
+]
 
 FOLDERS = ("/var/task", "/usr/local/lib/python3.13/dist-packages")
 _HERE = __file__.rpartition("/")[0]
@@ -30,15 +47,21 @@ _HERE = __file__.rpartition("/")[0]
 worker_program = __file__
 """The function asks its main module for it, and starts the zygote of its workers by it."""
 
+forked_zygote: "tuple[int, int] | None" = None
+"""The function asks for this too: the ID of a zygote that waits, and its socket's descriptor."""
+
 ZYGOTE = "imaging.worker.zygote"
 """The first argument of such a start."""
+
+_WITHOUT = "--environment"
 
 
 class Bundle:
     """Finds and loads the modules of one file; any other is left to Python's own finders.
 
     A module has the path, and so the tracebacks and the data files, of what it was made from. One
-    that comes without code is loaded from there when somebody first looks into it.
+    whose code is marshalled by itself costs nothing until it is imported. One that comes without
+    code is loaded from its path when somebody first looks into it.
 
     Four modules of the standard library compile what others hand them: ``collections`` the source
     of a named tuple, ``dataclasses`` that of a class's methods, ``typing`` an annotation in quotes,
@@ -58,6 +81,23 @@ class Bundle:
         self._codes = codes
         self._patterns = patterns
         self._last = last
+
+    def extend(
+        self,
+        modules: "Modules",
+        codes: "dict[tuple[str, str], CodeType]",
+        patterns: "Patterns",
+    ) -> None:
+        """Serve these too."""
+        self._modules.update(modules)
+        self._codes.update(codes)
+        self._patterns.update(patterns)
+
+    def import_all(self) -> None:
+        """Import what is served, in its order, but for what waits until somebody looks into it."""
+        for name, (_, _, code) in self._modules.items():
+            if code is not None:
+                __import__(name)
 
     def find_spec(
         self, name: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
@@ -100,7 +140,7 @@ class Bundle:
     def get_code(self, name: str) -> "CodeType":
         _, _, code = self._modules[name]
         assert code is not None  # noqa: S101 - one without is not loaded here
-        return code
+        return marshal.loads(code) if isinstance(code, bytes) else code  # noqa: S302 - the build's own
 
     def _hand_compiled(self, name: str, module: "dict[str, Any]") -> None:
         # A module's own name comes before the builtin of that name.
@@ -154,21 +194,93 @@ def _read(name: str) -> "Any":  # noqa: ANN401 - what the build stored
         return marshal.loads(file.read())  # noqa: S302 - the build's own file
 
 
-def _start_function() -> None:
+def parse_environment(text: str) -> "dict[str, str]":
+    """Return the names and values of what the shell's ``export -p`` prints.
+
+    A value is made of parts between quotes of one kind or the other, which have no other meaning.
+    """
+    environment = {}
+    at = 0
+    while at < len(text):
+        at += len("export ")
+        end = min(place for place in (text.find("=", at), text.find("\n", at)) if place >= 0)
+        name, at = text[at:end], end + 1
+        if text[end] == "\n":
+            # Marked for export, and never set.
+            continue
+        value = ""
+        while text[at] != "\n":
+            closing = text.index(text[at], at + 1)
+            value += text[at + 1 : closing]
+            at = closing + 1
+        environment[name] = value
+        at += 1
+    return environment
+
+
+def _fork_zygote(bundle: Bundle, environment: int) -> "tuple[int, int]":
+    """Fork it, and return its ID and the function's end of its socket."""
+    # Loaded by now.
+    import os
+    import socket
+
+    ours, theirs = socket.socketpair()
+    process = os.fork()
+    if process:
+        theirs.close()
+        return process, ours.detach()
+    try:
+        os.close(environment)
+        ours.close()
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.close(nothing)
+        # What stands on the output is the function's.
+        os.dup2(2, 1)
+        bundle.extend(*_read("zygote"))
+        _run_zygote(theirs.detach())
+    finally:
+        os._exit(1)
+
+
+def _put_bundle(last: str) -> Bundle:
+    """Return what both need, before Python's own finders."""
+    bundle = Bundle(*_read("shared"), last=last)
+    sys.meta_path.insert(0, bundle)
+    return bundle
+
+
+def _run_zygote(descriptor: int) -> None:
+    from imaging.worker.zygote import main as run
+
+    run(descriptor)
+
+
+def _read_environment(descriptor: int) -> None:
+    import os
+
+    with open(descriptor, "rb") as file:
+        os.environ |= parse_environment(os.fsdecode(file.read()))
+
+
+def _start_function(environment: int | None) -> None:
+    global forked_zygote  # noqa: PLW0603 - main's result, of which the function is told by name
     read_ahead(_read("blocks"))
-    sys.meta_path.insert(0, Bundle(*_read("bundle"), last=sys.argv[1].rpartition(".")[0]))
+    bundle = _put_bundle(last=sys.argv[1].rpartition(".")[0])
+    if environment is not None:
+        bundle.import_all()
+        forked_zygote = _fork_zygote(bundle, environment)
+        _read_environment(environment)
+    bundle.extend(*_read("function"))
 
     from awslambdaric.__main__ import main as run
 
     run(sys.argv)
 
 
-def _start_zygote(descriptor: str, options: str) -> None:
-    sys.meta_path.insert(0, Bundle(*_read("zygote"), last="imaging.worker.worker"))
-
-    from imaging.worker.zygote import main as run
-
-    run(int(descriptor), options)
+def _start_zygote(descriptor: int) -> None:
+    _put_bundle(last="imaging.worker.worker").extend(*_read("zygote"))
+    _run_zygote(descriptor)
 
 
 def main() -> None:
@@ -178,9 +290,13 @@ def main() -> None:
     gc.disable()
     sys.path[:0] = FOLDERS
     if sys.argv[1] == ZYGOTE:
-        _start_zygote(*sys.argv[2:])
-    else:
-        _start_function()
+        _start_zygote(int(sys.argv[2]))
+        return
+    environment = None
+    if sys.argv[1] == _WITHOUT:
+        environment = int(sys.argv[2])
+        del sys.argv[1:3]
+    _start_function(environment)
 
 
 if __name__ == "__main__":

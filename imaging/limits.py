@@ -41,6 +41,8 @@ class Limits:
             of 256 x 256 are 4,578.
         max_gain_map_pixels: Of a gain map, where a rendition keeps it; 200 megapixels of a phone's
             have one of 12.5.
+        max_header_s: CPU seconds that a worker takes before the first pixel; a camera's file takes
+            a hundredth of one.
     """
 
     max_width: int = 100_000
@@ -54,6 +56,7 @@ class Limits:
     max_scans: int = 100
     max_tiles: int = 5_000
     max_gain_map_pixels: int = 16 << 20
+    max_header_s: int = 1
 
     @classmethod
     def names(cls) -> tuple[str, ...]:

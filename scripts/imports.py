@@ -11,9 +11,11 @@ from typing import Final
 
 from tests.servers.runtime import RuntimeApi
 
-__all__ = ["Import", "image_line", "list_imports", "main"]
+__all__ = ["Import", "image_line", "list_imports", "main", "python_line"]
 
 _DOCKER: Final = os.environ.get("DOCKER", "docker")
+_LAUNCHER: Final = ["/bin/sh", "/var/runtime/start.sh"]
+_LAUNCHED: Final = ["/usr/bin/python3", "-ISBu", "/var/runtime/start.pyc"]
 _MARK: Final = "import time:"
 _ENVIRONMENT: Final = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -48,6 +50,15 @@ def image_line(image: str) -> list[str]:
     return [*config["Entrypoint"], *config["Cmd"]]
 
 
+def python_line(image: str) -> list[str]:
+    """Return an image's line, without what stands before Python.
+
+    This project's then has its environment, and forks no zygote, whose imports would be among its.
+    """
+    line = image_line(image)
+    return [*_LAUNCHED, *line[2:]] if line[:2] == _LAUNCHER else line
+
+
 def _parse(line: str) -> Import:
     own, total, name = line.removeprefix(_MARK).split("|")
     return Import(
@@ -66,7 +77,7 @@ def list_imports(image: str, environment: Mapping[str, str] = _ENVIRONMENT) -> l
     Raises:
         RuntimeError: It ended before.
     """
-    interpreter, *rest = image_line(image)
+    interpreter, *rest = python_line(image)
     settings = [f"--env={name}={value}" for name, value in (_ENVIRONMENT | {**environment}).items()]
     with RuntimeApi() as api:
         address = f"--env=AWS_LAMBDA_RUNTIME_API={api.address}"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks import group
-from scripts.imports import image_line, list_imports
+from scripts.imports import image_line, list_imports, python_line
 from tests.servers.runtime import RuntimeApi
 
 __all__ = ["Contender", "Start", "count_modules", "count_opened", "image_size", "start"]
@@ -186,6 +186,6 @@ def count_opened(contender: Contender, environment: Mapping[str, str]) -> int:
 
 def count_modules(contender: Contender, environment: Mapping[str, str]) -> int | None:
     """Return how many modules a start imports until its first poll; None if it is not Python's."""
-    if not image_line(contender.image)[0].endswith("python3"):
+    if not python_line(contender.image)[0].endswith("python3"):
         return None
     return len(list_imports(contender.image, environment))

@@ -43,8 +43,8 @@ from imaging.signatures import MAX_SIGNED_BYTES, SIGNED_PREFIX, Signing
 from imaging.streams import ByteSink, ByteSource, fill, read_some
 from imaging.worker.pool import Pool, Room, Worker
 from imaging.worker.protocol import (
-    CHUNK_BYTES,
     MOST_WORDS,
+    READ_BYTES,
     UNPREPARED,
     Frame,
     GoneError,
@@ -58,7 +58,7 @@ from imaging.worker.protocol import (
     Readiness,
     Refused,
     receive,
-    send,
+    send_words,
 )
 from imaging.worker.spawning import Launch, Process, resident_bytes
 from imaging.worker.values import MisfitError, from_json, to_json
@@ -68,7 +68,13 @@ __all__ = ["Workers"]
 _COPIES: Final = 2
 """Of a file that is held, while it is put together."""
 
+_SCRATCH_BYTES: Final = 64 << 10
+
+_FASTEST: Final = 4 << 30
+"""Bytes in a second: no worker fills memory faster."""
+
 _LOOK_S: Final = 0.025
+_LONGEST_LOOK_S: Final = 0.25
 _MOST_DEATHS: Final = 2
 _MOST_WARNINGS: Final = 100
 
@@ -114,6 +120,7 @@ class _Refusal(Exception):  # noqa: N818 - it never leaves this module
 
 
 class _Reason(Enum):
+    HEADER = "header"
     TIME = "time"
     MEMORY = "memory"
 
@@ -121,13 +128,25 @@ class _Reason(Enum):
 class _Watch:
     """Ends a worker that takes too long or too much.
 
-    *Cost*: a thread, which looks at the worker's memory 40 times a second.
+    Attributes:
+        reason: Why it was ended; None while it was not.
+        seen_bytes: The most that it held.
+        is_at_header: Whether it may take ``most_header_s`` only: until its header has come.
+
+    *Cost*: a thread, which looks at the worker's memory 40 times a second where it has little
+    left, and 4 times where it would take long to fill.
     """
 
     def __init__(
-        self, process: Process, deadline: Deadline, most_bytes: Callable[[], int | None]
+        self,
+        process: Process,
+        deadline: Deadline,
+        most_bytes: Callable[[], int | None],
+        most_header_s: int,
     ) -> None:
         self._process = process
+        self._most_cpu_s = process.cpu_s() + most_header_s
+        self.is_at_header = True
         self._deadline = deadline
         self._most_bytes = most_bytes
         self._done = threading.Event()
@@ -137,14 +156,18 @@ class _Watch:
         self._thread.start()
 
     def _look(self) -> None:
-        while not self._done.wait(min(_LOOK_S, self._deadline.remaining_s)):
+        patience = _LOOK_S
+        while not self._done.wait(min(patience, self._deadline.remaining_s)):
             most = self._most_bytes()
             if self._deadline.has_passed:
                 self.reason = _Reason.TIME
+            elif self.is_at_header and self._process.cpu_s() > self._most_cpu_s:
+                self.reason = _Reason.HEADER
             elif most is not None:
                 self.seen_bytes = max(self.seen_bytes, self._process.resident_bytes())
                 if self.seen_bytes > most:
                     self.reason = _Reason.MEMORY
+                patience = min(max(_LOOK_S, (most - self.seen_bytes) / _FASTEST), _LONGEST_LOOK_S)
             if self.reason is not None:
                 self._process.kill()
                 return
@@ -172,8 +195,8 @@ class _Feed:
         self.limits = limits
         self._at = 0
         self._is_whole = False
-        self._buffer = memoryview(bytearray(CHUNK_BYTES))
-        self.head = bytes(self.read(0, min(SNIFF_BYTES, source.size)))
+        head = memoryview(bytearray(SNIFF_BYTES))
+        self.head = bytes(head[: self.read(0, head)])
         self.format = sniff(self.head)
 
     @property
@@ -185,14 +208,12 @@ class _Feed:
         self._at += count
         return count
 
-    def read(self, at: int, length: int) -> memoryview:
-        """Return ``length`` bytes from ``at``, fewer at the end; valid until the next call."""
+    def read(self, at: int, buffer: memoryview) -> int:
+        """Fill ``buffer`` with the bytes from ``at``, and return how many; fewer at the end."""
         if at != self._at:
             self._at = self._source.seek(at)
             self._is_whole = False
-        wanted = self._buffer[: min(length, self.size - at)]
-        fill(wanted, self._fill)
-        return wanted
+        return fill(buffer[: self.size - at], self._fill)
 
     def finish(self) -> None:
         """Read on to the end, where a source checks its checksum; not of a photo read by ranges.
@@ -202,7 +223,8 @@ class _Feed:
         """
         if self._is_whole or self.format.row.reading is Reading.RANGES:
             return
-        while self._fill(self._buffer):
+        scratch = memoryview(bytearray(_SCRATCH_BYTES))
+        while self._fill(scratch):
             pass
         self._is_whole = True
 
@@ -250,14 +272,17 @@ class _Talk:
         self.is_done = False
 
     def _say(self, kind: Kind, value: object = None, data: bytes | memoryview = b"") -> None:
-        send(self._worker.process.socket, kind, b"" if value is None else to_json(value), data)
+        json = b"" if value is None else to_json(value)
+        if data:
+            self._worker.process.window.next()[: len(data)] = data
+        send_words(self._worker.process.socket, kind, json, len(data))
 
     def _hear(self, *expected: Kind) -> Frame:
         """Return the next frame of an ``expected`` kind; the worker's reads are answered here."""
         while True:
             frame = receive(self._worker.process.socket, self._worker.buffer)
             if frame.kind is Kind.READ:
-                self._answer(from_json(Read, frame.json))
+                self._answer(Read.from_bytes(frame.json))
                 continue
             if self._failure is not None:
                 raise self._failure
@@ -268,16 +293,17 @@ class _Talk:
             return frame
 
     def _answer(self, read: Read) -> None:
-        if not (0 <= read.at < self._feed.size and 0 < read.length <= CHUNK_BYTES):
+        if not (0 <= read.at < self._feed.size and 0 < read.length <= READ_BYTES):
             raise ProtocolError(f"received {read} of a photo of {self._feed.size} bytes")
+        process = self._worker.process
         try:
-            data = self._feed.read(read.at, read.length)
+            length = self._feed.read(read.at, process.window.next()[: read.length])
         except RenditionsError as error:
             # The worker lets go of the photo first.
             self._failure = error
             self._say(Kind.SOURCE_FAILED)
         else:
-            self._say(Kind.BYTES, data=data)
+            send_words(process.socket, Kind.BYTES, length=length)
 
     def header(self) -> ImageHeader:
         """Begin, and return what the photo's header says."""
@@ -326,8 +352,8 @@ class _Talk:
         named = {each.digest for each in watermarks if each}
         for digest in sorted(named - self._worker.marks):
             data = memoryview(self._marks[digest])
-            for at in range(0, len(data), CHUNK_BYTES):
-                self._say(Kind.MARK, MarkPart(digest=digest), data[at : at + CHUNK_BYTES])
+            for at in range(0, len(data), READ_BYTES):
+                self._say(Kind.MARK, MarkPart(digest=digest), data[at : at + READ_BYTES])
             self._worker.marks.add(digest)
 
     def _copy(self, planned: PlannedRendition, sink: ByteSink) -> Made:
@@ -462,7 +488,7 @@ class _PhotoElsewhere:
         self._begin(fresh=False)
         while True:
             try:
-                self.header = self._talk.header()
+                self.header = self._header()
             except _FAILURES as failure:
                 self._begin_again(failure)
             else:
@@ -475,7 +501,7 @@ class _PhotoElsewhere:
         is_new = self._made_ready(plan)
         while True:
             try:
-                if is_new and self._talk.header() != self.header:
+                if is_new and self._header() != self.header:
                     raise ProtocolError("expected the header that another worker read")
                 yield from self._talk.render(plan, open_sink, done)
             except _FAILURES as failure:
@@ -498,11 +524,18 @@ class _PhotoElsewhere:
         self._begin(fresh=False)
         return True
 
+    def _header(self) -> ImageHeader:
+        header = self._talk.header()
+        self._watch.is_at_header = False
+        return header
+
     def _begin(self, *, fresh: bool) -> None:
         self._worker = self._pool.take(self._readiness, fresh=fresh)
         memory_bytes = None if self._memory is None else self._memory.bytes
         self._talk = _Talk(self._worker, self._feed, self._marks, self._signing, memory_bytes)
-        self._watch = _Watch(self._worker.process, self._deadline, self._most_bytes)
+        self._watch = _Watch(
+            self._worker.process, self._deadline, self._most_bytes, self._feed.limits.max_header_s
+        )
 
     def _most_bytes(self) -> int | None:
         """Return what the worker may hold beside this process and the other photos."""
@@ -533,6 +566,9 @@ class _PhotoElsewhere:
         """Return what the photo is refused with; None where another attempt is to say it."""
         if self._watch.reason is _Reason.TIME:
             return OutOfTimeError("Expected time to finish but there is none")
+        if self._watch.reason is _Reason.HEADER:
+            most = self._feed.limits.max_header_s
+            return OverLimitError("max_header_s", actual=most + 1, maximum=most)
         if isinstance(failure, _Refusal):
             is_starved = failure.is_starved
         else:

@@ -118,6 +118,7 @@ class Pool:
         self._keeps = keeps
         self._bounds = launch.memory_bytes is not None
         self._most_kept = _GROWN_BYTES if memory is None else int(_GROWN * memory.bytes)
+        self._forked = launch.forked
         self._begin()
         os.register_at_fork(after_in_child=self._forget)
 
@@ -130,17 +131,24 @@ class Pool:
         self._readiness = Readiness.MOST
 
     def _forget(self) -> None:
+        if self._forked is not None:
+            os.close(self._forked[1])
+            self._forked = None
         if self._zygote is not None:
             self._zygote.forget()
         for worker in self._idle:
             worker.process.socket.close()
         self._begin()
 
+    def _new_zygote(self) -> Zygote:
+        forked, self._forked = self._forked, None
+        return Zygote(self._launch, forked)
+
     def start(self) -> None:
         """Start the zygote, and do not wait for it. *Cost*: 1 ms here."""
         with self._lock:
             if self._zygote is None:
-                self._zygote = Zygote(self._launch)
+                self._zygote = self._new_zygote()
 
     def _fork(self, *, is_bounded: bool) -> Worker:
         # Imported while the zygote imports: its ctypes take longer than the rest of the start.
@@ -227,6 +235,8 @@ class Pool:
         """End everything that was started here."""
         with self._lock:
             idle, self._idle = self._idle, []
+            if self._forked is not None:
+                self._zygote = self._new_zygote()
             zygote, self._zygote = self._zygote, None
         for worker in idle:
             worker.process.socket.close()

@@ -16,7 +16,8 @@ goes like this, ``<`` from the worker, ``>`` from the parent:
     < MADE    what it became; it is stored now               }
     < DONE    or REFUSED, at any time after PHOTO
 
-Values are JSON (``values.py``), never pickle: nothing that a worker sends is run.
+Values are JSON (``values.py``), never pickle: nothing that a worker sends is run. The data of the
+parent's frames lie in memory that both have (``window.py``); those of a worker's are sent.
 """
 
 import socket
@@ -35,6 +36,7 @@ __all__ = [
     "FORK",
     "INTEGER",
     "MOST_WORDS",
+    "READ_BYTES",
     "REAP",
     "UNBOUNDED",
     "UNPREPARED",
@@ -49,12 +51,18 @@ __all__ = [
     "Readiness",
     "Ready",
     "Refused",
+    "read_line",
     "receive",
+    "receive_words",
     "send",
+    "send_words",
 ]
 
 CHUNK_BYTES: Final = 256 << 10
-"""Of data, the most in one frame."""
+"""Of data, the most in one frame of a worker's."""
+
+READ_BYTES: Final = 512 << 10
+"""The same, of the parent's."""
 
 FORK: Final = b"F"
 UNBOUNDED: Final = b"U"
@@ -71,7 +79,9 @@ UNPREPARED: Final = "unprepared"
 """The code of a refusal for want of a module: it is about the worker, not about the photo."""
 
 _MAX_JSON_BYTES: Final = 1 << 20
+_MAX_LINE_BYTES: Final = 64 << 10
 _HEAD: Final = struct.Struct("<cII")
+_READ: Final = struct.Struct("<qI")
 _SMALL: Final = 16 << 10
 """Up to here a copy costs less than a second system call."""
 
@@ -164,6 +174,22 @@ class Read:
     at: int
     length: int
 
+    def to_bytes(self) -> bytes:
+        """Return what stands in the place of JSON: most of what is said is this."""
+        return _READ.pack(self.at, self.length)
+
+    @classmethod
+    def from_bytes(cls, said: bytes | bytearray) -> "Read":
+        """Return what ``to_bytes`` was made of.
+
+        Raises:
+            ProtocolError: It was not.
+        """
+        if len(said) != _READ.size:
+            raise ProtocolError(f"expected a read but received {len(said)} bytes")
+        at, length = _READ.unpack(said)
+        return cls(at=at, length=length)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Open:
@@ -218,7 +244,7 @@ class Frame(NamedTuple):
     Attributes:
         kind: What it is.
         json: Its value, as JSON; may be empty.
-        data: Its bytes; may be empty. Valid until the next frame is received into the same buffer.
+        data: Its bytes; may be empty. Valid until the next frame is received into the same place.
     """
 
     kind: Kind
@@ -226,10 +252,33 @@ class Frame(NamedTuple):
     data: memoryview
 
 
+def read_line(origin: socket.socket) -> bytes:
+    """Return a line of the talk between the parent and the zygote; nothing where that has ended."""
+    words = b""
+    while not words.endswith(b"\n") and len(words) < _MAX_LINE_BYTES:
+        part = origin.recv(_MAX_LINE_BYTES)
+        if not part:
+            return b""
+        words += part
+    return words
+
+
+def send_words(to: socket.socket, kind: Kind, json: bytes = b"", length: int = 0) -> None:
+    """Send a frame whose ``length`` bytes of data lie where the other side looks for them.
+
+    Raises:
+        GoneError: The other side has ended.
+    """
+    try:
+        to.sendall(_HEAD.pack(kind.value, len(json), length) + json)
+    except OSError as error:
+        raise GoneError(f"the other side has ended: {error}") from error
+
+
 def send(
     to: socket.socket, kind: Kind, json: bytes = b"", data: bytes | bytearray | memoryview = b""
 ) -> None:
-    """Send one frame.
+    """Send one frame with its data.
 
     *Cost*: one system call, two for more than 16 KiB of data.
 
@@ -259,8 +308,12 @@ def _fill(origin: socket.socket, view: memoryview) -> None:
         filled += count
 
 
-def receive(origin: socket.socket, buffer: memoryview) -> Frame:
-    """Wait for a frame, and return it; its data lies in ``buffer``.
+def receive_words(origin: socket.socket, most: int) -> tuple[Kind, bytearray, int]:
+    """Wait for a frame, and return what it is, its JSON, and how long its data is.
+
+    Args:
+        origin: Where it comes from.
+        most: Bytes of data that it may have.
 
     Raises:
         GoneError: The other side has ended.
@@ -273,10 +326,25 @@ def receive(origin: socket.socket, buffer: memoryview) -> Frame:
         kind = Kind(letter)
     except ValueError:
         raise ProtocolError(f"expected a frame but received {bytes(head)!r}") from None
-    if json_length > _MAX_JSON_BYTES or data_length > len(buffer):
+    if json_length > _MAX_JSON_BYTES or data_length > most:
         raise ProtocolError(f"expected a {kind.name} that is smaller than {bytes(head)!r} says")
     json = bytearray(json_length)
     _fill(origin, memoryview(json))
+    return kind, json, data_length
+
+
+def receive(origin: socket.socket, buffer: memoryview) -> Frame:
+    """Wait for a frame that is sent with its data, and return it; the data lies in ``buffer``.
+
+    Args:
+        origin: Where it comes from.
+        buffer: As large as the data may be.
+
+    Raises:
+        GoneError: The other side has ended.
+        ProtocolError: What came is no frame, or is larger than one may be.
+    """
+    kind, json, data_length = receive_words(origin, len(buffer))
     data = buffer[:data_length]
     _fill(origin, data)
     return Frame(kind, json, data)

@@ -11,7 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from imaging.worker.protocol import FORK, INTEGER, REAP, UNBOUNDED, Readiness
+from imaging.worker.protocol import FORK, INTEGER, REAP, UNBOUNDED, Readiness, read_line
+from imaging.worker.window import Window, new_window
 
 __all__ = ["Launch", "Process", "Zygote", "ZygoteError", "resident_bytes"]
 
@@ -28,9 +29,8 @@ _ZYGOTE: Final = "imaging.worker.zygote"
 _START: Final = (
     # Until all is imported, the collector would look through it again and again.
     "import gc, sys; gc.disable(); sys.path[:0] = {path!r}; "
-    "from imaging.worker.zygote import main; main({control}, {options!r})"
+    "from imaging.worker.zygote import main; main({control})"
 )
-_MOST_WORDS: Final = 64 << 10
 _SOCKET_BYTES: Final = 1 << 20
 
 
@@ -46,13 +46,16 @@ class Launch:
         concurrency: libvips' threads in each worker; None for one per processor.
         memory_bytes: What the function has; None for no limit.
         program: The script that runs ``imaging.worker.zygote`` from compiled modules, as the image
-            has one, given that name, a descriptor and options; None for the interpreter's imports.
+            has one, given that name and a descriptor; None for the interpreter's imports.
+        forked: A zygote that was forked before this process had a secret, and waits: its ID, and
+            the descriptor of this end of its socket. Any other is spawned.
         modules: Imported before the first worker, beside those that are needed.
     """
 
     concurrency: int | None = None
     memory_bytes: int | None = None
     program: str | None = None
+    forked: tuple[int, int] | None = None
     modules: tuple[str, ...] = ()
 
 
@@ -63,10 +66,12 @@ class Process:
     Attributes:
         pid: Its ID.
         socket: The parent's end.
+        window: What the parent says lies there.
     """
 
     pid: int
     socket: socket.socket
+    window: Window
 
     def kill(self) -> None:
         """End it, whatever it does. *Thread*: any."""
@@ -87,6 +92,21 @@ class Process:
         """Return what it holds in memory; 0 if it has ended."""
         return resident_bytes(self.pid)
 
+    def cpu_s(self) -> float:
+        """Return the CPU seconds that it has taken; 0 if it has ended."""
+        return _cpu_s(self.pid)
+
+
+def _cpu_s(process: int) -> float:
+    """Return the CPU seconds that a process has taken; 0 without one."""
+    try:
+        with open(f"/proc/{process}/stat", "rb", 0) as file:  # noqa: PTH123 - as below
+            # The name, in brackets, may hold anything.
+            fields = file.read().rpartition(b")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, IndexError, ValueError):
+        return 0.0
+
 
 def resident_bytes(process: int | str) -> int:
     """Return what a process, or ``self``, holds in memory, shared pages included; 0 without one."""
@@ -97,52 +117,66 @@ def resident_bytes(process: int | str) -> int:
         return 0
 
 
-def _line(launch: Launch) -> list[str]:
-    options = json.dumps(
-        {
-            "concurrency": launch.concurrency,
-            "memory_bytes": launch.memory_bytes,
-            "modules": launch.modules,
-        }
-    )
-    if launch.program is not None:
-        return [sys.executable, "-ISB", launch.program, _ZYGOTE, str(_CONTROL), options]
+def _line(program: str | None) -> list[str]:
+    if program is not None:
+        return [sys.executable, "-ISB", program, _ZYGOTE, str(_CONTROL)]
     # -I and -S would not find what this interpreter has found; a zip or an entry that is not
     # there does no harm. An editable installation finds this package in a folder that is not on
     # the path. It comes last: what stands beside the package is not for this to find.
     path = [os.path.abspath(entry) for entry in (*sys.path, _HERE)]  # noqa: PTH100 - pathlib drops nothing, and is slower
-    code = _START.format(path=path, control=_CONTROL, options=options)
-    return [sys.executable, "-ISB", "-c", code]
+    return [sys.executable, "-ISB", "-c", _START.format(path=path, control=_CONTROL)]
+
+
+def _spawn(program: str | None) -> tuple[int, socket.socket]:
+    """Start a zygote with an empty environment; return its ID and this end of its socket."""
+    ours, theirs = socket.socketpair()
+    environment = {name: os.environ[name] for name in _HANDED_ON if name in os.environ}
+    try:
+        process = os.posix_spawn(
+            sys.executable,
+            _line(program),
+            environment,
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, theirs.fileno(), _CONTROL),
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                # What stands on the output is the function's, or the command line's.
+                (os.POSIX_SPAWN_DUP2, 2, 1),
+            ],
+        )
+    finally:
+        theirs.close()
+    return process, ours
 
 
 class Zygote:
     """A process that forks workers.
 
-    *Cost*: a second interpreter, 40 ms of CPU beside this one; :meth:`fork` takes 1 to 2 ms.
+    Args:
+        launch: How it is to be.
+        forked: One that waits to be told that: its ID, and the descriptor of this end of its
+            socket; None to spawn one.
+
+    *Cost*: its imports, beside this process; where it is spawned, a second interpreter's start.
+    :meth:`fork` takes 1 to 2 ms.
 
     *Thread*: any, one at a time within.
     """
 
-    def __init__(self, launch: Launch) -> None:
-        ours, theirs = socket.socketpair()
-        environment = {name: os.environ[name] for name in _HANDED_ON if name in os.environ}
-        try:
-            self.pid = os.posix_spawn(
-                sys.executable,
-                _line(launch),
-                environment,
-                file_actions=[
-                    (os.POSIX_SPAWN_DUP2, theirs.fileno(), _CONTROL),
-                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                    # What stands on the output is the function's, or the command line's.
-                    (os.POSIX_SPAWN_DUP2, 2, 1),
-                ],
-            )
-        finally:
-            theirs.close()
-        self._control = ours
+    def __init__(self, launch: Launch, forked: tuple[int, int] | None = None) -> None:
+        if forked is None:
+            self.pid, self._control = _spawn(launch.program)
+        else:
+            self.pid, self._control = forked[0], socket.socket(fileno=forked[1])
         self._ready = False
         self._lock = threading.Lock()
+        options = {
+            "concurrency": launch.concurrency,
+            "memory_bytes": launch.memory_bytes,
+            "modules": launch.modules,
+        }
+        # Whether it is there, whoever asks for a worker will hear.
+        with suppress(OSError):
+            self._control.sendall(json.dumps(options).encode() + b"\n")
 
     def _ask(self, message: bytes, descriptors: Sequence[int] = ()) -> int:
         try:
@@ -161,12 +195,9 @@ class Zygote:
         return number
 
     def _wait(self) -> None:
-        words = b""
-        while not words.endswith(b"\n") and len(words) < _MOST_WORDS:
-            part = self._control.recv(_MOST_WORDS)
-            if not part:
-                raise ZygoteError("the zygote ended before it was ready")
-            words += part
+        words = read_line(self._control)
+        if not words:
+            raise ZygoteError("the zygote ended before it was ready")
         if said := json.loads(words):
             raise ZygoteError(f"the zygote cannot start:\n{said}")
         self._ready = True
@@ -191,6 +222,7 @@ class Zygote:
         Raises:
             ZygoteError: There is none to be had.
         """
+        memory = new_window()
         ours, theirs = socket.socketpair()
         # A chunk is sent in one go, and the sender works on.
         for end in (ours, theirs):
@@ -199,12 +231,14 @@ class Zygote:
             with self._lock:
                 message = FORK + bytes([readiness])
                 message += b"" if is_bounded else UNBOUNDED
-                return Process(self._ask(message, [theirs.fileno()]), ours)
+                pid = self._ask(message, [theirs.fileno(), memory])
+            return Process(pid, ours, Window(memory))
         except BaseException:
             ours.close()
             raise
         finally:
             theirs.close()
+            os.close(memory)
 
     def end(self, process: Process) -> int:
         """Kill a worker, wait until it is gone, and return its wait status."""

@@ -22,6 +22,7 @@ from imaging.plan import PlannedRendition, RenditionPlan
 from imaging.worker.protocol import (
     CHUNK_BYTES,
     MOST_WORDS,
+    READ_BYTES,
     UNPREPARED,
     Frame,
     GoneError,
@@ -35,39 +36,48 @@ from imaging.worker.protocol import (
     Readiness,
     Ready,
     Refused,
-    receive,
+    receive_words,
     send,
 )
 from imaging.worker.values import from_json, to_json
+from imaging.worker.window import Window
 
 if TYPE_CHECKING:
     from imaging.watermark import Marks
 
 __all__ = ["serve"]
 
+_FIRST_BYTES: Final = 64 << 10
 _BLOCK_BYTES: Final = 64 << 10
 _KEPT_BLOCKS: Final = 32
+_NOTHING: Final = memoryview(b"")
 
 
 class _Wire:
-    """The worker's end of the socket, with two buffers: what was received last outlives one more.
+    """The worker's end of the socket; the data that was received last outlives one more.
 
     *Thread*: one at a time hears; any says: in a pass of its own, a rendition is written while
     libvips' threads read.
     """
 
-    def __init__(self, parent: socket.socket) -> None:
+    def __init__(self, parent: socket.socket, window: Window) -> None:
         self._parent = parent
+        self._window = window
         self._saying = threading.Lock()
-        self._buffers = [memoryview(bytearray(CHUNK_BYTES)) for _ in range(2)]
 
     def say(self, kind: Kind, value: object = None, data: bytes | memoryview = b"") -> None:
+        self._send(kind, b"" if value is None else to_json(value), data)
+
+    def ask(self, at: int, length: int) -> None:
+        self._send(Kind.READ, Read(at=at, length=length).to_bytes())
+
+    def _send(self, kind: Kind, json: bytes, data: bytes | memoryview = b"") -> None:
         with self._saying:
-            send(self._parent, kind, b"" if value is None else to_json(value), data)
+            send(self._parent, kind, json, data)
 
     def hear(self) -> Frame:
-        self._buffers.reverse()
-        return receive(self._parent, self._buffers[0])
+        kind, json, length = receive_words(self._parent, READ_BYTES)
+        return Frame(kind, json, self._window.next()[:length] if length else _NOTHING)
 
 
 class _Remote(ABC):
@@ -99,9 +109,6 @@ class _Remote(ABC):
     @abstractmethod
     def settle(self) -> None:
         """Take what was asked for and has not come, so that the next answer is to another."""
-
-    def _ask(self, at: int, length: int) -> None:
-        self._wire.say(Kind.READ, Read(at=at, length=length))
 
     def _answer(self) -> memoryview:
         frame = self._wire.hear()
@@ -142,12 +149,13 @@ class _Forward(_Remote):
             self.settle()
             self._next = self._at
         if not self._is_asked:
-            self._ask(self._next, CHUNK_BYTES)
+            # The decoder waits, and begins with the header.
+            self._wire.ask(self._next, _FIRST_BYTES)
         self._is_asked = False
         self._held, self._held_at = self._answer(), self._next
         self._next += len(self._held)
         if self._next < self._size:
-            self._ask(self._next, CHUNK_BYTES)
+            self._wire.ask(self._next, READ_BYTES)
             self._is_asked = True
 
     def settle(self) -> None:
@@ -177,13 +185,13 @@ class _Ranges(_Remote):
         number, offset = divmod(self._at, _BLOCK_BYTES)
         if number not in self._blocks and len(buffer) > _BLOCK_BYTES:
             # Who reads so much reads it once, and knows where it ends.
-            self._ask(self._at, min(len(buffer), CHUNK_BYTES, self._size - self._at))
+            self._wire.ask(self._at, min(len(buffer), READ_BYTES, self._size - self._at))
             data = self._answer()
             buffer[: len(data)] = data
             self._at += len(data)
             return len(data)
         if number not in self._blocks:
-            self._ask(number * _BLOCK_BYTES, _BLOCK_BYTES)
+            self._wire.ask(number * _BLOCK_BYTES, _BLOCK_BYTES)
             self._blocks[number] = bytes(self._answer())
             if len(self._blocks) > _KEPT_BLOCKS:
                 self._blocks.popitem(last=False)
@@ -355,11 +363,14 @@ def _serve_one(wire: _Wire, unimported: _Unimported, here: _MarksHere) -> None:
         wire.say(Kind.REFUSED, refused)
 
 
-def serve(parent: socket.socket, refused: tuple[str, ...], readiness: Readiness) -> None:
+def serve(
+    parent: socket.socket, window: Window, refused: tuple[str, ...], readiness: Readiness
+) -> None:
     """Work for the parent until it ends.
 
     Args:
         parent: The socket.
+        window: Where the data of its frames lies.
         refused: What the sandbox could not do, which is said first.
         readiness: What is imported. Where that is all that a photo may need, what is missing is
             optional, and its importer does without.
@@ -367,7 +378,7 @@ def serve(parent: socket.socket, refused: tuple[str, ...], readiness: Readiness)
     unimported = _Unimported()
     if readiness is Readiness.MOST:
         sys.meta_path.insert(0, unimported)
-    wire = _Wire(parent)
+    wire = _Wire(parent, window)
     here = _MarksHere()
     wire.say(Kind.READY, Ready(unguarded=refused))
     try:

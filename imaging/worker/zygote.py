@@ -1,11 +1,13 @@
 """The process that workers are forked from: ``imaging`` imported, no secret, no photo.
 
-It is started with an empty environment (``spawning.py``), so that there is no credential that a
-fork could inherit. It speaks with the parent alone, over one socket:
+There is no credential that a fork could inherit: it is spawned with an empty environment
+(``spawning.py``), or forked from the function before that has one (``image/start.py``). It speaks
+with the parent alone, over one socket:
 
+    > one line of JSON: how it is to be    it waits for that before it imports anything
     < one line of JSON: empty, or why it cannot start
     > FORK and a readiness, with the       < the worker's process ID
-      worker's socket
+      worker's socket and window
     > REAP and a worker's process ID       < its wait status
 
 A worker opens no file: what its photo needs is imported before it is forked. That is done in
@@ -27,7 +29,7 @@ from typing import Final, NoReturn
 import imaging
 from imaging.formats import InputFormat, OutputFormat
 from imaging.worker import sandbox
-from imaging.worker.protocol import FORK, INTEGER, UNBOUNDED, Readiness
+from imaging.worker.protocol import FORK, INTEGER, UNBOUNDED, Readiness, read_line
 
 __all__ = ["main", "preload", "preload_common", "preload_credentials"]
 
@@ -59,6 +61,8 @@ _COMMON: Final = (
     "imaging.light",
 )
 """With what these import, all that most photos need."""
+
+_MOST_DESCRIPTORS: Final = 1 << 16
 
 _LIBRARIES: Final = ("heapq",)
 """The standard library has imports on first use, too. A test renders photos of every kind behind
@@ -123,17 +127,20 @@ _PRELOADS: Final = {
 
 
 def _become_worker(
-    theirs: socket.socket, memory_bytes: int | None, readiness: Readiness
+    descriptors: Sequence[int], memory_bytes: int | None, readiness: Readiness
 ) -> NoReturn:
+    from imaging.worker.window import Window
     from imaging.worker.worker import serve
 
     try:
+        theirs, window = socket.socket(fileno=descriptors[0]), Window(descriptors[1])
+        os.close(descriptors[1])
         # A decoder's words may be a photo's: nothing of it comes into the function's log.
         nothing = os.open(os.devnull, os.O_RDWR)
         for standard in (0, 1, 2):
             os.dup2(nothing, standard)
         os.close(nothing)
-        serve(theirs, sandbox.enter(memory_bytes), readiness)
+        serve(theirs, window, sandbox.enter(memory_bytes), readiness)
     finally:
         os._exit(1)
 
@@ -142,7 +149,7 @@ def _serve(control: socket.socket, memory_bytes: int | None) -> None:
     """Fork and reap as the parent asks, until it ends."""
     readiness = Readiness.MOST
     while True:
-        message, descriptors, _, _ = socket.recv_fds(control, 1 + INTEGER.size, 1)
+        message, descriptors, _, _ = socket.recv_fds(control, 1 + INTEGER.size, 2)
         if not message:
             return
         if message[:1] == FORK:
@@ -154,28 +161,35 @@ def _serve(control: socket.socket, memory_bytes: int | None) -> None:
             process = os.fork()
             if process == 0:
                 control.close()
-                theirs = socket.socket(fileno=descriptors[0])
-                _become_worker(theirs, bound, readiness)
-            os.close(descriptors[0])
+                _become_worker(descriptors, bound, readiness)
+            for descriptor in descriptors:
+                os.close(descriptor)
             control.sendall(INTEGER.pack(process))
         else:
             (process,) = INTEGER.unpack(message[1:])
             control.sendall(INTEGER.pack(os.waitpid(process, 0)[1]))
 
 
-def main(descriptor: int, options: str) -> None:
+def main(descriptor: int) -> None:
     """Be the zygote.
+
+    The parent says, as JSON: ``concurrency`` for libvips, ``memory_bytes`` of the function or null,
+    ``modules`` to import beside those that are needed.
 
     Args:
         descriptor: The control socket's.
-        options: JSON: ``concurrency`` for libvips, ``memory_bytes`` of the function or null,
-            ``modules`` to import beside those that are needed.
     """
+    # Whatever else was handed on is the function's.
+    os.closerange(3, descriptor)
+    os.closerange(descriptor + 1, _MOST_DESCRIPTORS)
     control = socket.socket(fileno=descriptor)
-    asked = json.loads(options)
     # The parent alone decides when this ends; Ctrl-C goes to all processes of a terminal.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    words = read_line(control)
+    if not words:
+        return
+    asked = json.loads(words)
     sandbox.prefer_to_die()
     sandbox.hide_memory()
     try:

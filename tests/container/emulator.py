@@ -178,7 +178,7 @@ class FunctionContainer(DockerContainer):
         self.with_volume_mapping(emulator_path(), "/aws-lambda-rie", "ro")
         self.with_tmpfs_mount("/tmp", "size=512m,mode=1777")  # noqa: S108 - Lambda's one writable folder
         self.with_kwargs(
-            entrypoint=["/aws-lambda-rie", "/usr/bin/python3", "-ISBu", "/var/runtime/start.pyc"],
+            entrypoint=["/aws-lambda-rie", "/bin/sh", "/var/runtime/start.sh"],
             read_only=True,
             user=user,
             mem_limit=f"{memory_mb}m",
@@ -188,7 +188,7 @@ class FunctionContainer(DockerContainer):
             security_opt=["no-new-privileges"],
         )
         self.with_command(["handler.app.lambda_handler"])
-        self.waiting_for(LogMessageWaitStrategy("exec '/usr/bin/python3'"))
+        self.waiting_for(LogMessageWaitStrategy("exec '/bin/sh'"))
         self._one_at_a_time = threading.Lock()
 
     @property
@@ -239,8 +239,11 @@ class FunctionContainer(DockerContainer):
             " '/usr/bin/python3 -ISBu /var/runtime/start.pyc '*) cat $process/status;;"
             " esac; done",
         )
-        peaks = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
-        return max(int(kilobytes) * 1024 for kilobytes in peaks)
+        fields = [line.split() for line in status.splitlines()]
+        ids = [int(rest[0]) for name, *rest in fields if name == "Pid:"]
+        peaks = [int(rest[0]) * 1024 for name, *rest in fields if name == "VmHWM:"]
+        # The others are its forks, and younger.
+        return dict(zip(ids, peaks, strict=True))[min(ids)]
 
     def memory_kills(self) -> int:
         """Returns how many processes the kernel has killed at the container's memory limit."""

@@ -42,7 +42,7 @@ _START_S = 60
 _DOCKERFILE = """\
 FROM {image}
 COPY emulator /aws-lambda-rie
-ENTRYPOINT ["/aws-lambda-rie", "/usr/bin/python3", "-ISBu", "/var/runtime/start.pyc"]
+ENTRYPOINT ["/aws-lambda-rie", "/bin/sh", "/var/runtime/start.sh"]
 CMD ["handler.app.lambda_handler"]
 """
 

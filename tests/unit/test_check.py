@@ -1,12 +1,9 @@
 """`renditions check`: a wrong configuration is named, a right one is compared."""
 
-import json
 from pathlib import Path
 from typing import Final
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from handler.changes import changes, is_stale, renewed
 from handler.cli import main
@@ -105,40 +102,3 @@ def test_what_becomes_stale(after: str, stale: set[str], made: dict[str, list[st
     names = {key: [spec.name for spec in renewed(one, other, key)] for key in ("x", "y")}
     assert {key: named for key, named in names.items() if named} == made
     assert bool(changes(one, other)) is bool(stale)
-
-
-def test_it_compares_with_what_a_stack_has(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Its parameters say which configuration is in use, and which photos there are to count."""
-    for name, value in (("DEFAULT_REGION", "us-east-1"), ("ACCESS_KEY_ID", "a")):
-        monkeypatch.setenv(f"AWS_{name}", value)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
-    given = {
-        "RenditionsToml": f"{_A}width = 100\n",
-        "SourceBucket": "photos",
-        "SourcePrefix": "in/",
-    }
-    template = {
-        "Parameters": {name: {"Type": "String"} for name in given},
-        "Resources": {"Destination": {"Type": "AWS::S3::Bucket"}},
-    }
-    file = tmp_path / "mine.toml"
-    file.write_text(f"[credentials]\nkeep = true\n{_A}width = 120\n", "utf-8")
-    with mock_aws():
-        boto3.client("s3").create_bucket(Bucket="photos")
-        boto3.client("cloudformation").create_stack(
-            StackName="mine",
-            TemplateBody=json.dumps(template),
-            Parameters=[
-                {"ParameterKey": name, "ParameterValue": value} for name, value in given.items()
-            ],
-        )
-        assert main(["check", str(file), "--stack", "mine"]) == 0
-        told = capsys.readouterr().out
-        assert main(["check", str(file), "--stack", "other"]) == 2
-    assert "Against RENDITIONS_TOML:" in told
-    assert '~ rendition "a": width: 100 -> 120' in told
-    assert '~ rendition "a": credentials: the default -> 1024' in told
-    assert "Stale in photos: 0 photos" in told
-    assert "expected a stack 'other'" in capsys.readouterr().err

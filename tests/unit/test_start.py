@@ -3,8 +3,11 @@
 import ast
 import gc
 import importlib
+import marshal
+import os
 import posix
 import re
+import subprocess
 import sys
 import traceback
 from collections.abc import Iterator
@@ -13,9 +16,12 @@ from types import CodeType, ModuleType
 from typing import Any, Final
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from image.bundle import compile_module, ranges
-from image.start import Bundle, read_ahead
+from image.bundle import Bundle as Stored
+from image.bundle import Module, compile_module, ranges, split
+from image.start import Bundle, parse_environment, read_ahead
 
 _ROOT: Final = Path(__file__).parents[2]
 _PACKAGES: Final = Path(importlib.import_module("botocore").__file__ or "").parents[1]
@@ -29,16 +35,20 @@ _SOURCES: Final = {
 
 
 @pytest.fixture
-def modules(tmp_path: Path) -> Iterator[dict[str, tuple[str, str | None, CodeType | None]]]:
+def modules(tmp_path: Path) -> Iterator[dict[str, Module]]:
     """A bundle of three modules; the last one comes without code."""
-    made: dict[str, tuple[str, str | None, CodeType | None]] = {}
+    made: dict[str, Module] = {}
     for name, source in _SOURCES.items():
         package = name == "bundled_there"
         file = tmp_path.joinpath(*name.split("."), *(["__init__"] if package else []))
         file = file.with_suffix(".py")
         file.parent.mkdir(exist_ok=True)
         file.write_text(source, encoding="utf-8")
-        code = None if name == "bundled_later" else compile_module(name, str(file))
+        code: CodeType | bytes | None = compile_module(name, str(file))
+        if name == "bundled_later":
+            code = None
+        elif not package:
+            code = marshal.dumps(code)
         made[name] = str(file), str(file.parent) if package else None, code
     yield made
     for name in _SOURCES:
@@ -47,7 +57,8 @@ def modules(tmp_path: Path) -> Iterator[dict[str, tuple[str, str | None, CodeTyp
 
 @pytest.fixture
 def bundle(
-    modules: dict[str, tuple[str, str | None, CodeType | None]], monkeypatch: pytest.MonkeyPatch
+    modules: dict[str, Module],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Bundle:
     """The bundle, before Python's own finders."""
     made = Bundle(modules, {}, {}, last="bundled_there")
@@ -257,3 +268,56 @@ def test_urllib3_needs_nothing_of_http2_at_import() -> None:
     }
 
     assert names == {"probe"}
+
+
+@given(
+    st.dictionaries(
+        st.from_regex(r"[A-Za-z_]\w*", fullmatch=True).filter(str.isascii),
+        # What the environment can hold, if it need not be text.
+        st.binary(max_size=40).map(lambda value: os.fsdecode(value.replace(b"\0", b""))),
+        max_size=5,
+    )
+)
+@settings(max_examples=30)
+def test_the_environment_comes_through_the_shell(environment: dict[str, str]) -> None:
+    """Every name and value that a function can have is there again, whatever is in it."""
+    printed = subprocess.run(
+        ["/bin/sh", "-c", "export -p"], env=environment, stdout=subprocess.PIPE, check=True
+    ).stdout
+    parsed = parse_environment(os.fsdecode(printed))
+    assert environment.items() <= parsed.items()
+    assert parsed.keys() - environment.keys() <= {"PWD", "OLDPWD"}
+
+
+def test_a_name_without_a_value_is_none() -> None:
+    """A shell prints what is marked for export and was never set, too."""
+    printed = subprocess.run(
+        ["/bin/sh", "-c", "export UNSET; SET=1; export SET; export -p"],
+        env={},
+        stdout=subprocess.PIPE,
+        check=True,
+    ).stdout
+    assert parse_environment(os.fsdecode(printed)).items() >= {("SET", "1")}
+    assert "UNSET" not in parse_environment(os.fsdecode(printed))
+
+
+def test_what_both_import_is_stored_once_in_our_order() -> None:
+    """And so is the code of what they compile; the rest of each is its own."""
+    code = compile("", "", "exec")
+    here: Module = ("file", None, code)
+    ours: Stored = dict.fromkeys(("first", "own", "second"), here), {("1", "eval"): code}, {}
+    theirs: Stored = dict.fromkeys(("second", "other", "first"), here), {}, {("x", 0): (1,)}
+    both, rest, their_rest = split(ours, theirs)
+    assert [list(part) for part in both] == [["first", "second"], [], []]
+    assert [list(part) for part in rest] == [["own"], [("1", "eval")], []]
+    assert [list(part) for part in their_rest] == [["other"], [], [("x", 0)]]
+
+
+def test_what_waits_is_not_imported(bundle: Bundle) -> None:
+    """All that is served is imported but for it; what is served later is found as well."""
+    bundle.import_all()
+    assert {"bundled_there", "bundled_there.part"} <= sys.modules.keys()
+    assert "bundled_later" not in sys.modules
+    bundle.extend({"bundled_too": ("file", None, compile("LOADED = 2", "", "exec"))}, {}, {})
+    assert importlib.import_module("bundled_too").LOADED == 2
+    del sys.modules["bundled_too"]

@@ -45,6 +45,7 @@ from imaging.worker import protocol
 from imaging.worker.client import WorkerError, Workers
 from imaging.worker.pool import Room
 from imaging.worker.protocol import (
+    READ_BYTES,
     UNPREPARED,
     GoneError,
     Kind,
@@ -57,6 +58,7 @@ from imaging.worker.protocol import (
 )
 from imaging.worker.spawning import Launch
 from imaging.worker.values import to_json
+from imaging.worker.window import Window, new_window
 from tests.photos import jpeg
 from tests.rendering import header_of, rendered
 from tests.wall.scripted import Peer, Script, ScriptedPool
@@ -200,10 +202,11 @@ LIES: dict[str, list[Say]] = {
     "another format": swapped(5, (Kind.WRITE, b"", TRUTH.data[2])),
     "no bytes": [*HONEST[:5], (Kind.MADE, to_json(replace(made(1), size=0)), b"")],
     "a script": swapped(5, (Kind.WRITE, b"", b"<svg onload=alert(1)>")),
-    "a read before the photo": [(Kind.READ, to_json(Read(at=-1, length=10)), b""), *HONEST],
-    "a read behind it": [(Kind.READ, to_json(Read(at=len(PHOTO), length=10)), b""), *HONEST],
-    "a read of nothing": [(Kind.READ, to_json(Read(at=0, length=0)), b""), *HONEST],
-    "a read of too much": [(Kind.READ, to_json(Read(at=0, length=1 << 30)), b""), *HONEST],
+    "a read before the photo": [(Kind.READ, Read(at=-1, length=10).to_bytes(), b""), *HONEST],
+    "a read behind it": [(Kind.READ, Read(at=len(PHOTO), length=10).to_bytes(), b""), *HONEST],
+    "a read of nothing": [(Kind.READ, Read(at=0, length=0).to_bytes(), b""), *HONEST],
+    "a read of too much": [(Kind.READ, Read(at=0, length=1 << 30).to_bytes(), b""), *HONEST],
+    "a read that is none": [(Kind.READ, b"{}", b""), *HONEST],
     "what a parent says": [(Kind.GO, b"", b""), *HONEST],
     "no value": swapped(0, (Kind.HEADER, b"", b"")),
     "no json": swapped(0, (Kind.HEADER, b"\xff{", b"")),
@@ -484,7 +487,7 @@ class Failing(MemorySource):
 
 def test_a_source_that_fails_is_no_photos_fault() -> None:
     """Whatever the worker makes of it, the parent knows what happened."""
-    frames = [(Kind.READ, to_json(Read(at=1024, length=10)), b""), *HONEST]
+    frames = [(Kind.READ, Read(at=1024, length=10).to_bytes(), b""), *HONEST]
     with pytest.raises(SourceError, match="the network"):
         Wall(saying(frames)).run(Failing(PHOTO))
 
@@ -568,3 +571,24 @@ def test_photos_side_by_side_wait_for_memory() -> None:
     room.give_back("a")
     room.take("c", 1000, NEVER)
     assert (room.beside("a"), room.beside("c")) == (1000, 0)
+
+
+def test_a_window_keeps_its_size() -> None:
+    """A worker that could shorten it would have the kernel end the parent at its next write."""
+    memory = new_window()
+    size = os.fstat(memory).st_size
+    with pytest.raises(PermissionError):
+        os.truncate(memory, size - 1)
+    os.close(memory)
+
+
+def test_both_sides_look_at_the_same_half() -> None:
+    """What the parent puts into a half is in the worker's, frame by frame; the last one stays."""
+    memory = new_window()
+    ours, theirs = Window(memory), Window(memory)
+    os.close(memory)
+    seen = []
+    for number in range(4):
+        ours.next()[:] = bytes([number]) * READ_BYTES
+        seen.append(theirs.next())
+        assert [half[0] for half in seen[-2:]] == [*range(4)][max(0, number - 1) : number + 1]

@@ -78,6 +78,17 @@ def jpeg_segments() -> bytes:
     return _jpeg_with(segment(0xFE, b"") * (18 * _MB // 4))
 
 
+def jpeg_exif_pointers() -> bytes:
+    """65 kB of EXIF of which every other entry points to the same directory: each is followed."""
+    entries = (
+        struct.pack("<HHII", *((0x8769, 4, 1, 8) if number % 2 else (0x927C, 7, 0xFFFFFFFF, 8)))
+        for number in range(5400)
+    )
+    return _jpeg_with(
+        segment(0xE1, b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 5400) + b"".join(entries))
+    )
+
+
 def _ultra_hdr(base: bytes, gain_map: bytes) -> bytes:
     """A photo and a gain map, whose values are those of a real one."""
     real = photos.ultra_hdr_jpeg(64, 48)
@@ -597,6 +608,7 @@ BOMBS: Final[dict[str, Callable[[], bytes]]] = {
     for each in (
         *ROWS,
         *(jpeg_application_data, jpeg_profile, jpeg_coefficients, jpeg_segments),
+        jpeg_exif_pointers,
         *(jpeg_large_gain_map, jpeg_gain_map_scans, jpeg_apple_gain_map),
         *(jpeg_large_apple_gain_map, jpeg_pictures),
         *(png_small_profile, png_text, png_padding, png_of_one_bit, png_exif, png_xmp),

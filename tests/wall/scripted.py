@@ -1,5 +1,6 @@
 """A worker that says what a test tells it to say: the parent's side is all that is real."""
 
+import os
 import socket
 import threading
 from collections.abc import Callable
@@ -7,8 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from imaging.worker.pool import Pool, Worker
-from imaging.worker.protocol import CHUNK_BYTES, Frame, GoneError, Readiness, receive
+from imaging.worker.protocol import READ_BYTES, Frame, GoneError, Readiness, receive_words
 from imaging.worker.spawning import Launch, Process
+from imaging.worker.window import Window, new_window
 
 Script = Callable[["Peer"], None]
 
@@ -16,13 +18,14 @@ Script = Callable[["Peer"], None]
 class Peer:
     """The worker's end, in the hands of a script."""
 
-    def __init__(self, end: socket.socket) -> None:
+    def __init__(self, end: socket.socket, window: Window) -> None:
         self.socket = end
-        self._buffer = memoryview(bytearray(CHUNK_BYTES))
+        self._window = window
 
     def hear(self) -> Frame:
         """Return the parent's next frame."""
-        return receive(self.socket, self._buffer)
+        kind, json, length = receive_words(self.socket, READ_BYTES)
+        return Frame(kind, json, self._window.next()[:length] if length else memoryview(b""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +60,17 @@ class ScriptedPool(Pool):
         script = self.scripts.pop(0)
         ours, theirs = socket.socketpair()
         is_bounded = self.is_bounded and not fresh
-        process = _Scripted(0, ours, theirs)
+        memory = new_window()
+        process = _Scripted(0, ours, Window(memory), theirs)
+        peer = Peer(theirs, Window(memory))
+        os.close(memory)
         worker = Worker(process, readiness=max(readiness, self.readiness), is_bounded=is_bounded)
         # The first was used before, or is bounded: one reason at a time.
         worker.is_fresh = fresh or is_bounded
 
         def run() -> None:
             with theirs, suppress(GoneError, OSError):
-                script(Peer(theirs))
+                script(peer)
 
         threading.Thread(target=run, daemon=True).start()
         return worker
