@@ -74,6 +74,19 @@ def _is_whole(house: House, event: ObjectEvent) -> None:
     assert open_uploads(house.s3, "renditions") == []
 
 
+def _ends_as(house: House, event: ObjectEvent, disposition: str) -> None:
+    """Check how the event ends; that nothing is stored before it comes again; and that it does."""
+    report = house.handle(event)
+    assert report.disposition == disposition
+    assert house.proxy.unused == ()
+    if disposition == "retry":
+        assert report.code == "source-failed"
+        assert house.proxy.count(method="PUT", bucket="renditions") == 0
+        house.proxy.clear()
+        assert house.handle(event).disposition is Disposition.WRITTEN
+    _is_whole(house, event)
+
+
 def _reading(*, action: Action, nth: int = 1, times: int | None = 1) -> Fault:
     return Fault(operation="GetObject", key=KEY, action=action, nth=nth, times=times)
 
@@ -124,15 +137,7 @@ def test_a_photo_that_comes_badly(house: House, faults: list[Fault], disposition
     """It is made within the invocation, or nothing is stored and the event comes again."""
     event = house.put(_PHOTO)
     house.proxy.add(*faults)
-    report = house.handle(event)
-    assert report.disposition == disposition
-    assert house.proxy.unused == ()
-    if disposition == "retry":
-        assert report.code == "source-failed"
-        assert house.proxy.count(method="PUT", bucket="renditions") == 0
-        house.proxy.clear()
-        assert house.handle(event).disposition is Disposition.WRITTEN
-    _is_whole(house, event)
+    _ends_as(house, event, disposition)
 
 
 @pytest.mark.parametrize(
@@ -153,15 +158,7 @@ def test_a_heic_that_comes_badly(house: House, faults: list[Fault], disposition:
     """Tiles are decoded while it comes: nothing of a download that does not hold is stored."""
     event = house.put(grid_heic(6, 6, 1500, 1500, tile=256))
     house.proxy.add(*faults)
-    report = house.handle(event)
-    assert report.disposition == disposition
-    assert house.proxy.unused == ()
-    if disposition == "retry":
-        assert report.code == "source-failed"
-        assert house.proxy.count(method="PUT", bucket="renditions") == 0
-        house.proxy.clear()
-        assert house.handle(event).disposition is Disposition.WRITTEN
-    _is_whole(house, event)
+    _ends_as(house, event, disposition)
 
 
 def test_a_body_at_10_kilobytes_a_second_is_waited_for(house: House) -> None:
