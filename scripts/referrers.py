@@ -80,6 +80,9 @@ class Repository:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, error.headers, error.read()
+        except OSError as error:
+            message = f"Expected an answer from {url} but received {error}"
+            raise RegistryError(message) from error
 
     def manifest(self, reference: str, *accepted: str) -> tuple[Descriptor, bytes] | None:
         """Returns what a tag or digest names; None if there is nothing.

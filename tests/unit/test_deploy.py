@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import socket
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from types import SimpleNamespace
@@ -363,6 +364,16 @@ def test_the_processor_is_the_image_s(registry: str, built_for: str, named: str)
     made = deploy.with_its_processor({"ImageUri": uri, "Timeout": "30"})
 
     assert made == {"ImageUri": uri, "Timeout": "30", "Architecture": named}
+
+
+def test_a_registry_that_does_not_answer_is_named() -> None:
+    """Whoever deploys behind a proxy may not reach it, and can name the processor."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    uri = f"127.0.0.1:{port}/renditions@{_DIGEST}"
+
+    with pytest.raises(deploy.DeployError, match=rf"127\.0\.0\.1:{port}.*PARAMS=Architecture="):
+        deploy.with_its_processor({"ImageUri": uri})
 
 
 def test_credentials_stay_with_the_registry(registry: str) -> None:
