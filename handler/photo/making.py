@@ -85,6 +85,7 @@ def _make_unless_made(attempt: Attempt, named: SourceVersion, manifest: Manifest
     with closing(source):
         attempt.manifests.read_kept()
         attempt.manifests.prove(source.check_current)
+        attempt.manifests.check_free()
         return _make_of(attempt, source)
 
 

@@ -137,15 +137,19 @@ class ManifestStore:
 
         Whoever is about to write it, or to remove it, calls this; so does whoever would only waste
         requests on such a photo.
-
-        *Cost*: where its list is lost, a HeadObject for each rendition, once: they say whose place
-        it is.
         """
-        if self.manifest is None:
-            return
-        if self.manifest.is_of_another(self._event.bucket):
+        if self.manifest is not None and self.manifest.is_of_another(self._event.bucket):
             raise self._other_source(self.manifest.version)
-        if self.manifest.lost and not self.is_held() and self._etag != self._looked_at:
+
+    def check_free(self) -> None:
+        """Raise OtherSourceError if another bucket's renditions are there beside a lost list.
+
+        Whoever is about to take the place calls this; a tombstone takes none.
+
+        *Cost*: where the list is lost, a HeadObject for each rendition, once.
+        """
+        is_lost = self.manifest is not None and self.manifest.lost
+        if is_lost and not self.is_held() and self._etag != self._looked_at:
             other = self._leftovers.find_other_bucket()
             if other is not None:
                 raise self._other_source(other)
@@ -239,6 +243,8 @@ class ManifestStore:
             StorageError: S3 did not take it, or others write all the time.
         """
         self.check_place()
+        if not isinstance(draft, Removal):
+            self.check_free()
         assert self._is_proven, "S3 is asked for the photo between the read and the write"  # noqa: S101 - the rule
         before = self.manifest
         after = rule.merged(before, draft)
@@ -254,7 +260,8 @@ class ManifestStore:
             # What no manifest names is looked for where one was lost, and where nothing would be
             # stored over it.
             other = self._leftovers.remove_unnamed(after)
-            if other is not None and not self.is_held():
+            takes_place = not isinstance(draft, Removal)
+            if other is not None and takes_place and not self.is_held():
                 raise self._other_source(other)
         return self._swap(after)
 
@@ -339,6 +346,7 @@ class ManifestStore:
         self._change(announced, ask)
 
     def _taken(self, manifest: Manifest | None) -> Manifest:
+        self.check_free()
         place = SourceVersion(bucket=self._event.bucket, key_digest=key_digest(self._event.key))
         return rule.taken(manifest, place)
 

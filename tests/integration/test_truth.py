@@ -395,9 +395,9 @@ def test_renditions_of_another_bucket_without_a_manifest_have_the_place(
     assert house.stored() == of(event, *BOTH)
 
 
-@pytest.mark.parametrize("who", ["event of what is no photo", "job", "http", "deletion"])
+@pytest.mark.parametrize("who", ["event of what is no photo", "job", "http"])
 def test_a_lost_list_leaves_the_place_to_whose_renditions_are_there(house: House, who: str) -> None:
-    """Nothing that takes a place, or empties it, is written for another bucket's photo."""
+    """Nothing that takes a place is written for another bucket's photo."""
     house.s3.create_bucket(Bucket="other")
     house.s3.put_object(Bucket="other", Key=KEY, Body=_NEW)
     theirs = ObjectEvent(bucket="other", key=KEY, sequencer=house.sequencer())
@@ -411,14 +411,28 @@ def test_a_lost_list_leaves_the_place_to_whose_renditions_are_there(house: House
         case "http":
             house.put(_OLD)
             report = house.ask_for("large")
-        case "deletion":
-            report = house.handle(house.delete())
         case _:
             report = house.handle(house.put(text()))
     assert (report.disposition, report.code) == (Disposition.REJECTED, "other-source")
     assert house.stored() == stored
     assert house.handle(replace(theirs, sequencer=None)).disposition is Disposition.WRITTEN
     assert house.stored() == stored
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_deletion_beside_anothers_renditions_makes_an_older_attempt_fail(
+    house: House, *, lost: bool
+) -> None:
+    """It leaves a tombstone, which takes no place from whose renditions are there."""
+    theirs = _leave_without_manifest(house)
+    if lost:
+        house.s3.put_object(Bucket="renditions", Key=MANIFEST, Body=b"[]")
+    house.put(_OLD)
+    assert house.handle(house.delete()).disposition is Disposition.REMOVED
+    assert house.stored() == theirs
+    job = ObjectEvent(bucket="other", key=KEY)
+    assert house.handle(job).disposition is Disposition.WRITTEN
+    assert house.stored() == theirs
 
 
 def test_two_buckets_that_find_each_others_renditions_do_not_both_give_up(house: House) -> None:

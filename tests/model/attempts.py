@@ -235,7 +235,7 @@ class Attempt:
             yield from self._remove_named(rule.left_behind(before, after), before)
         if isinstance(draft, Removal | Rejection):
             is_anothers = yield from self._remove_unnamed(after, _CANDIDATES)
-            if is_anothers and not self._is_held():
+            if is_anothers and not isinstance(draft, Removal) and not self._is_held():
                 raise _OtherSourceError
         written = yield Write(after, self._etag)
         if written is None:

@@ -88,11 +88,6 @@ LONG: Final = {
     "plain: two buckets, a process ends": Scenario(
         buckets=Buckets.PLAIN, changes=(_PNG, replace(_JPEG, bucket="other")), crashes=1
     ),
-    "plain: two buckets, HTTP": Scenario(
-        buckets=Buckets.PLAIN,
-        changes=(_PNG, replace(_JPEG, bucket="other")),
-        others=(_HTTP_LARGE,),
-    ),
     "plain: two buckets, one is deleted": Scenario(
         buckets=Buckets.PLAIN, changes=(_PNG, replace(_JPEG, bucket="other"), Delete())
     ),
