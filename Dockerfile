@@ -8,7 +8,7 @@ FROM ${BASE} AS python
 # The interpreter and the standard library, without pip, documentation or tests.
 RUN apt-get update -qq \
     && apt-get install -y -qq --no-install-recommends libpython3-stdlib python3-minimal >/dev/null \
-    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/* \
         /var/lib/dpkg/*-old /var/log/apt /var/log/dpkg.log /var/log/alternatives.log
 
 
@@ -89,7 +89,7 @@ RUN --mount=type=bind,source=image/forky,target=/tmp/forky \
         dpkg --compare-versions "$(dpkg-query -Wf '${Version}' libde265-0)" ge 1.1.3 \
         && rm /etc/apt/sources.list.d/forky.sources /etc/apt/preferences.d/forky.pref; \
     fi \
-    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/* \
         /var/lib/dpkg/*-old /var/log/apt /var/log/dpkg.log /var/log/alternatives.log
 # Lambda takes snapshots of an initialised function only of images that say that this is safe:
 # awslambdaric has the restore flow, and the function opens no connection before an event.
@@ -107,9 +107,6 @@ WORKDIR /var/task
 COPY --from=dependencies /usr/local/lib/python3.13/dist-packages /usr/local/lib/python3.13/dist-packages
 COPY --from=function /var/runtime /var/runtime
 COPY --from=function /var/task /var/task
-# -I, -S: what the environment or a folder could add to Python's start. -B: the root file system is
-# read-only. -u: an execution environment is frozen between invocations, and a line in a buffer would
-# come out late, or never.
 # Lambda runs it as a user of its own; where anything else runs it, that is not root either.
 USER 65532:65532
 ENTRYPOINT ["/bin/sh", "/var/runtime/start.sh"]

@@ -6,6 +6,9 @@
 # libraries are found and memory is managed; Python wants them when it starts.
 #
 # A pipe holds 64 KiB, and the environment of a function 4. Without /proc, Python starts as it is.
+# -I, -S: without what the environment or a folder could add to Python's start. -B: the root file
+# system is read-only. -u: an execution environment is frozen between invocations, and a line in a
+# buffer would come out late, or never.
 python='/usr/bin/python3 -ISBu /var/runtime/start.pyc'
 exec 9<<END
 END
