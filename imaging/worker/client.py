@@ -229,14 +229,33 @@ class _Feed:
         self._is_whole = True
 
     def rewind(self) -> None:
-        """Begin again at the first byte.
+        """Begin again, behind the head: a worker is given that, and asks for what follows.
 
         *Cost*: the rest of the bytes, and a second download: a source that has come to its end is
-        one download again, and any other would go on by ranges.
+        one download again, and any other would go on by ranges, without a checksum.
+
+        Raises:
+            SourceError: The bytes cannot be read, or are not what they were.
         """
         self.finish()
-        self._at = self._source.seek(0)
-        self._is_whole = False
+        self.read(0, memoryview(bytearray(len(self.head))))
+
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Within: what is said against the photo counts once its bytes are known to be its own.
+
+        A download that was damaged on its way may be corrupt, over a limit, or end a decoder.
+
+        *Cost*: for a photo that is refused, the rest of the bytes.
+
+        Raises:
+            SourceError: The rest cannot be read, or the bytes are not what they were.
+        """
+        try:
+            yield
+        except RejectedPhotoError:
+            self.finish()
+            raise
 
     def close(self) -> None:
         self._source.close()
@@ -645,7 +664,7 @@ class Workers:
         Render it once at most, within the context, which closes ``source`` once a photo was found
         in it.
 
-        *Cost*: a round trip to the worker for each 256 KiB that the decoder reads, most of them
+        *Cost*: a round trip to the worker for each 512 KiB that the decoder reads, most of them
         while it works on what came before; 2 ms for a new worker.
 
         *Thread*: any; it waits until a worker may be had, and in ``render`` for memory.
@@ -660,7 +679,7 @@ class Workers:
         """
         asked.limits.check("max_bytes", source.size)
         feed = _Feed(source, asked.limits)
-        with closing(feed), self._seat(deadline), ExitStack() as waiting:
+        with closing(feed), self._seat(deadline), feed.refusing(), ExitStack() as waiting:
             photo = _PhotoElsewhere(self._pool, self._room, feed, asked)
             waiting.callback(photo.close)
             photo.read_header(deadline)

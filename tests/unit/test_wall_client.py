@@ -27,6 +27,7 @@ from imaging.errors import (
 )
 from imaging.files.credentials import Credentials
 from imaging.formats import OutputFormat, sniff
+from imaging.limits import Limits
 from imaging.local import MemorySink, MemorySource
 from imaging.plan import PlannedRendition
 from imaging.planning import Asked, make_plan
@@ -474,6 +475,59 @@ def test_nothing_is_stored_of_bytes_that_are_not_whole() -> None:
     with pytest.raises(SourceError, match="checksum"):
         wall.run(Broken(PHOTO))
     assert wall.sinks == {}
+
+
+class BrokenAgain(MemorySource):
+    """A source whose last download is broken, as its end shows.
+
+    Attributes:
+        seeks: Where it was told to go on.
+    """
+
+    def __init__(self, downloads: int) -> None:
+        super().__init__(PHOTO)
+        self._whole = downloads - 1
+        self.seeks: list[int] = []
+
+    def readinto(self, buffer: memoryview) -> int:
+        count = super().readinto(buffer)
+        if count == 0 and len(self.seeks) >= self._whole:
+            raise SourceError("the checksum is another")
+        return count
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self.seeks.append(offset)
+        return super().seek(offset, whence)
+
+
+OVER_LIMIT = refusing("over-limit", limit="max_pixels", actual=2, maximum=1)
+
+
+@pytest.mark.parametrize(
+    "last", [refusing(), refusing("truncated"), refusing("needs-more-memory"), OVER_LIMIT, []]
+)
+def test_no_refusal_counts_of_bytes_that_are_not_the_photos(last: list[Say]) -> None:
+    """A worker refuses, or dies, before its download shows at its end that it was damaged."""
+    with pytest.raises(SourceError, match="checksum"):
+        Wall(saying([]), saying(last)).run(BrokenAgain(2))
+
+
+def test_no_plan_refuses_bytes_that_are_not_the_photos() -> None:
+    """The header that it is made from may have been damaged on its way."""
+    asked = replace(ASKED, limits=Limits(max_pixels=1))
+    with pytest.raises(OverLimitError):
+        Wall(saying(HONEST)).run(asked=asked)
+    with pytest.raises(SourceError, match="checksum"):
+        Wall(saying(HONEST)).run(BrokenAgain(1), asked=asked)
+
+
+@pytest.mark.parametrize("after", range(len(HONEST)))
+def test_a_second_worker_has_one_download_again(after: int) -> None:
+    """It asks for what follows the head; a source that had to jump there would check nothing."""
+    source = BrokenAgain(3)
+    asking = [(Kind.READ, Read(at=1024, length=READ_BYTES).to_bytes(), b""), *HONEST]
+    Wall(dying(after), saying(asking)).run(source)
+    assert source.seeks == [0]
 
 
 class Failing(MemorySource):
