@@ -306,9 +306,12 @@ class S3Source:
         return count
 
     def _read_head(self, buffer: memoryview) -> int:
+        # The checksum is of memory of its own: a worker may write to the buffer.
+        head = memoryview(bytearray(min(len(buffer), _HEAD_BYTES - self._at)))
         with self._waiting():
-            count = self._body.readinto(buffer)
-        self._head += buffer[:count]
+            count = self._body.readinto(head)
+        buffer[:count] = head[:count]
+        self._head += head[:count]
         self._at += count
         return count
 

@@ -10,7 +10,7 @@ import pytest
 
 from handler.objects import ObjectEvent
 from handler.s3.requests import Requests
-from handler.s3.source import S3Source
+from handler.s3.source import S3Source, _Body
 from imaging.bridge.kept import Kept
 from imaging.errors import SourceError
 from imaging.local import FileSource, MemorySource
@@ -151,3 +151,28 @@ def test_what_was_read_to_its_end_is_read_again(source: ByteSource) -> None:
     assert _read(source, len(_DATA) + 1) == _DATA
     assert source.seek(0) == 0
     assert _read(source, len(_DATA) + 1, step=4096) == _DATA
+
+
+def test_a_checksum_is_of_memory_that_is_the_sources_own(
+    s3: MotoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The buffer may be one that others write to: it is filled, and never read."""
+    client = s3.client()
+    client.put_object(Bucket="photos", Key="source", Body=_DATA)
+    hashed: list[object] = []
+    read = _Body.readinto
+
+    def noted(body: _Body, buffer: memoryview) -> int:
+        hashed.append(buffer.obj)
+        return read(body, buffer)
+
+    monkeypatch.setattr(_Body, "readinto", noted)
+    given = bytearray(len(_DATA))
+    with closing(S3Source(Requests(client), ObjectEvent(bucket="photos", key="source"))) as source:
+        for _ in range(2):
+            at = source.seek(0)
+            while count := source.readinto(memoryview(given)[at:] or memoryview(bytearray(1))):
+                at += count
+            assert given == _DATA
+    assert hashed
+    assert not any(memory is given for memory in hashed)
