@@ -105,6 +105,15 @@ class Leftovers:
                 return found.version
         return None
 
+    def has_own(self) -> bool:
+        """Tell whether a rendition of this photo is there, of any version.
+
+        *Cost*: a HeadObject for each key, up to the first one.
+        """
+        keys = sorted(candidate_keys(self._event, self._settings))
+        found = (self._find(key) for key in keys)
+        return any(one.version.bucket == self._event.bucket for one in found if one is not None)
+
     def remove_of_version(self, version: SourceVersion) -> None:
         """Remove what an attempt at ``version`` left that was ended from outside.
 

@@ -204,6 +204,29 @@ class ManifestStore:
             self._leftovers.remove_named(manifest.announced, manifest)
             self._delete()
 
+    def withdraw_of_another(self) -> bool:
+        """Do the same for another bucket's photo where a rendition of this one has the place.
+
+        Whoever announced finds that rendition, too. Tell whether the place was taken back.
+
+        *Cost*: none, unless the manifest only announces; else as :meth:`withdraw`, and a HeadObject
+        for each rendition, up to the first one of this photo's bucket.
+        """
+        if not self._announces_for_another() or not self._leftovers.has_own():
+            return False
+        self.read()
+        if self.manifest is None or not self._announces_for_another():
+            return True
+        self._leftovers.remove_named(self.manifest.announced, self.manifest)
+        self._delete()
+        return True
+
+    def _announces_for_another(self) -> bool:
+        manifest = self.manifest
+        if manifest is None or manifest.lost or manifest.version.is_of_photo:
+            return False
+        return manifest.is_of_another(self._event.bucket)
+
     def asked(self) -> None:
         """Say that S3 was asked for the photo since the manifest was read."""
         self._is_proven = True

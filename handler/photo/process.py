@@ -108,16 +108,18 @@ def _is_free_by_now(attempt: Attempt) -> bool:
     """
     manifests, leftovers = attempt.manifests, attempt.leftovers
     manifest = manifests.manifest
-    if manifest is None or not manifest.is_of_another(attempt.event.bucket):
-        # Only a rendition says so.
-        manifests.withdraw()
-        if manifests.is_held() or leftovers.find_other_bucket() is None:
+    if manifest is not None and manifest.is_of_another(attempt.event.bucket):
+        if manifests.withdraw_of_another():
             return True
+        # Whatever is left from an attempt that found the place free, or from before.
         manifests.remove_former()
-        return False
-    # Whatever is left from an attempt that found the place free, or from before.
+        return leftovers.remove_every(attempt.settings)
+    # Only a rendition says so.
+    manifests.withdraw()
+    if manifests.is_held() or leftovers.find_other_bucket() is None:
+        return True
     manifests.remove_former()
-    return leftovers.remove_every(attempt.settings)
+    return False
 
 
 def _work(attempt: Attempt, specs: Sequence[RenditionSpec] | None) -> Outcome:

@@ -395,6 +395,34 @@ def test_renditions_of_another_bucket_without_a_manifest_have_the_place(
     assert house.stored() == of(event, *BOTH)
 
 
+@pytest.mark.parametrize("who", ["job", "http", "another event"])
+def test_renditions_without_a_manifest_have_the_place_beside_anothers_announcement(
+    house: House, who: str
+) -> None:
+    """A job that announces what it makes takes no place from whose renditions these are."""
+    theirs = _leave_without_manifest(house)
+    settings = replace(house.settings, source_buckets=("photos",))
+    other = replace(house.settings, source_buckets=("other",))
+
+    def ask() -> None:
+        event = ObjectEvent(bucket="other", key=KEY)
+        match who:
+            case "job":
+                report = house.handle(event, other)
+            case "http":
+                report = house.handle(event, other, specs=other.config.renditions)
+            case _:
+                report = house.handle(replace(event, sequencer=house.sequencer()), other)
+        assert report.disposition is Disposition.WRITTEN
+
+    house.put(_OLD)
+    _before(house, "PutObject", f"{KEY}/large.jpg", ask)
+    report = house.handle(_JOB, settings)
+    assert (report.disposition, report.code) == (Disposition.REJECTED, "other-source")
+    assert house.stored() == theirs
+    assert _named(house) == set(BOTH)
+
+
 @pytest.mark.parametrize("who", ["event of what is no photo", "job", "http"])
 def test_a_lost_list_leaves_the_place_to_whose_renditions_are_there(house: House, who: str) -> None:
     """Nothing that takes a place is written for another bucket's photo."""

@@ -143,6 +143,8 @@ class Attempt:
     def _is_free_by_now(self, bucket: str) -> Generator[Request, Any, bool]:
         """Give up a place that is another's; tell whether that may have changed meanwhile."""
         if self._manifest is not None and self._manifest.is_of_another(bucket):
+            if (yield from self._withdraw_of_another(bucket)):
+                return True
             return (yield from self._remove_every(bucket))
         yield from self._withdraw(bucket)
         if self._is_held():
@@ -163,6 +165,30 @@ class Attempt:
             yield from self._remove_named(manifest.announced, manifest)
             assert self._etag is not None
             yield Unwrite(self._etag)
+
+    def _withdraw_of_another(self, bucket: str) -> Generator[Request, Any, bool]:
+        """Do the same for another bucket's photo where a rendition of this one has the place."""
+        if not self._announces_for_another(bucket) or not (yield from self._has_own(bucket)):
+            return False
+        yield from self._read()
+        if self._manifest is not None and self._announces_for_another(bucket):
+            yield from self._remove_named(self._manifest.announced, self._manifest)
+            assert self._etag is not None
+            yield Unwrite(self._etag)
+        return True
+
+    def _announces_for_another(self, bucket: str) -> bool:
+        manifest = self._manifest
+        if manifest is None or manifest.version.is_of_photo:
+            return False
+        return manifest.is_of_another(bucket)
+
+    def _has_own(self, bucket: str) -> Generator[Request, Any, bool]:
+        for key in _CANDIDATES:
+            found = yield LookAtFile(key)
+            if found is not None and found.version.bucket == bucket:
+                return True
+        return False
 
     def _work(self, trigger: Trigger) -> Steps:
         match trigger:

@@ -498,9 +498,13 @@ class Simulation:
     def _ask_again(self, key: str) -> None:
         """Ask for the photos whose place's manifest somebody destroyed.
 
-        Of a photo of which there is nothing, nothing but the manifest has the place.
+        Of a photo of which there is nothing, nothing but the manifest has the place. While one is
+        being changed, either takes it.
         """
         self._destroyed.add(key)
+        under_way = [*self._due, *(trigger for _, trigger in self._running)]
+        if any(one.key == key and one.kind.startswith("event") for one in under_way):
+            self._lost.add(key)
         for bucket in self._buckets(key):
             if not self._expected(bucket, key, self._store.current(bucket, key)):
                 self._lost.add(key)
