@@ -373,6 +373,8 @@ class _Talk:
             data = memoryview(self._marks[digest])
             for at in range(0, len(data), READ_BYTES):
                 self._say(Kind.MARK, MarkPart(digest=digest), data[at : at + READ_BYTES])
+                # The next part may lie where this one does.
+                self._hear(Kind.MARK)
             self._worker.marks.add(digest)
 
     def _copy(self, planned: PlannedRendition, sink: ByteSink) -> Made:

@@ -36,7 +36,8 @@ def new_window() -> int:
 class Window:
     """Two halves, in turn: the worker decodes from one while the parent fills the other.
 
-    Both sides go on to the next with each frame that has data.
+    Both sides go on to the next with each frame that has data. The parent sends one when the worker
+    has asked for it or has taken the one before, so that there is none that nobody has seen.
 
     Args:
         memory: The descriptor, which may be closed from then on.

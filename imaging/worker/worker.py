@@ -108,7 +108,10 @@ class _Remote(ABC):
 
     @abstractmethod
     def settle(self) -> None:
-        """Take what was asked for and has not come, so that the next answer is to another."""
+        """Take what was asked for and has not come, so that the next answer is to another.
+
+        What that brings will lie where the last answers lie: of those, what is kept is copied.
+        """
 
     def _answer(self) -> memoryview:
         frame = self._wire.hear()
@@ -159,14 +162,17 @@ class _Forward(_Remote):
             self._is_asked = True
 
     def settle(self) -> None:
+        held = bytes(self._held)
         if self._is_asked:
             self._is_asked = False
-            held, self._held = self._held, memoryview(bytes(self._answer()))
-            self._held_at, self._next = self._next, self._next + len(self._held)
-            if self._held_at - len(held) <= self._at < self._held_at:
+            at, came = self._next, bytes(self._answer())
+            self._next += len(came)
+            if self._held_at <= self._at < at:
                 # The decoder has not come to its end: both are kept.
-                self._held = memoryview(bytes(held) + bytes(self._held))
-                self._held_at -= len(held)
+                held += came
+            else:
+                held, self._held_at = came, at
+        self._held = memoryview(held)
 
 
 class _Ranges(_Remote):
@@ -297,6 +303,7 @@ def _hear_plan(wire: _Wire, here: _MarksHere) -> RenditionPlan:
     """Return the plan; the marks that come before it stay for later photos."""
     while (frame := wire.hear()).kind is Kind.MARK:
         here.add(from_json(MarkPart, frame.json), bytes(frame.data))
+        wire.say(Kind.MARK)
     if frame.kind is not Kind.GO:
         raise ProtocolError(f"expected a plan but received {frame.kind.name}")
     return from_json(RenditionPlan, frame.json)

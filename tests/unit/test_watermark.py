@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import fields, replace
 from itertools import product
 from pathlib import Path
@@ -35,6 +36,7 @@ from imaging.specs import Colour, Fit, Hdr, Position, RenditionSpec, Watermark
 from imaging.warming import warm_up
 from imaging.watermark import Marks
 from imaging.worker.client import Workers
+from imaging.worker.protocol import READ_BYTES
 from imaging.worker.spawning import Launch
 from tests.photos import (
     grey_jpeg,
@@ -44,6 +46,7 @@ from tests.photos import (
     ultra_hdr_jpeg,
     webp,
 )
+from tests.photos.metadata import segment
 from tests.photos.raws import raf
 from tests.rendering import header_of
 
@@ -59,6 +62,14 @@ def logo(width: int, height: int) -> bytes:
     pixels[..., :3] = (210, 60, 20)
     pixels[..., 3] = np.clip(255 * edge, 0, 255)
     buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def noise(seed: int, height: int = 300) -> bytes:
+    """Return a PNG of 400 pixels' width that does not compress."""
+    buffer = io.BytesIO()
+    pixels = np.random.default_rng(seed).integers(0, 255, (height, 400, 4), np.uint8)
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
 
@@ -380,13 +391,10 @@ def test_whatever_decides_its_pixels_is_in_the_digest() -> None:
 def test_a_worker_is_given_each_mark_once() -> None:
     """Behind the wall it looks the same, for photo after photo, and a new worker has it too."""
     large = logo(700, 500)
-    buffer = io.BytesIO()
-    noise = np.random.default_rng(5).integers(0, 255, (300, 400, 4), np.uint8)
-    Image.fromarray(noise).save(buffer, "PNG")
-    # Of several frames.
-    assert len(buffer.getvalue()) > 256 << 10
     one, first = watermark(large, width=0.5)
-    two, second = watermark(buffer.getvalue(), width=0.5, position=Position.NORTH)
+    two, second = watermark(noise(5, height=500), width=0.5, position=Position.NORTH)
+    # Of several frames.
+    assert len(second[two.digest]) > READ_BYTES
     specs = tuple(
         RenditionSpec(name=name, width=200, formats=(OutputFormat.PNG,), watermark=mark)
         for name, mark in (("a", one), ("b", two), ("c", None))
@@ -403,6 +411,19 @@ def test_a_worker_is_given_each_mark_once() -> None:
         assert kept.marks == {one.digest, two.digest}
     finally:
         workers.close()
+
+
+@pytest.mark.parametrize("comments", range(0, 8, 2))
+def test_marks_come_over_nothing_of_the_photo(comments: int) -> None:
+    """They lie where the photo's bytes lay, of which the header is read by then and no more."""
+    marked = [watermark(noise(seed), width=0.5) for seed in (1, 2)]
+    specs = tuple(RenditionSpec(name=mark.digest, width=200, watermark=mark) for mark, _ in marked)
+    asked = Asked(specs=specs, marks=marked[0][1] | marked[1][1])
+    photo = jpeg(900, 700, quality=95)
+    data = photo[:2] + segment(0xFE, bytes(50_000)) * comments + photo[2:]
+    here = render_in_memory(open_photo, MemorySource(data), asked)
+    with closing(Workers(Launch())) as workers:
+        assert render_in_memory(workers.open_photo, MemorySource(data), asked).data == here.data
 
 
 def test_it_counts_in_the_memory_that_a_photo_takes() -> None:
