@@ -22,7 +22,7 @@ MAX_SIGNED_BYTES: Final = 64 << 10
 
 SIGNED_PREFIX: Final = b"\x84\x6aSignature1"
 """What is signed begins so: a list of four, the first of which is this text (RFC 9052, 4.4). No
-certificate, token or protocol of another kind does."""
+certificate does, nor a JSON Web Token; what else COSE signs in this form does, such as a CWT."""
 
 
 Sign = Callable[[bytes], bytes]

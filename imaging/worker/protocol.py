@@ -8,6 +8,8 @@ goes like this, ``<`` from the worker, ``>`` from the parent:
     < READ    an offset and a length              } as often as the decoder wants,
     > BYTES   what is there, or SOURCE_FAILED     } from here to DONE
     < HEADER  what the header says
+    > MARK    a part of a watermark's picture } as many as the plan needs and the worker lacks
+    < MARK    it is taken                     }
     > GO      the plan
     < OPEN    the number of a rendition, in the plan's order }
     < SIGN    what its manifest is signed by                 } at most once for one that keeps
