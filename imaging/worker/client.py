@@ -534,7 +534,7 @@ class _PhotoElsewhere:
     def _made_ready(self, plan: RenditionPlan) -> bool:
         """Have another worker if this one cannot do what is planned; tell whether there is one.
 
-        *Cost*: where there is, the photo's header is read again.
+        *Cost*: where there is, the photo is downloaded and its header read again.
         """
         assert self._worker is not None  # noqa: S101 - it has read the header
         if plan.signer is None or self._worker.readiness is Readiness.CREDENTIALS:
