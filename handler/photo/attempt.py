@@ -67,7 +67,8 @@ def found_gone(event: ObjectEvent) -> Removal:
 def is_folder(event: ObjectEvent, size: int | None) -> bool:
     """Tell whether ``size``, where it is known, and the key are those of a folder.
 
-    A console makes such an object; nothing is written for it, no manifest and no quarantine.
+    A console makes such an object; nothing is written for it, no quarantine, and no manifest where
+    there is none.
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-folders.html
     """

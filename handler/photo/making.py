@@ -11,7 +11,6 @@ from typing import NoReturn, assert_never
 from handler.errors import (
     ConditionFailedError,
     Disposition,
-    FolderError,
     KnownRejectionError,
     NotModifiedError,
     OtherSourceError,
@@ -80,10 +79,12 @@ def _make_unless_made(attempt: Attempt, named: SourceVersion, manifest: Manifest
         return _unchanged(attempt, manifest)
     except SourceChangedError:
         attempt.leftovers.remove_of_version(named)
+        attempt.manifests.give_back()
         raise
     attempt.manifests.asked()
     with closing(source):
         attempt.manifests.read_kept()
+        _check_no_folder(attempt, source)
         attempt.manifests.prove(source.check_current)
         attempt.manifests.check_free()
         return _make_of(attempt, source)
@@ -140,9 +141,6 @@ def _make_of(attempt: Attempt, source: S3Source) -> Outcome:
                 sidecar=attempt.settings.config.sidecar,
                 announces=_announces(attempt, source.version),
             )
-    except FolderError:
-        _clear(attempt, source)
-        raise
     except OtherSourceError:
         # It says nothing of the photo.
         raise
@@ -224,6 +222,7 @@ def make_some(attempt: Attempt, specs: Sequence[RenditionSpec]) -> Outcome:
     attempt.manifests.check_place()
     with closing(_open(attempt)) as source:
         attempt.manifests.asked()
+        _check_no_folder(attempt, source)
         names = tuple(spec.name for spec in specs)
         if manifest is not None and source.version.is_same(manifest.version):
             # Asking again must not decode again.
@@ -232,9 +231,6 @@ def make_some(attempt: Attempt, specs: Sequence[RenditionSpec]) -> Outcome:
             with watched(attempt, source):
                 # Nobody asks again for what was asked for if this ends in between.
                 stored = store_renditions(attempt, source, specs, sidecar=False, announces=True)
-        except FolderError:
-            _clear(attempt, source)
-            raise
         except OtherSourceError:
             # As in the whole set.
             raise
@@ -266,12 +262,22 @@ def _rejection(attempt: Attempt, source: S3Source, error: RejectedPhotoError) ->
     )
 
 
-def _clear(attempt: Attempt, source: S3Source) -> None:
-    """Remove what is there of a photo whose place a folder has taken; write nothing for others."""
-    if attempt.manifests.manifest is None:
-        leave_nothing(attempt)
+def _check_no_folder(attempt: Attempt, source: S3Source) -> None:
+    """Remove what is there of a photo whose place a folder has taken; write nothing for others.
+
+    Raises:
+        FolderError: It is a folder, and nothing of a photo is left.
+    """
+    manifests = attempt.manifests
+    if not is_folder(attempt.event, source.size):
+        return
+    while manifests.manifest is not None:
+        manifests.prove(source.check_current)
+        if manifests.write(found_gone(attempt.event)):
+            break
     else:
-        _commit(attempt, source.check_current, found_gone(attempt.event))
+        leave_nothing(attempt)
+    check_not_folder(attempt.event, source.size)
 
 
 def leave_nothing(attempt: Attempt) -> None:

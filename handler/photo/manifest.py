@@ -210,7 +210,7 @@ def manifest_from_object(metadata: Mapping[str, str], body: bytes) -> Manifest:
             Refused(name=name, made=made, code=code, reason=reason)
             for name, made, code, reason in refused
         ),
-        about={name: document[name] for name in document if name not in _OWN_FIELDS},
+        about={name: document[name] for name in document if name not in _OWN_FIELDS} or None,
     )
 
 

@@ -14,6 +14,7 @@ from handler.errors import (
     ConditionFailedError,
     ObjectMissingError,
     OtherSourceError,
+    SourceChangedError,
     StorageError,
     StoreArchivedError,
 )
@@ -65,6 +66,7 @@ class ManifestStore:
         self._leftovers = leftovers
         self._key = manifest_key(event, settings)
         self._where = {"Bucket": settings.destination_bucket, "Key": self._key}
+        self._place = SourceVersion(bucket=event.bucket, key_digest=key_digest(event.key))
         # Of what was read last; None for nothing.
         self._etag: str | None = None
         # Of the lost list beside which there was no rendition of another bucket.
@@ -234,16 +236,40 @@ class ManifestStore:
     def prove(self, ask: Callable[[], None]) -> None:
         """Ask S3 for the photo, unless that was done since the manifest was read.
 
+        Of a folder no tombstone is written: where there is no manifest, the place of a photo whose
+        key ends in a slash is taken first, and S3 is asked after that. So a deletion, or a folder,
+        finds the manifest that makes it write one, or happened before S3 was asked.
+
+        *Cost*: for such a photo, a PutObject, and a GetObject and a DeleteObject if it is gone.
+
         Args:
             ask: Raises if the photo is no longer the one that this attempt is about.
 
         Raises:
             OtherSourceError: The place is another's.
+            SourceChangedError: The photo is another by now.
         """
+        while self.manifest is None and self._event.key.endswith("/"):
+            self._swap(rule.taken(None, self._place))
+            self._is_proven = False
         self.check_place()
         if not self._is_proven:
-            ask()
+            try:
+                ask()
+            except SourceChangedError:
+                self.give_back()
+                raise
             self._is_proven = True
+
+    def give_back(self) -> None:
+        """Remove the manifest if it only says that somebody was about to take the place.
+
+        Its writer, if it is another, notices, and takes the place again if it has the photo.
+
+        *Cost*: none, unless it says so by what was read last; a GetObject and a DeleteObject then.
+        """
+        if self.manifest == rule.taken(None, self._place) == self.read():
+            self._delete()
 
     def condition(self, key: str) -> Condition:
         """Return what a rendition's key is expected to hold, going by the manifest as last seen."""
@@ -370,8 +396,7 @@ class ManifestStore:
 
     def _taken(self, manifest: Manifest | None) -> Manifest:
         self.check_free()
-        place = SourceVersion(bucket=self._event.bucket, key_digest=key_digest(self._event.key))
-        return rule.taken(manifest, place)
+        return rule.taken(manifest, self._place)
 
     def _change(
         self, change: Callable[[Manifest | None], Manifest | None], ask: Callable[[], None]

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from handler.errors import ConditionFailedError, SourceChangedError
 from handler.objects import ObjectEvent
-from handler.photo.attempt import Attempt, check_not_folder
+from handler.photo.attempt import Attempt
 from handler.photo.destinations import Destination, destination, tags_left_out
 from handler.photo.manifest import Kept
 from handler.report import RenditionReport
@@ -114,7 +114,6 @@ def store_renditions(
         announces: Name the keys in the manifest before anything is stored under them.
 
     Raises:
-        FolderError: It is no photo but a folder.
         SourceChangedError: The object is another version now; renditions of this one are removed.
         OtherSourceError: Renditions of a photo in another bucket are there; those of this one are
             removed.
@@ -123,7 +122,6 @@ def store_renditions(
     """
     attempt.journal.enter(Stage.DECODE)
     attempt.journal.add_etag(source.version.etag)
-    check_not_folder(attempt.event, source.size)
     tags = _tags(attempt, specs)
     attempt.journal.add_warnings(tags_left_out(specs, tags))
     uploads = _Uploads(attempt, source, tags)

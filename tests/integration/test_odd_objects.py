@@ -163,10 +163,11 @@ def test_a_key_with_a_slash_has_former_templates_too(house: House, who: str) -> 
 
 @pytest.mark.parametrize("who", ["deletion", "folder", "folder, by a job"])
 def test_a_folder_leaves_nothing_of_an_attempt_that_ended(house: House, who: str) -> None:
-    """No manifest names what that has stored, and none is written."""
+    """Somebody deleted the manifest that it began with, and none is written."""
     refused = Answer(status=403, code="AccessDenied", message="no")
-    house.proxy.add(Fault(operation="PutObject", key="b//photo.json", action=refused))
+    house.proxy.add(Fault(operation="PutObject", key="b//photo.json", nth=2, action=refused))
     assert house.handle(_put(house, "b/", jpeg(96, 64))).disposition is Disposition.RETRY
+    house.s3.delete_object(Bucket="renditions", Key="b//photo.json")
     assert _keys(house)
     event = _put(house, "b/", b"")
     if who == "deletion":
@@ -176,6 +177,64 @@ def test_a_folder_leaves_nothing_of_an_attempt_that_ended(house: House, who: str
         event = ObjectEvent(bucket="photos", key="b/")
     assert house.handle(event).disposition is Disposition.IGNORED
     assert _keys(house) == set()
+
+
+@pytest.mark.parametrize(
+    ("who", "by", "body"),
+    [
+        ("deletion", "event", jpeg(96, 64)),
+        ("folder", "job", jpeg(96, 64)),
+        ("folder, by a job", "http", jpeg(96, 64)),
+        ("deletion", "event", text()),
+    ],
+    ids=["deletion", "folder, job", "folder by a job, http", "text"],
+)
+def test_a_folder_stops_an_attempt_under_way(house: House, who: str, by: str, body: bytes) -> None:
+    """Whichever request it comes before: no rendition stays, and no manifest names one."""
+    for nth in range(1, 30):
+        for key in _keys(house):
+            house.s3.delete_object(Bucket="renditions", Key=key)
+        photo = _put(house, "b/", body)
+        came: list[Disposition] = []
+        action = CallBefore(function=lambda _, came=came: came.append(_come(house, who)))  # type: ignore[misc]  # mypy cannot infer a default
+        house.proxy.add(Fault(nth=nth, action=action))
+        specs = house.settings.config.renditions if by == "http" else None
+        asked = photo if by == "event" else ObjectEvent(bucket="photos", key="b/")
+        house.handle(asked, specs=specs)
+        house.proxy.clear()
+        if not came:
+            assert nth > 4
+            return
+        assert came[0] in {Disposition.IGNORED, Disposition.REMOVED}
+        assert _keys(house) <= {"b//photo.json"}, nth
+        if _keys(house):
+            head = house.s3.head_object(Bucket="renditions", Key="b//photo.json")
+            assert head["Metadata"]["state"] == "deleted", nth
+    pytest.fail("the attempt has no end")
+
+
+def _come(house: House, who: str) -> Disposition:
+    """Let a folder, or nothing, take the place of the photo `b/`, and handle its event."""
+    if who == "deletion":
+        return house.handle(house.delete("b/")).disposition
+    event = _put(house, "b/", b"")
+    job = ObjectEvent(bucket="photos", key="b/")
+    return house.handle(event if who == "folder" else job).disposition
+
+
+def test_a_photo_that_goes_while_its_place_is_taken_leaves_nothing(house: House) -> None:
+    """Its attempt takes back what it wrote, or else does so when its event comes again."""
+    refused = Answer(status=403, code="AccessDenied", message="no")
+    for fault in (None, Fault(operation="DeleteObject", key="b//photo.json", action=refused)):
+        photo = _put(house, "b/", jpeg(96, 64))
+        gone = CallBefore(function=lambda _: house.delete("b/"))
+        house.proxy.add(Fault(operation="PutObject", key="b//photo.json", action=gone))
+        if fault is not None:
+            house.proxy.add(fault)
+            assert house.handle(photo).disposition is Disposition.RETRY
+            assert _keys(house) == {"b//photo.json"}
+        assert house.handle(photo).disposition is Disposition.SUPERSEDED
+        assert _keys(house) == set()
 
 
 def test_a_version_below_comes_back_under_a_key_with_a_slash(house: House) -> None:
@@ -312,7 +371,7 @@ def test_renditions_are_made_of_no_rendition(house: House, change: Change) -> No
 
 @pytest.mark.parametrize("who", ["deletion", "folder", "folder, by a job"])
 def test_a_folder_leaves_what_is_of_another_bucket(house: House, who: str) -> None:
-    """Its attempt is under way, and has no manifest yet."""
+    """Its attempt is under way, and has only taken the place yet."""
     house.s3.create_bucket(Bucket="other")
     answer = house.s3.put_object(Bucket="other", Key="b/", Body=jpeg(96, 64))
     photo = ObjectEvent(
@@ -330,8 +389,8 @@ def test_a_folder_leaves_what_is_of_another_bucket(house: House, who: str) -> No
         came.append(house.handle(event).disposition)
 
     house.proxy.add(
-        Fault(operation="PutObject", key="b//photo.json", action=CallBefore(function=come))
+        Fault(operation="PutObject", key="b//photo.json", nth=2, action=CallBefore(function=come))
     )
     assert house.handle(photo).disposition is Disposition.WRITTEN
-    assert came == [Disposition.IGNORED]
+    assert came == [Disposition.REJECTED]
     assert _keys(house) == {"b//large.jpg", "b//small.jpg", "b//photo.json"}

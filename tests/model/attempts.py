@@ -76,6 +76,7 @@ ASKS_AGAIN: Final = "a writer that lost asks for the photo again"
 CHECKS_PLACE: Final = "a writer checks whose place it is"
 READS_LIST: Final = "the list is read before it is replaced"
 ASKS_AT_DELETION: Final = "a deletion asks for the photo"
+TAKES_PLACE: Final = "where no tombstone is written, the place is taken before S3 is asked"
 
 
 class _EndedError(Exception):
@@ -96,11 +97,19 @@ class Attempt:
     Args:
         trigger: what it is about.
         without: the pieces of the rule that it does not keep.
+        has_slash: the photo's key ends in one.
     """
 
-    def __init__(self, trigger: Trigger, without: frozenset[Piece] = frozenset()) -> None:
+    def __init__(
+        self,
+        trigger: Trigger,
+        without: frozenset[Piece] = frozenset(),
+        *,
+        has_slash: bool = False,
+    ) -> None:
         self._trigger = trigger
         self._without = without
+        self._has_slash = has_slash
         self._etag: int | None = None
         self._manifest: Manifest | None = None
         self._proven = False
@@ -243,15 +252,35 @@ class Attempt:
             raise _EndedError
 
     def _prove(self, version: SourceVersion, kept: Iterable[Kept] = ()) -> Steps:
+        while self._has_slash and TAKES_PLACE not in self._without and self._manifest is None:
+            taken = rule.taken(None, SourceVersion(bucket=version.bucket))
+            written = yield Write(taken, None)
+            if written is None:
+                yield from self._read()
+            else:
+                self._etag, self._manifest = written, taken
+            self._proven = False
         self._check_place()
         if self._proven:
             return
-        yield from self._check_current(version)
+        try:
+            yield from self._check_current(version)
+        except _EndedError:
+            yield from self._give_back()
+            raise
         for one in kept:
             found = yield LookAtFile(one.key)
             if found is None or found.etag != one.etag:
                 raise _AgainError
         self._proven = True
+
+    def _give_back(self) -> Steps:
+        taken = rule.taken(None, SourceVersion(bucket=_bucket_of(self._trigger)))
+        if self._manifest != taken:
+            return
+        yield from self._read()
+        if self._manifest == taken and self._etag is not None:
+            yield Unwrite(self._etag)
 
     def _write(self, draft: Draft) -> Generator[Request, Any, bool]:
         self._check_place()
@@ -344,6 +373,7 @@ class Attempt:
         photo = yield AskPhoto(named.bucket)
         if photo is None or _names_another(named, version_of(named.bucket, photo)):
             yield from self._leave(named)
+            yield from self._give_back()
             raise _EndedError
         version = replace(version_of(named.bucket, photo), sequencer=named.sequencer)
         if unless is not None and version.is_same(unless):
@@ -473,6 +503,10 @@ class Attempt:
                     named = replace(version_of(gone.bucket, photo), sequencer=gone.sequencer)
                     yield from self._make(named)
                     return
+            if self._has_slash and manifest is None:
+                nothing = Manifest(version=SourceVersion(), deleted=True)
+                yield from self._remove_unnamed(nothing, _CANDIDATES)
+                return
             self._proven = True
             if (yield from self._write(Removal(version=replace(gone, etag=None, version_id=None)))):
                 return

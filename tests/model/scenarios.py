@@ -13,7 +13,7 @@ from handler.photo.manifest import Manifest
 from handler.photo.rule import Addition, Draft
 from handler.version import SourceVersion
 
-from .attempts import ASKS_AGAIN, ASKS_AT_DELETION, READS_LIST, Http, Job
+from .attempts import ASKS_AGAIN, ASKS_AT_DELETION, READS_LIST, TAKES_PLACE, Http, Job
 from .search import Scenario
 from .world import Buckets, Delete, DeleteNewest, Kind, Put
 
@@ -39,6 +39,7 @@ def _of_any_bucket(buckets: Buckets) -> dict[str, Scenario]:
         "deleted": Scenario(buckets=buckets, changes=(_PNG, Delete()), crashes=1),
         "deleted, HTTP": Scenario(buckets=buckets, changes=(_PNG, Delete()), others=(_HTTP,)),
     }
+    scenarios["deleted, with a slash"] = replace(scenarios["deleted"], has_slash=True)
     return {f"{buckets}: {name}": scenario for name, scenario in scenarios.items()}
 
 
@@ -85,6 +86,12 @@ LONG: Final = {
         ),
     }.items()
 } | {
+    "plain: deleted, HTTP, with a slash": Scenario(
+        buckets=Buckets.PLAIN, changes=(_PNG, Delete()), others=(_HTTP,), has_slash=True
+    ),
+    "plain: deleted, put again, with a slash": Scenario(
+        buckets=Buckets.PLAIN, changes=(_PNG, Delete(), _JPEG), has_slash=True
+    ),
     "plain: two buckets, a process ends": Scenario(
         buckets=Buckets.PLAIN, changes=(_PNG, replace(_JPEG, bucket="other")), crashes=1
     ),
@@ -127,6 +134,7 @@ FOUND_BY: Final = {
     READS_LIST: "plain: replaced by another format, which a job tells",
     ASKS_AGAIN: "plain: deleted, HTTP",
     ASKS_AT_DELETION: "versioned: deleted for good",
+    TAKES_PLACE: "plain: deleted, with a slash",
     NULL_IS_NO_VERSION: "suspended: another photo of the same size",
     BUCKET_IS_OF_VERSION: "plain: two buckets",
 }

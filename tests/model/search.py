@@ -29,6 +29,7 @@ class Scenario:
         others: who asks besides, at any moment.
         crashes: how many attempts may end between two requests.
         repeats: how many events come twice.
+        has_slash: whether the photo's key ends in one, so that it may be a folder's.
     """
 
     buckets: Buckets
@@ -36,6 +37,7 @@ class Scenario:
     others: tuple[Trigger, ...] = ()
     crashes: int = 0
     repeats: int = 0
+    has_slash: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -208,7 +210,10 @@ class _Search:
     def _request(self, number: int) -> Request | bool:
         if number not in self._requests:
             trigger, answers = self._runs[number]
-            steps = Attempt(self._triggers[trigger], self._without).steps()
+            attempt = Attempt(
+                self._triggers[trigger], self._without, has_slash=self._scenario.has_slash
+            )
+            steps = attempt.steps()
             try:
                 request: Request | bool = next(steps)
                 for answer in answers:
