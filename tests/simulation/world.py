@@ -28,7 +28,7 @@ from .client import StepClient
 from .schedule import AtOnce, KilledError, Run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from handler.report import JobReport
     from handler.settings import Settings
@@ -57,6 +57,24 @@ _SPECS: Final = {
     ),
 }
 _NAMES: Final = ("own", "small", "two")
+
+
+def _is_of_some(key: str) -> bool:
+    return key.startswith("sets/") or "7 photo.jpg" in key
+
+
+_GIVEN: Final[Mapping[str, tuple[str, tuple[str | None, ...], Callable[[str], bool]]]] = {
+    "own": ("own", (None,), lambda _: True),
+    "small": ("small", ("jpg",), lambda _: True),
+    "two": ("two", ("webp", "jpg"), lambda _: True),
+    "small of most": ("small", ("jpg",), lambda key: "2 photo.jpg" not in key),
+    "two of some": ("two", ("webp", "jpg"), _is_of_some),
+    "two of others": ("two", ("jpg",), lambda key: not _is_of_some(key)),
+}
+"""What each spec gives: its name, its files' endings, None for the photo's own, and to which keys.
+
+The code under test is not asked for what is expected of it.
+"""
 _SETS: Final = (
     ("own", "small"),
     ("own", "small", "two"),
@@ -338,8 +356,8 @@ class Simulation:
             self._put(bucket, key, self._dice.choice(bodies))
 
     def _request_all(self, bucket: str, key: str) -> None:
-        for spec in self._settings.config.specs_of(key):
-            self._request("HTTP for all", bucket, key, spec.name)
+        for name in dict.fromkeys(name for name, _ in self._given(key)):
+            self._request("HTTP for all", bucket, key, name)
 
     def _request_and_end(self, bucket: str, key: str) -> None:
         """Somebody asks for a rendition of a new photo; the process ends somewhere on the way."""
@@ -485,10 +503,9 @@ class Simulation:
         """
         template = self._settings.key_template
         fixed = [
-            template.destination(key, spec.name, output.extension, bucket=bucket)
-            for spec in self._settings.config.specs_of(key)
-            for output in spec.formats
-            if output is not None
+            template.destination(key, name, extension, bucket=bucket)
+            for name, extension in self._given(key)
+            if extension is not None
         ]
         is_seen = any(self._store.current(DESTINATION, place) is not None for place in fixed)
         if is_seen and self._forget(bucket, key) is not None:
@@ -498,17 +515,20 @@ class Simulation:
     def _ask_again(self, key: str) -> None:
         """Ask for the photos whose place's manifest somebody destroyed.
 
-        Of a photo of which there is nothing, nothing but the manifest has the place. While one is
-        being changed, either takes it.
+        While one of them is being changed, either takes it.
         """
         self._destroyed.add(key)
         under_way = [*self._due, *(trigger for _, trigger in self._running)]
         if any(one.key == key and one.kind.startswith("event") for one in under_way):
             self._lost.add(key)
         for bucket in self._buckets(key):
-            if not self._expected(bucket, key, self._store.current(bucket, key)):
-                self._lost.add(key)
+            self._note_lost(bucket, key)
             self._ask("job", bucket, key)
+
+    def _note_lost(self, bucket: str, key: str) -> None:
+        """Note that nothing has a photo's place: its manifest was destroyed, and it has no set."""
+        if not self._expected(bucket, key, self._store.current(bucket, key)):
+            self._lost.add(key)
 
     def _archive_rendition(self, bucket: str, key: str) -> None:
         """A lifecycle rule moves a rendition into an archive; somebody asks for all of them."""
@@ -556,7 +576,7 @@ class Simulation:
 
     def _tell(self, kind: str, event: ObjectEvent) -> None:
         if event.key in self._destroyed:
-            self._lost.add(event.key)
+            self._note_lost(event.bucket, event.key)
         work = self._handling(event, is_counted=True)
         self._due.append(Trigger(kind=kind, work=work, key=event.key))
         if self._dice.random() < 0.1:
@@ -750,6 +770,7 @@ class Simulation:
                 wrong.append(f"of another version: {place}")
             # Torn or flipped bytes would not decode to their end.
             pyvips.Image.new_from_buffer(stored.body, "", fail_on="warning").avg()
+        wrong += [f"named, and the photo is gone: {place}" for place in kept if photo is None]
         if expected.keys() - kept.keys() and not is_lost:
             wrong.append(f"not named: {sorted(expected.keys() - kept.keys())}")
         return wrong
@@ -763,12 +784,16 @@ class Simulation:
             return {}
         template = self._settings.key_template
         return {
-            template.destination(
-                key, spec.name, own if output is None else output.extension, bucket=bucket
-            ): photo.etag
-            for spec in self._settings.config.specs_of(key)
-            for output in spec.formats
+            template.destination(key, name, extension or own, bucket=bucket): photo.etag
+            for name, extension in self._given(key)
         }
+
+    def _given(self, key: str) -> Iterator[tuple[str, str | None]]:
+        """Give the name and the ending, None for the photo's own, of each rendition of a key."""
+        for spec in self._set:
+            name, extensions, is_for = _GIVEN[spec]
+            if is_for(key):
+                yield from ((name, extension) for extension in extensions)
 
     def _note_unknowable(self) -> None:
         """Note what nothing but a list that somebody destroyed named: no spec has its name now."""
