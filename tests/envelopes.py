@@ -18,14 +18,15 @@ import logging
 import random
 import re
 import sys
-import time
 import zlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
+from unittest import mock
 
 from handler.errors import Disposition, EventError, InvocationError, RequestError
 from handler.events.shapes import is_http, open_envelope
@@ -135,6 +136,8 @@ _HEADERS: Final = (
     *("image/jpeg;q=1;q=0", ",;=,", "image/" + "a" * 9_000, "\u00e9", "a\r\nb: c", '"e1"', "W/*"),
     *("https://example.org", "https://evil.example", "null", "", ".lambda-url.", "[::1]:443"),
 )
+_NOW: Final = 1_800_000_000
+"""What time it is for an HTTP request, in seconds: each answer follows from the seed."""
 _EXPIRES: Final = (
     "",
     "0",
@@ -443,7 +446,8 @@ class _Function:
             )
 
         if is_http(event):
-            answer = respond(event, self.settings, requests, make, self._done)
+            with mock.patch("handler.http.respond.time", SimpleNamespace(time=lambda: _NOW)):
+                answer = respond(event, self.settings, requests, make, self._done)
             return f"HTTP {answer['statusCode']}", json.dumps(answer, ensure_ascii=False)
         try:
             envelope = open_envelope(event, JobAttributes())
@@ -465,7 +469,7 @@ class _Hurried(Deadline):
 
 def _signed(event: Any, settings: Settings, dice: random.Random) -> Any:  # noqa: ANN401 - JSON
     """Return an HTTP request with a signature of ours over whatever it asks for."""
-    expires = dice.choice((*_EXPIRES, str(int(time.time()) + dice.choice((1, 5, 10**6)))))
+    expires = dice.choice((*_EXPIRES, str(_NOW + dice.choice((0, 1, 5, 10**6)))))
     try:
         path = read_request(event).path.removeprefix(settings.http_base_path)
         name, _, key = path.removeprefix("/").partition("/")
