@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -10,16 +11,20 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from handler.errors import Disposition
+import handler.settings
+from handler.errors import Disposition, SettingsError
 from handler.http.respond import respond
 from handler.objects import ObjectEvent
 from handler.photo.process import process
 from handler.s3.requests import Requests
 from handler.settings import Settings, read_settings
+from handler.signer import make_signing
 from handler.told.outcome import tell
 from imaging.errors import ConfigError
+from imaging.limits import Limits
 from tests.doors import WORKERS
 from tests.photos import jpeg
+from tests.photos.signing import identity
 from tests.servers.memory import MemoryS3
 from tests.servers.strict import StrictS3
 
@@ -48,28 +53,16 @@ _TEXTS: Final = (
     *(f"{start}{_TEMPLATE}" for start in ("\n", "\udcff", "/", "../", "a" * 500, "a" * 1_010)),
     *("{bucket}/" + _TEMPLATE, f'[[renditions]]\nname = "small"\ntags = {{ a = "{"鳥" * 256}" }}'),
 )
+_SETTINGS: Final = Path(handler.settings.__file__).read_text()
 _VARIABLES: Final = (
-    "CACHE_CONTROL",
-    "COMPLETION_TARGET",
-    "CONDITIONAL_WRITES",
-    "CORS_ORIGINS",
-    "DESTINATION_BUCKET",
-    "DESTINATION_KEY_TEMPLATE",
-    "DYNAMODB_KEY_ATTRIBUTE",
-    "FORMER_KEY_TEMPLATES",
-    "HTTP_BASE_PATH",
-    "HTTP_FALLBACK_KEY",
-    "LIMIT_MAX_BYTES",
-    "LOG_LEVEL",
-    "REJECTED_PREFIX",
-    "RENDITIONS_CONFIG",
-    "RENDITIONS_TOML",
-    "SOURCE_BUCKET",
-    "SOURCE_PREFIX",
-    "SOURCE_REQUESTER_PAYS",
-    "URL_SIGNING_KEYS",
-    "WORKER_PER_PHOTO",
+    *sorted(
+        name
+        for name in set(re.findall(r'"([A-Z]{2,}(?:_[A-Z]+)+)"', _SETTINGS))
+        if not name.startswith("AWS_")
+    ),
+    *(f"LIMIT_{name.upper()}" for name in Limits.names()),
 )
+"""All that settings.py reads; what Lambda and the SDKs are told by is not ours."""
 
 
 class _Function:
@@ -108,17 +101,23 @@ class _Function:
         return int(answer["statusCode"])
 
 
+def _no_text(place: str) -> str:
+    raise SettingsError(
+        f"CREDENTIALS_CERTIFICATES: expected no object of S3 but received {place!r}"
+    )
+
+
 def _read(environ: Mapping[str, str]) -> Settings | str:
     """Return the settings, or why init fails."""
     try:
-        return read_settings(environ)
+        return read_settings(environ, make_signing=lambda asked: make_signing(asked, _no_text))
     except ConfigError as error:
         return str(error)
 
 
 @pytest.mark.parametrize("variable", _VARIABLES)
 def test_what_a_variable_says_is_an_init_error_or_no_error(
-    variable: str, monkeypatch: pytest.MonkeyPatch
+    variable: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """What passes init fails no photo, no rejection and no request."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
@@ -127,6 +126,12 @@ def test_what_a_variable_says_is_an_init_error_or_no_error(
     good = dict(_GOOD)
     if variable == "RENDITIONS_CONFIG":
         del good["RENDITIONS_TOML"]
+    if variable.startswith("CREDENTIALS_"):
+        key = tmp_path / "key.pem"
+        key.write_text(identity().pem)
+        good["RENDITIONS_TOML"] = f"[credentials]\nkeep = true\n{_TOML}"
+        good |= {"CREDENTIALS_KEY": str(key), "CREDENTIALS_CERTIFICATES": identity().chain}
+        assert isinstance(_read(good), Settings)
     if variable == "SOURCE_PREFIX":
         del good["HTTP_FALLBACK_KEY"]
     tried = [read_settings(_GOOD)]
