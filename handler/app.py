@@ -103,10 +103,10 @@ def _drop_client() -> None:
 def _renew() -> None:
     global _client, _settings, _photo_log  # noqa: PLW0603 - as above
     _client = make_client()
-    if _settings.may_change:
-        # The snapshot may be older than the configuration. A worker has it with each photo.
-        _settings = _read_settings()
-        _photo_log = PhotoLog(_settings.function, config=_settings.config_version)
+    # The snapshot may be older than what they name in S3 or as a secret. A worker has the
+    # configuration with each photo.
+    _settings = _read_settings()
+    _photo_log = PhotoLog(_settings.function, config=_settings.config_version)
 
 
 if _settings.function.initialization == "snap-start":

@@ -133,7 +133,6 @@ class Settings:
             variables applied.
         config_version: Which one that is, where it comes from outside the image: the object's
             version ID or ETag, or a digest of the variable; None for a file.
-        may_change: Whether a part lies in S3 or is a secret: reading again may find another.
         signing: Who signs by ``CREDENTIALS_KEY`` and ``CREDENTIALS_CERTIFICATES`` where the
             configuration keeps content credentials; else None.
         log_level: ``LOG_LEVEL``.
@@ -160,7 +159,6 @@ class Settings:
     conditional_writes: bool
     config: Config
     config_version: str | None
-    may_change: bool
     signing: Signing | None
     log_level: str
     concurrency: int
@@ -557,9 +555,6 @@ def read_settings(
         conditional_writes=_boolean(environ, "CONDITIONAL_WRITES", default=True),
         config=replace(config, limits=_limits(environ, config.limits)),
         config_version=config_version,
-        may_change=environ.get("RENDITIONS_CONFIG", "").startswith("s3://")
-        or bool(environ.get("URL_SIGNING_KEYS_ARN"))
-        or environ.get("CREDENTIALS_CERTIFICATES", "").startswith("s3://"),
         signing=_signing(environ, config, make_signing),
         log_level=level,
         concurrency=max(1, vcpus),
