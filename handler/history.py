@@ -1,7 +1,6 @@
 """``renditions history``: what became of one photo, from what S3 keeps of it."""
 
 import argparse
-import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -10,13 +9,12 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handler.deployed import settings_from, stack_outputs
+from handler.deployed import environment_beside, stack_outputs
 from handler.errors import SettingsError
 from handler.objects import Change, ObjectEvent
 from handler.photo.destinations import manifest_key
 from handler.photo.manifest import Manifest, UnreadableManifestError, manifest_from_object
 from handler.s3.configuration import read_stored_config, read_stored_mark
-from handler.secrets import read_secret
 from handler.settings import Settings, read_settings
 
 __all__ = ["history"]
@@ -45,8 +43,8 @@ def history(arguments: argparse.Namespace) -> int:
     try:
         session = boto3.Session()
         outputs = stack_outputs(session, arguments.stack)
-        environ = {**os.environ, **settings_from(outputs)}
-        settings = read_settings(environ, read_stored_config, read_stored_mark, read_secret)
+        environ = environment_beside(outputs)
+        settings = read_settings(environ, read_stored_config, read_stored_mark)
         for line in _lines(session.client("s3"), settings, bucket, key):
             print(line)
     except (ClientError, BotoCoreError) as error:

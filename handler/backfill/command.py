@@ -25,14 +25,13 @@ from handler.backfill.run import Stop, run
 from handler.backfill.sending import send_to_queue
 from handler.backfill.state import State
 from handler.backfill.ways import Way
-from handler.deployed import settings_from, stack_outputs
+from handler.deployed import environment_beside, stack_outputs
 from handler.s3.configuration import (
     read_stored_certificates,
     read_stored_config,
     read_stored_mark,
 )
 from handler.s3.requests import Requests
-from handler.secrets import read_secret
 from handler.settings import Settings, SignerSettings, read_settings
 from imaging.errors import ConfigError
 from imaging.signatures import Signing
@@ -62,10 +61,10 @@ def backfill(arguments: argparse.Namespace) -> int:
     try:
         session = boto3.Session()
         outputs = stack_outputs(session, arguments.stack)
-        environ = {**os.environ, **settings_from(outputs)}
+        environ = environment_beside(outputs)
         # Elsewhere the function signs.
         makes = _make_signing if arguments.via == "local" else None
-        settings = read_settings(environ, read_stored_config, read_stored_mark, read_secret, makes)
+        settings = read_settings(environ, read_stored_config, read_stored_mark, make_signing=makes)
         command = _Command(arguments, settings, outputs, session)
         with Stop() as stop:
             return command.run(stop)

@@ -75,6 +75,27 @@ def test_versions_manifest_and_renditions(
     assert 'filter key = "in/a \\"b\\".jpg"' in told
 
 
+@pytest.mark.parametrize("command", ["history", "backfill"])
+def test_a_command_reads_no_key_that_signs_urls(
+    handle: Callable[[], Any],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    command: str,
+) -> None:
+    """Who runs it need not be allowed to read the secret: nobody asks for it."""
+    monkeypatch.chdir(tmp_path)
+    handle()
+    arn = "arn:aws:ssm:us-east-1:123456789012:parameter/renditions/keys"
+    monkeypatch.setenv("URL_SIGNING_KEYS_ARN", arn)
+    monkeypatch.setenv("URL_SIGNING_KEYS", "no key")
+    of = {"history": [f"s3://photos/{_KEY}"], "backfill": ["photos", "--via", "local", "--yes"]}
+    status = cli.main([command, *of[command]])
+    said = capsys.readouterr()
+    assert "URL_SIGNING" not in said.out + said.err
+    assert status == 0, said.err
+
+
 def test_what_is_wrong_is_told(
     store: FaultProxy, handle: Callable[[], Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
