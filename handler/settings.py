@@ -269,23 +269,44 @@ def _region(environ: Mapping[str, str]) -> str | None:
     return environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
 
 
+def _service_of(
+    environ: Mapping[str, str], variable: str, services: Mapping[str, str], what: str
+) -> str:
+    """Return the service of the ARN in ``variable``, which must be of the function's region.
+
+    Args:
+        environ: The environment.
+        variable: Which one has it.
+        services: By each service that it may be of, the pattern of the resource.
+        what: What it may be, for the message.
+    """
+    found = re.fullmatch(
+        r"arn:aws[a-z-]*:(?P<service>[a-z]+):(?P<region>[^:]+):\d+:(?P<resource>.+)",
+        environ[variable],
+    )
+    resource = services.get(found["service"]) if found is not None else None
+    region = _region(environ)
+    if (
+        found is None
+        or resource is None
+        or re.fullmatch(resource, found["resource"]) is None
+        or region not in {None, found["region"]}
+    ):
+        raise SettingsError(
+            f"{variable}: expected the ARN of {what} in this function's region, {region}, but "
+            f"received {environ[variable]!r}"
+        )
+    return found["service"]
+
+
 def _completion_target(environ: Mapping[str, str]) -> CompletionTarget | None:
     arn = environ.get("COMPLETION_TARGET", "")
     if not arn:
         return None
-    found = re.fullmatch(
-        r"arn:aws[a-z-]*:(?:(?P<events>events):(?P<bus>[^:]+):\d+:event-bus/\S+"
-        r"|(?P<sns>sns):(?P<topic>[^:]+):\d+:[^:]+(?<!\.fifo))",
-        arn,
-    )
-    region = _region(environ)
-    if found is None or region not in {None, found["bus"] or found["topic"]}:
-        raise SettingsError(
-            "COMPLETION_TARGET: expected the ARN of an event bus or of a standard SNS topic in "
-            f"this function's region, {region}, but received {arn!r}"
-        )
-    service = cast("Literal['events', 'sns']", found["events"] or found["sns"])
-    return CompletionTarget(service=service, arn=arn)
+    services = {"events": r"event-bus/\S+", "sns": r"[^:]+(?<!\.fifo)"}
+    what = "an event bus or of a standard SNS topic"
+    service = _service_of(environ, "COMPLETION_TARGET", services, what)
+    return CompletionTarget(service=cast("Literal['events', 'sns']", service), arn=arn)
 
 
 SecretReader = Callable[[str], str]
@@ -303,17 +324,9 @@ def _stored_keys(environ: Mapping[str, str], arn: str, read_secret: SecretReader
             "URL_SIGNING_KEYS_ARN: expected it or URL_SIGNING_KEYS but received both, it as "
             f"{arn!r}"
         )
-    found = re.fullmatch(
-        r"arn:aws[a-z-]*:(?:ssm:(?P<ssm>[^:]+):\d+:parameter/.+"
-        r"|secretsmanager:(?P<secrets>[^:]+):\d+:secret:[^:]+)",
-        arn,
-    )
-    region = _region(environ)
-    if found is None or region not in {None, found["ssm"] or found["secrets"]}:
-        raise SettingsError(
-            "URL_SIGNING_KEYS_ARN: expected the ARN of a parameter of Parameter Store or of a "
-            f"secret of Secrets Manager in this function's region, {region}, but received {arn!r}"
-        )
+    services = {"ssm": "parameter/.+", "secretsmanager": "secret:[^:]+"}
+    what = "a parameter of Parameter Store or of a secret of Secrets Manager"
+    _service_of(environ, "URL_SIGNING_KEYS_ARN", services, what)
     try:
         return read_secret(arn)
     except SettingsError as error:
@@ -421,7 +434,7 @@ def _signing(
         SignerSettings(
             key=environ.get("CREDENTIALS_KEY", ""),
             certificates=environ.get("CREDENTIALS_CERTIFICATES", ""),
-            region=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"),
+            region=_region(environ),
             wanted_by=config.credentials,
         )
     )
