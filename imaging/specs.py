@@ -28,9 +28,10 @@ __all__ = [
     "tagging",
 ]
 
-NAME_PATTERN: Final = "[a-z0-9][a-z0-9_-]*"
+NAME_PATTERN: Final = "[a-z0-9][a-z0-9_-]{0,63}"
 """Lower case, so that names stay distinct where keys are compared without case; and without the
-``/`` and ``.`` that separate a name from the rest of a destination key."""
+``/`` and ``.`` that separate a name from the rest of a destination key. A name leaves most of the
+1,024 bytes of that to the photo's."""
 
 SOURCE_FORMAT: Final = "source"
 """The ``format`` that stands for the photo's own, or for the closest that can be made."""

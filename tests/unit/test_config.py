@@ -101,6 +101,7 @@ def test_patterns_have_an_end(patterns: list[str]) -> None:
         ),
         ('[[renditions]]\nname = "a"\nbackground = "white"', "background: expected a colour"),
         ('[[renditions]]\nname = "A/b"', "name: expected text that matches"),
+        (f'[[renditions]]\nname = "{"a" * 65}"', "name: expected text that matches"),
         (
             '[[renditions]]\nname = "a"\nstorage_class = "GLACIER"',
             'storage_class: expected one of "STANDARD", "STANDARD_IA"',
