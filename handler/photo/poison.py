@@ -42,7 +42,7 @@ def watched(attempt: Attempt, source: S3Source) -> Iterator[None]:
 
     Raises:
         PoisonPhotoError: The process ended twice; what was stored by then is removed.
-        ConditionFailedError: Another delivery decodes it, or has ended its process.
+        ConditionFailedError: Another delivery decodes it, has ended its process, or is done.
     """
     event = attempt.event
     name = source.version.name
@@ -50,6 +50,8 @@ def watched(attempt: Attempt, source: S3Source) -> Iterator[None]:
     marked = manifest is not None and manifest.suspect == name
     is_third = event.receive_count > _MOST_CRASHES
     if (marked and is_third) or _crashes(name) >= _MOST_CRASHES:
+        # The attempt that left the trace may have been slow, and be done by now.
+        attempt.manifests.hold(source.check_current)
         attempt.leftovers.remove_of_version(source.version)
         raise PoisonPhotoError(
             f"Expected a photo that can be decoded but s3://{event.bucket}/{event.key} ended the "
