@@ -398,24 +398,22 @@ def test_renditions_of_another_bucket_without_a_manifest_have_the_place(
 def test_a_set_that_was_made_meanwhile_is_not_removed_as_poison(house: House) -> None:
     """The third delivery finds the mark of the second, which was slow and is done by now."""
     event = house.put(_OLD)
-    marked: list[dict[str, Any]] = []
-    _before(
-        house,
-        "PutObject",
-        f"{KEY}/small.jpg",
-        lambda: marked.append(house.s3.get_object(Bucket="renditions", Key=MANIFEST)),
-    )
+
+    def read() -> tuple[bytes, dict[str, str]]:
+        answer = house.s3.get_object(Bucket="renditions", Key=MANIFEST)
+        return answer["Body"].read(), answer["Metadata"]
+
+    def write(body: bytes, metadata: dict[str, str]) -> None:
+        house.s3.put_object(Bucket="renditions", Key=MANIFEST, Body=body, Metadata=metadata)
+
+    marked: list[tuple[bytes, dict[str, str]]] = []
+    _before(house, "PutObject", f"{KEY}/small.jpg", lambda: marked.append(read()))
     second = house.handle(replace(event, receive_count=2))
     assert second.disposition is Disposition.WRITTEN
-    made = house.s3.get_object(Bucket="renditions", Key=MANIFEST)
-    body, metadata = made["Body"].read(), made["Metadata"]
-    assert marked[0]["Metadata"]["suspect"]
-
-    def write(what: bytes, metadata: dict[str, str]) -> None:
-        house.s3.put_object(Bucket="renditions", Key=MANIFEST, Body=what, Metadata=metadata)
-
-    write(marked[0]["Body"].read(), marked[0]["Metadata"])
-    _before(house, "PutObject", MANIFEST, lambda: write(body, metadata))
+    made = read()
+    assert marked[0][1]["suspect"]
+    write(*marked[0])
+    _before(house, "PutObject", MANIFEST, lambda: write(*made))
     third = house.handle(replace(event, receive_count=3))
     assert (third.disposition, third.code) == (Disposition.RETRY, "store-contended")
     assert house.stored() == of(event, *BOTH)
