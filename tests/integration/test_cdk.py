@@ -44,8 +44,9 @@ _TEMPLATE_ONLY: Final = {
 _APART: Final = {
     # The CDK waits for the queue's policy by DependsOn, the template by a tag.
     ("Source", "Tags"),
-    # SAM's own.
+    # SAM's own; the description is the revision, which the CDK needs no word for.
     ("Function", "Tags"),
+    ("Function", "Description"),
     # The same image, from a repository of the account.
     ("Function", "Code"),
     # None is what Lambda has without the property.

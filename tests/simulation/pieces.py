@@ -67,7 +67,7 @@ def _check_replaceable(uploads: _Uploads, found: SourceVersion | None) -> None:
 
 _INSTEAD: Final[dict[str, tuple[object, str, Callable[..., Any]]]] = {
     REJECTS_WHAT_IS_REFUSED: (refused, "refused_version", lambda _: None),
-    CLEARS_FOLDERS: (making, "_clear", lambda *_: None),
+    CLEARS_FOLDERS: (making, "_check_no_folder", lambda *_: None),
     HOLDS_KEYS: (SourceVersion, "is_of_key", lambda *_: True),
     SEES_ARCHIVES: (ManifestStore, "_read", _read_or_be_denied),
     CHECKS_PLACE: (ManifestStore, "check_place", lambda _: None),
