@@ -81,6 +81,9 @@ class _Uploads:
         self._attempt.journal.enter(Stage.STORE)
         for sink in self._sinks.values():
             sink.wait()
+        if any(sink.was_there for sink in self._sinks.values()):
+            # Whoever stored it has ended, perhaps after storing it over what told of more.
+            self._attempt.leftovers.has_met_unnamed = True
 
     def abort(self) -> None:
         """Abort what is not complete: renditions that are whole may stay, open uploads may not."""

@@ -79,6 +79,8 @@ class S3Sink:
         self._check_replaceable = check_replaceable
         self.etag: str | None = None
         """The ETag, with quotes, of the rendition that is there by now; None for none."""
+        self.was_there = False
+        """Whether that stood there already, as another attempt has stored it."""
         self._buffer = bytearray()
         self._upload_id: str | None = None
         self._parts: list[Future[str]] = []
@@ -149,6 +151,7 @@ class S3Sink:
                     # Another attempt was faster than this upload in parts.
                     self._abort_upload()
                     self.etag = str(present["ETag"])
+                    self.was_there = True
                     return
                 self._check_replaceable(
                     None if present is None else version_from_metadata(present["Metadata"])

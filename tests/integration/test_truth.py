@@ -900,6 +900,30 @@ def test_the_set_of_a_manifest_that_somebody_deleted_is_found_by_a_part_of_it(
     assert house.stored() == of(event, *BOTH)
 
 
+@pytest.mark.parametrize("who", ["job", "event", "http"])
+def test_what_an_ended_attempt_stored_over_what_told_of_more_tells_of_it(
+    house: House, who: str
+) -> None:
+    """Somebody deleted the manifest; the attempt ended before it looked for the rest."""
+    house.handle(house.put(png(96, 64)))
+    older = house.s3.get_object(Bucket="renditions", Key=f"{KEY}/large.png")
+    event = house.put(_NEW)
+    house.handle(event)
+    house.s3.delete_object(Bucket="renditions", Key=MANIFEST)
+    house.s3.put_object(
+        Bucket="renditions",
+        Key=f"{KEY}/large.png",
+        Body=older["Body"].read(),
+        Metadata=older["Metadata"],
+    )
+    match who:
+        case "http":
+            house.ask_for("small")
+        case _:
+            house.handle(event if who == "event" else _JOB)
+    assert house.stored() == of(event, *BOTH)
+
+
 def test_a_request_over_a_lost_list_leaves_it_lost(house: House) -> None:
     """It names what it made alone; the rest is found by whoever replaces the photo."""
     house.handle(house.put(png(96, 64)))
