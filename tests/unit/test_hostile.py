@@ -58,7 +58,6 @@ LIMITS: Final = {
     "jpeg_apple_gain_map": "max_gain_map_pixels",
     "jpeg_application_data": "max_metadata_bytes",
     "jpeg_comments": "max_metadata_bytes",
-    "jpeg_exif_pointers": "max_header_s",
     "jpeg_gain_map": "max_gain_map_pixels",
     "jpeg_gain_map_scans": "max_scans",
     "jpeg_profile": "max_profile_bytes",

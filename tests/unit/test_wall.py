@@ -28,6 +28,7 @@ from imaging.errors import (
     CrashedError,
     OutOfMemoryError,
     OutOfTimeError,
+    OverLimitError,
     SourceError,
 )
 from imaging.formats import SNIFF_BYTES, OutputFormat, sniff
@@ -338,6 +339,14 @@ def test_a_photo_that_takes_for_ever_ends_in_time(workers: Workers) -> None:
     with pytest.raises(OutOfTimeError):
         render(workers, photo_that_runs("hang"), deadline=Deadline(0.3))
     assert time.monotonic() - started < 5
+    assert render(workers, PHOTOS["jpeg"]).keys()
+
+
+def test_a_header_that_takes_for_ever_is_refused(workers: Workers) -> None:
+    """Long before the deadline, by the CPU time that its decoder took: twice, as any refusal."""
+    with pytest.raises(OverLimitError) as refused:
+        render(workers, photo_that_runs("hang"))
+    assert refused.value.limit == "max_header_s"
     assert render(workers, PHOTOS["jpeg"]).keys()
 
 
