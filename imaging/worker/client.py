@@ -287,7 +287,6 @@ class _Talk:
         self._marks = marks
         self._signing = signing
         self._memory_bytes = memory_bytes
-        self._failure: RenditionsError | None = None
         self.is_done = False
 
     def _say(self, kind: Kind, value: object = None, data: bytes | memoryview = b"") -> None:
@@ -303,8 +302,6 @@ class _Talk:
             if frame.kind is Kind.READ:
                 self._answer(Read.from_bytes(frame.json))
                 continue
-            if self._failure is not None:
-                raise self._failure
             if frame.kind is Kind.REFUSED:
                 raise _refusal(from_json(Refused, frame.json))
             if frame.kind not in expected:
@@ -315,14 +312,8 @@ class _Talk:
         if not (0 <= read.at < self._feed.size and 0 < read.length <= READ_BYTES):
             raise ProtocolError(f"received {read} of a photo of {self._feed.size} bytes")
         process = self._worker.process
-        try:
-            length = self._feed.read(read.at, process.window.next()[: read.length])
-        except RenditionsError as error:
-            # The worker lets go of the photo first.
-            self._failure = error
-            self._say(Kind.SOURCE_FAILED)
-        else:
-            send_words(process.socket, Kind.BYTES, length=length)
+        length = self._feed.read(read.at, process.window.next()[: read.length])
+        send_words(process.socket, Kind.BYTES, length=length)
 
     def header(self) -> ImageHeader:
         """Begin, and return what the photo's header says."""

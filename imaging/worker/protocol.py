@@ -6,7 +6,7 @@ goes like this, ``<`` from the worker, ``>`` from the parent:
     < READY   once in a worker's life: what of its sandbox does not hold
     > PHOTO   the size, the limits, and the first bytes
     < READ    an offset and a length              } as often as the decoder wants,
-    > BYTES   what is there, or SOURCE_FAILED     } from here to DONE
+    > BYTES   what is there                       } from here to DONE
     < HEADER  what the header says
     > MARK    a part of a watermark's picture } as many as the plan needs and the worker lacks
     < MARK    it is taken                     }
@@ -113,7 +113,6 @@ class Kind(Enum):
     READY = b"Y"
     PHOTO = b"P"
     BYTES = b"B"
-    SOURCE_FAILED = b"X"
     MARK = b"K"
     GO = b"G"
     READ = b"R"

@@ -11,7 +11,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from importlib.machinery import ModuleSpec
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from imaging.bridge.source import OpenPhoto
 from imaging.decoders import read_header
@@ -24,7 +24,6 @@ from imaging.worker.protocol import (
     MOST_WORDS,
     READ_BYTES,
     UNPREPARED,
-    Frame,
     GoneError,
     Kind,
     Made,
@@ -52,32 +51,93 @@ _BLOCK_BYTES: Final = 64 << 10
 _KEPT_BLOCKS: Final = 32
 _NOTHING: Final = memoryview(b"")
 
+_UNANSWERED: Final = frozenset({Kind.OPEN, Kind.WRITE, Kind.MADE})
+"""What a worker says and goes on; whatever else it says, the parent may speak then."""
+
+
+class Heard(NamedTuple):
+    """What the parent said.
+
+    Attributes:
+        kind: What it is.
+        json: Its value, as JSON; may be empty.
+        data: A copy of its bytes; may be empty.
+    """
+
+    kind: Kind
+    json: bytearray
+    data: bytes
+
 
 class _Wire:
-    """The worker's end of the socket; the data that was received last outlives one more.
+    """The worker's end of the socket, and those of the photo's bytes that lie in the window.
 
-    *Thread*: one at a time hears; any says: in a pass of its own, a rendition is written while
-    libvips' threads read.
+    What the parent says next overwrites what it said the time before last. So a view of the window
+    leaves here as ``piece`` alone, and whatever gives the parent leave to speak looks after it:
+    ``ask`` is for one who has taken what was asked for before, and ``say`` copies.
+
+    *Thread*: one at a time hears and asks; any says what wants no answer: in a pass of its own, a
+    rendition is written while libvips' threads read.
+
+    Attributes:
+        piece: The photo's bytes that came last; of no use after the next ``take``.
     """
 
     def __init__(self, parent: socket.socket, window: Window) -> None:
         self._parent = parent
         self._window = window
         self._saying = threading.Lock()
+        self._is_asked = False
+        self.begin(b"")
+
+    def begin(self, head: bytes) -> None:
+        """Have the first bytes of a photo as the piece, and nothing of the one before."""
+        self.piece = memoryview(head)
+        self._early = _NOTHING
 
     def say(self, kind: Kind, value: object = None, data: bytes | memoryview = b"") -> None:
+        if kind not in _UNANSWERED:
+            self._settle()
         self._send(kind, b"" if value is None else to_json(value), data)
-
-    def ask(self, at: int, length: int) -> None:
-        self._send(Kind.READ, Read(at=at, length=length).to_bytes())
 
     def _send(self, kind: Kind, json: bytes, data: bytes | memoryview = b"") -> None:
         with self._saying:
             send(self._parent, kind, json, data)
 
-    def hear(self) -> Frame:
+    def _settle(self) -> None:
+        """Take what was asked for, so that the next answer is to another word, and copy it all."""
+        if not self.piece.readonly:
+            # It lies in the window, which is written to.
+            self.piece = memoryview(bytes(self.piece))
+        if self._is_asked:
+            self._early = memoryview(bytes(self._answer()))
+
+    def ask(self, at: int, length: int) -> None:
+        """Ask for bytes of the photo, once before each ``take``."""
+        assert not self._is_asked  # noqa: S101 - the answer would be to another question
+        assert not self._early  # noqa: S101 - as above
+        self._is_asked = True
+        self._send(Kind.READ, Read(at=at, length=length).to_bytes())
+
+    def take(self) -> None:
+        """Have what was asked for as the piece."""
+        self.piece, self._early = self._early or self._answer(), _NOTHING
+
+    def _answer(self) -> memoryview:
+        self._is_asked = False
+        kind, _, data = self._receive()
+        if kind is not Kind.BYTES or not data:
+            raise ProtocolError(f"expected bytes but received {kind.name}")
+        return data
+
+    def hear(self) -> Heard:
+        """Return what the parent says of itself."""
+        kind, json, data = self._receive()
+        return Heard(kind, json, bytes(data))
+
+    def _receive(self) -> tuple[Kind, bytearray, memoryview]:
         kind, json, length = receive_words(self._parent, READ_BYTES)
-        return Frame(kind, json, self._window.next()[:length] if length else _NOTHING)
+        return kind, json, self._window.next()[:length] if length else _NOTHING
 
 
 class _Remote(ABC):
@@ -106,21 +166,6 @@ class _Remote(ABC):
         """The parent holds what there is to close."""
         return
 
-    @abstractmethod
-    def settle(self) -> None:
-        """Take what was asked for and has not come, so that the next answer is to another.
-
-        What that brings will lie where the last answers lie: of those, what is kept is copied.
-        """
-
-    def _answer(self) -> memoryview:
-        frame = self._wire.hear()
-        if frame.kind is Kind.SOURCE_FAILED:
-            raise SourceError("Expected the photo's bytes but the parent has none")
-        if frame.kind is not Kind.BYTES or not frame.data:
-            raise ProtocolError(f"expected bytes but received {frame.kind.name}")
-        return frame.data
-
 
 class _Forward(_Remote):
     """A photo that is read from start to end, a chunk ahead of the decoder.
@@ -128,20 +173,19 @@ class _Forward(_Remote):
     What was asked for is kept: asking twice would turn the parent's one download into ranges.
     """
 
-    def __init__(self, wire: _Wire, size: int, head: memoryview) -> None:
+    def __init__(self, wire: _Wire, size: int) -> None:
         super().__init__(wire, size)
-        # A copy: the buffer that it came in is used again.
-        self._held, self._held_at = memoryview(bytes(head)), 0
-        self._next = len(head)
-        self._is_asked = False
+        self._held_at = 0
+        self._next = len(wire.piece)
+        self._is_ahead = False
 
     def readinto(self, buffer: memoryview) -> int:
-        if not 0 <= self._at - self._held_at < len(self._held):
+        if not 0 <= self._at - self._held_at < len(self._wire.piece):
             if self._at >= self._size:
                 return 0
             self._fetch()
         start = self._at - self._held_at
-        chunk = self._held[start : start + len(buffer)]
+        chunk = self._wire.piece[start : start + len(buffer)]
         buffer[: len(chunk)] = chunk
         self._at += len(chunk)
         return len(chunk)
@@ -149,37 +193,26 @@ class _Forward(_Remote):
     def _fetch(self) -> None:
         if self._at != self._next:
             # Back to the start, for another pass.
-            self.settle()
+            if self._is_ahead:
+                self._take()
             self._next = self._at
-        if not self._is_asked:
+        if not self._is_ahead:
             # The decoder waits, and begins with the header.
             self._wire.ask(self._next, _FIRST_BYTES)
-        self._is_asked = False
-        self._held, self._held_at = self._answer(), self._next
-        self._next += len(self._held)
+        self._take()
         if self._next < self._size:
             self._wire.ask(self._next, READ_BYTES)
-            self._is_asked = True
+            self._is_ahead = True
 
-    def settle(self) -> None:
-        held = bytes(self._held)
-        if self._is_asked:
-            self._is_asked = False
-            at, came = self._next, bytes(self._answer())
-            self._next += len(came)
-            if self._held_at <= self._at < at:
-                # The decoder has not come to its end: both are kept.
-                held += came
-            else:
-                held, self._held_at = came, at
-        self._held = memoryview(held)
+    def _take(self) -> None:
+        self._wire.take()
+        self._is_ahead = False
+        self._held_at = self._next
+        self._next += len(self._wire.piece)
 
 
 class _Ranges(_Remote):
     """A photo whose decoder jumps about in it: blocks, of which the last ones are kept."""
-
-    def settle(self) -> None:
-        """Nothing is asked for ahead."""
 
     def __init__(self, wire: _Wire, size: int) -> None:
         super().__init__(wire, size)
@@ -192,13 +225,15 @@ class _Ranges(_Remote):
         if number not in self._blocks and len(buffer) > _BLOCK_BYTES:
             # Who reads so much reads it once, and knows where it ends.
             self._wire.ask(self._at, min(len(buffer), READ_BYTES, self._size - self._at))
-            data = self._answer()
+            self._wire.take()
+            data = self._wire.piece
             buffer[: len(data)] = data
             self._at += len(data)
             return len(data)
         if number not in self._blocks:
             self._wire.ask(number * _BLOCK_BYTES, _BLOCK_BYTES)
-            self._blocks[number] = bytes(self._answer())
+            self._wire.take()
+            self._blocks[number] = bytes(self._wire.piece)
             if len(self._blocks) > _KEPT_BLOCKS:
                 self._blocks.popitem(last=False)
         self._blocks.move_to_end(number)
@@ -302,7 +337,7 @@ class _MarksHere:
 def _hear_plan(wire: _Wire, here: _MarksHere) -> RenditionPlan:
     """Return the plan; the marks that come before it stay for later photos."""
     while (frame := wire.hear()).kind is Kind.MARK:
-        here.add(from_json(MarkPart, frame.json), bytes(frame.data))
+        here.add(from_json(MarkPart, frame.json), frame.data)
         wire.say(Kind.MARK)
     if frame.kind is not Kind.GO:
         raise ProtocolError(f"expected a plan but received {frame.kind.name}")
@@ -311,9 +346,7 @@ def _hear_plan(wire: _Wire, here: _MarksHere) -> RenditionPlan:
 
 def _make(wire: _Wire, source: _Remote, ahead: PhotoAhead, here: _MarksHere) -> None:
     with OpenPhoto(source, ahead.limits, ahead.memory_bytes) as photo:
-        header = read_header(photo)
-        source.settle()
-        wire.say(Kind.HEADER, header)
+        wire.say(Kind.HEADER, read_header(photo))
         plan = _hear_plan(wire, here)
         places = {id(planned): index for index, planned in enumerate(plan.renditions)}
 
@@ -321,12 +354,10 @@ def _make(wire: _Wire, source: _Remote, ahead: PhotoAhead, here: _MarksHere) -> 
             return _Sink(wire, places[id(planned)])
 
         def sign(data: bytes) -> bytes:
-            # What was asked for ahead comes before the answer.
-            source.settle()
             wire.say(Kind.SIGN, data=data)
             if (frame := wire.hear()).kind is not Kind.SIGNED:
                 raise ProtocolError(f"expected a signature but received {frame.kind.name}")
-            return bytes(frame.data)
+            return frame.data
 
         for rendition in render(plan, photo, open_sink, here.marks, sign):
             made = Made(
@@ -341,7 +372,6 @@ def _make(wire: _Wire, source: _Remote, ahead: PhotoAhead, here: _MarksHere) -> 
                 carried=rendition.carried,
             )
             wire.say(Kind.MADE, made)
-    source.settle()
     wire.say(Kind.DONE)
 
 
@@ -350,11 +380,9 @@ def _serve_one(wire: _Wire, unimported: _Unimported, here: _MarksHere) -> None:
     if frame.kind is not Kind.PHOTO:
         raise ProtocolError(f"expected a photo but received {frame.kind.name}")
     ahead = from_json(PhotoAhead, frame.json)
-    source: _Remote
-    if sniff(bytes(frame.data)).row.reading is Reading.RANGES:
-        source = _Ranges(wire, ahead.size)
-    else:
-        source = _Forward(wire, ahead.size, frame.data)
+    wire.begin(frame.data)
+    reads_ranges = sniff(frame.data).row.reading is Reading.RANGES
+    source = _Ranges(wire, ahead.size) if reads_ranges else _Forward(wire, ahead.size)
     refused = None
     try:
         _make(wire, source, ahead, here)
@@ -366,7 +394,6 @@ def _serve_one(wire: _Wire, unimported: _Unimported, here: _MarksHere) -> None:
             refused = Refused(code=UNPREPARED, message=str(unimported.missed), detail="")
     # Not while the error is handled: it holds the decode and its memory.
     if refused is not None:
-        source.settle()
         wire.say(Kind.REFUSED, refused)
 
 

@@ -60,6 +60,7 @@ from imaging.worker.protocol import (
 from imaging.worker.spawning import Launch
 from imaging.worker.values import to_json
 from imaging.worker.window import Window, new_window
+from imaging.worker.worker import _Forward, _Wire
 from tests.photos import jpeg
 from tests.rendering import header_of, rendered
 from tests.wall.scripted import Peer, Script, ScriptedPool
@@ -646,3 +647,65 @@ def test_both_sides_look_at_the_same_half() -> None:
         ours.next()[:] = bytes([number]) * READ_BYTES
         seen.append(theirs.next())
         assert [half[0] for half in seen[-2:]] == [*range(4)][max(0, number - 1) : number + 1]
+
+
+LONG = bytes(range(256)) * (READ_BYTES // 64)
+WORDS = (Kind.HEADER, Kind.MARK, Kind.SIGN, Kind.DONE, Kind.REFUSED)
+
+
+def answering(peer: socket.socket, window: Window) -> None:
+    """Be a parent that gives bytes of ``LONG``, and answers every other word with other bytes."""
+    buffer = memoryview(bytearray(protocol.CHUNK_BYTES))
+    with suppress(GoneError):
+        while True:
+            frame = protocol.receive(peer, buffer)
+            if frame.kind is Kind.READ:
+                read = Read.from_bytes(frame.json)
+                data = LONG[read.at : read.at + read.length]
+            elif frame.kind in WORDS:
+                data = b"\xff\x00" * (READ_BYTES // 2)
+            else:
+                continue
+            window.next()[: len(data)] = data
+            kind = Kind.BYTES if frame.kind is Kind.READ else Kind.SIGNED
+            protocol.send_words(peer, kind, length=len(data))
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.integers(1, 2 * READ_BYTES),
+            st.sampled_from([0, 1, READ_BYTES, len(LONG)]).map(lambda at: -at),
+            st.sampled_from([*WORDS, Kind.OPEN, Kind.WRITE]),
+        ),
+        max_size=30,
+    )
+)
+def test_the_photos_bytes_are_its_own_whatever_is_said_between_reads(
+    done: list[int | Kind],
+) -> None:
+    """Reads of any length, jumps and words in any order: no answer lies where bytes are wanted."""
+    memory = new_window()
+    ours, theirs = socket.socketpair()
+    parent = threading.Thread(target=answering, args=(theirs, Window(memory)))
+    with theirs, ours:
+        parent.start()
+        wire = _Wire(ours, Window(memory))
+        os.close(memory)
+        wire.begin(LONG[:1024])
+        source = _Forward(wire, len(LONG))
+        at = 0
+        for what in done:
+            if isinstance(what, Kind):
+                wire.say(what)
+                assert what not in WORDS or wire.hear().kind is Kind.SIGNED
+            elif what <= 0:
+                at = source.seek(-what)
+            else:
+                buffer = memoryview(bytearray(what))
+                count = source.readinto(buffer)
+                assert buffer[:count] == LONG[at : at + count]
+                assert count > 0 or at == len(LONG)
+                at += count
+        ours.shutdown(socket.SHUT_WR)
+        parent.join()
