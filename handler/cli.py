@@ -22,7 +22,7 @@ from imaging.errors import ConfigError, error_from_exception
 from imaging.limits import Memory
 from imaging.local import FileSink, FileSource
 from imaging.photo import PhotoOpener
-from imaging.planning import Asked, make_plan
+from imaging.planning import Asked
 from imaging.sidecar import sidecar
 from imaging.worker.client import Workers
 from imaging.worker.spawning import Launch
@@ -129,7 +129,7 @@ def _render_one(
             line |= {"loader": header.loader, "width": header.upright[0]}
             line |= {"height": header.upright[1], "bytes": header.size}
             stage = "plan"
-            plan = make_plan(header, asked)
+            plan = photo.plan()
             stage = "render"
             listed: list[tuple[Rendition, str]] = []
             line["warnings"] = [asdict(warning) for warning in plan.warnings]
@@ -245,7 +245,7 @@ def _plan(arguments: argparse.Namespace, config: Config) -> int:
             FileSource(arguments.path) as source,
             workers.open_photo(source, asked) as photo,
         ):
-            plan = make_plan(photo.header, asked)
+            plan = photo.plan()
     except Exception as raised:  # noqa: BLE001 - reported as `render` reports it
         error = error_from_exception(raised, "plan")
         print(f"{arguments.path}: {error.code}: {error}", file=sys.stderr)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from imaging.local import MemorySink
 from imaging.photo import PhotoOpener
 from imaging.plan import PlannedRendition, RenditionPlan
-from imaging.planning import Asked, make_plan
+from imaging.planning import Asked
 from imaging.rendition import Rendition
 from imaging.streams import ByteSource
 
@@ -33,8 +33,7 @@ def render_in_memory(open_photo: PhotoOpener, source: ByteSource, asked: Asked) 
     *Cost*: the encoded bytes of all renditions, in memory.
 
     Raises:
-        RenditionsError: As of ``open_photo``, :func:`imaging.planning.make_plan` and
-            :meth:`imaging.photo.Photo.render`.
+        RenditionsError: As of ``open_photo`` and of :class:`imaging.photo.Photo`.
     """
     sinks: dict[int, MemorySink] = {}
 
@@ -43,7 +42,7 @@ def render_in_memory(open_photo: PhotoOpener, source: ByteSource, asked: Asked) 
         return sinks[id(planned)]
 
     with open_photo(source, asked) as photo:
-        plan = make_plan(photo.header, asked)
+        plan = photo.plan()
         renditions = tuple(photo.render(plan, open_sink))
     return InMemory(
         plan=plan,

@@ -19,6 +19,16 @@ class Photo(Protocol):
     @property
     def header(self) -> ImageHeader: ...
 
+    def plan(self) -> RenditionPlan:
+        """Return how what was asked for at the door is made: :func:`imaging.planning.make_plan`.
+
+        Raises:
+            OverLimitError: The header exceeds one of the limits.
+            NeedsMoreMemoryError: The plan would take more memory than there is.
+            RenditionsError: The photo was opened again for that, and could not be.
+        """
+        ...
+
     def render(self, plan: RenditionPlan, open_sink: OpenSink) -> Iterator[Rendition]:
         """Make each planned rendition and commit it to the sink that ``open_sink`` gives for it.
 

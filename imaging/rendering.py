@@ -14,7 +14,7 @@ from imaging.header import ImageHeader
 from imaging.photo import Photo
 from imaging.pipeline import render
 from imaging.plan import RenditionPlan
-from imaging.planning import Asked
+from imaging.planning import Asked, make_plan
 from imaging.rendition import OpenSink, Rendition
 from imaging.signatures import Sign
 from imaging.streams import ByteSource
@@ -28,13 +28,15 @@ __all__ = ["open_photo"]
 class _PhotoHere:
     """A photo that is decoded in this process."""
 
-    def __init__(
-        self, opened: OpenPhoto, header: ImageHeader, marks: "Marks | None", sign: Sign
-    ) -> None:
+    def __init__(self, opened: OpenPhoto, header: ImageHeader, asked: Asked, sign: Sign) -> None:
         self._opened = opened
-        self._marks = marks
+        self._asked = asked
+        self._marks = _marks(asked)
         self._sign = sign
         self.header = header
+
+    def plan(self) -> RenditionPlan:
+        return make_plan(self.header, self._asked)
 
     def render(self, plan: RenditionPlan, open_sink: OpenSink) -> Iterator[Rendition]:
         return render(plan, self._opened, open_sink, self._marks, self._sign)
@@ -71,4 +73,4 @@ def open_photo(source: ByteSource, asked: Asked) -> Iterator[Photo]:
     asked.limits.check("max_bytes", source.size)
     with OpenPhoto(source, asked.limits) as opened:
         sign = asked.signing.sign if asked.signing is not None else _sign_nothing
-        yield _PhotoHere(opened, read_header(opened), _marks(asked), sign)
+        yield _PhotoHere(opened, read_header(opened), asked, sign)

@@ -17,7 +17,7 @@ from handler.version import SourceVersion
 from imaging.errors import RejectedPhotoError
 from imaging.header import ImageHeader
 from imaging.plan import PlannedRendition, RenditionPlan
-from imaging.planning import Asked, make_plan
+from imaging.planning import Asked
 from imaging.rendition import Rendition
 from imaging.specs import RenditionSpec
 
@@ -172,7 +172,7 @@ def _render(
     try:
         with attempt.open_photo(source, asked) as photo:
             journal.add_header(photo.header)
-            plan = make_plan(photo.header, asked)
+            plan = photo.plan()
             journal.add_plan(plan)
             # Every key is checked before the first rendition is stored.
             places = [uploads.place(rendition) for rendition in plan.renditions]

@@ -6,8 +6,9 @@ say, values have their types and ranges, a rendition is the next of the plan, of
 format and bytes, and is committed only after the photo's own bytes were read to their end here.
 
 One worker is kept while all is well. After anything else it is ended, and a new one takes 2 ms. A
-refusal counts only if a new worker gave it whose data the kernel does not limit: what another photo
-left behind has no say, and a decoder that was refused memory calls a good photo corrupt.
+refusal counts only if a new worker gave it, or the header that a plan refuses, and one whose data
+the kernel does not limit: what another photo left behind has no say, and a decoder that was refused
+memory calls a good photo corrupt. That memory is short counts once no other photo has some of it.
 """
 
 import os
@@ -37,7 +38,7 @@ from imaging.header import ImageHeader
 from imaging.limits import Limits, Memory
 from imaging.memory import PROCESS_BYTES
 from imaging.plan import OwnPass, PlannedRendition, RenditionPlan
-from imaging.planning import Asked
+from imaging.planning import Asked, make_plan
 from imaging.rendition import OpenSink, Rendition
 from imaging.signatures import MAX_SIGNED_BYTES, SIGNED_PREFIX, Signing
 from imaging.streams import ByteSink, ByteSource, fill, read_some
@@ -76,6 +77,7 @@ _FASTEST: Final = 4 << 30
 _LOOK_S: Final = 0.025
 _LONGEST_LOOK_S: Final = 0.25
 _MOST_DEATHS: Final = 2
+_MOST_LOSSES: Final = 3
 _MOST_WARNINGS: Final = 100
 
 _SAMPLE_BYTES: Final = 8
@@ -474,10 +476,14 @@ _FAILURES: Final = (_Refusal, ProtocolError, MisfitError)
 class _PhotoElsewhere:
     """A photo that a worker has; another takes over where the first is not to be believed."""
 
-    def __init__(self, pool: Pool, room: Room, feed: _Feed, asked: Asked) -> None:
+    def __init__(
+        self, pool: Pool, room: Room, feed: _Feed, asked: Asked, *, is_alone: bool
+    ) -> None:
         self._pool = pool
         self._room = room
+        self._is_alone = is_alone
         self._feed = feed
+        self._asked = asked
         self._memory = asked.memory
         # The appearance has libraries of its own, and watermarks have modules.
         is_common = feed.format.row.is_common and not asked.sidecar and not asked.marks
@@ -486,6 +492,7 @@ class _PhotoElsewhere:
         self._signing = asked.signing
         self._deadline = NEVER
         self._deaths = 0
+        self._losses = 0
         self._growing = ExitStack()
         self._worker: Worker | None = None
         self.header: ImageHeader
@@ -498,6 +505,9 @@ class _PhotoElsewhere:
             self._growing.enter_context(self._room.growing())
             self._room.take(self, _COPIES * self._feed.size, deadline)
         self._begin(fresh=False)
+        self._read_header()
+
+    def _read_header(self) -> None:
         while True:
             try:
                 self.header = self._header()
@@ -506,8 +516,26 @@ class _PhotoElsewhere:
             else:
                 return
 
+    def plan(self) -> RenditionPlan:
+        while True:
+            try:
+                return make_plan(self.header, self._asked)
+            except RejectedPhotoError:
+                if self._held.is_fresh:
+                    raise
+            self._end()
+            self._feed.rewind()
+            self._begin(fresh=True)
+            self._read_header()
+
+    @property
+    def _held(self) -> Worker:
+        assert self._worker is not None  # noqa: S101 - from `read_header` to `close`
+        return self._worker
+
     def render(self, plan: RenditionPlan, open_sink: OpenSink) -> Iterator[Rendition]:
-        self._room.take(self, plan.peak_bytes - PROCESS_BYTES, self._deadline)
+        if not self._is_alone:
+            self._room.take(self, plan.peak_bytes - PROCESS_BYTES, self._deadline)
         self._growing.close()
         done: set[int] = set()
         is_new = self._made_ready(plan)
@@ -527,8 +555,7 @@ class _PhotoElsewhere:
 
         *Cost*: where there is, the photo is downloaded and its header read again.
         """
-        assert self._worker is not None  # noqa: S101 - it has read the header
-        if plan.signer is None or self._worker.readiness is Readiness.CREDENTIALS:
+        if plan.signer is None or self._held.readiness is Readiness.CREDENTIALS:
             return False
         self._end()
         self._readiness = Readiness.CREDENTIALS
@@ -542,12 +569,18 @@ class _PhotoElsewhere:
         return header
 
     def _begin(self, *, fresh: bool) -> None:
-        self._worker = self._pool.take(self._readiness, fresh=fresh)
+        worker = self._pool.take(self._readiness, fresh=fresh)
         memory_bytes = None if self._memory is None else self._memory.bytes
-        self._talk = _Talk(self._worker, self._feed, self._marks, self._signing, memory_bytes)
-        self._watch = _Watch(
-            self._worker.process, self._deadline, self._most_bytes, self._feed.limits.max_header_s
-        )
+        self._talk = _Talk(worker, self._feed, self._marks, self._signing, memory_bytes)
+        try:
+            self._watch = _Watch(
+                worker.process, self._deadline, self._most_bytes, self._feed.limits.max_header_s
+            )
+        except BaseException:
+            # No thread is to be had.
+            self._pool.end(worker)
+            raise
+        self._worker = worker
 
     def _most_bytes(self) -> int | None:
         """Return what the worker may hold beside this process and the other photos."""
@@ -561,13 +594,13 @@ class _PhotoElsewhere:
         Raises:
             RenditionsError: It is one.
         """
-        assert self._worker is not None  # noqa: S101 - it is what failed
-        counts = self._worker.is_fresh
+        worker = self._held
+        counts = worker.is_fresh
         if isinstance(failure, _Refusal):
             if failure.is_unprepared:
-                counts = counts and self._worker.readiness > Readiness.MOST
+                counts = counts and worker.readiness > Readiness.MOST
                 self._readiness = max(self._readiness, Readiness.ALL)
-            counts = counts and not (self._worker.is_bounded and failure.may_lie)
+            counts = counts and not (worker.is_bounded and failure.may_lie)
         error = self._error(failure, self._end(), counts=counts)
         if error is not None:
             raise error from failure
@@ -580,7 +613,8 @@ class _PhotoElsewhere:
             return OutOfTimeError("Expected time to finish but there is none")
         if self._watch.reason is _Reason.HEADER:
             most = self._feed.limits.max_header_s
-            return OverLimitError("max_header_s", actual=most + 1, maximum=most)
+            over = OverLimitError("max_header_s", actual=most + 1, maximum=most)
+            return over if counts else None
         if isinstance(failure, _Refusal):
             is_starved = failure.is_starved
         else:
@@ -588,11 +622,13 @@ class _PhotoElsewhere:
                 isinstance(failure, GoneError) and _was_killed(status)
             )
         if is_starved:
-            available = 0 if self._memory is None else self._memory.bytes
-            starved = OutOfMemoryError(held=self._watch.seen_bytes, available=available)
-            return starved if counts else None
+            return self._starved() if counts else None
         if isinstance(failure, _Refusal):
             return failure.error if counts else None
+        if isinstance(failure, GoneError) and status is None:
+            # Its zygote has ended, and took it along: that is no photo's doing.
+            self._losses += 1
+            return None if self._losses < _MOST_LOSSES else WorkerError(f"the zygote: {failure}")
         self._deaths += 1
         if self._deaths < _MOST_DEATHS:
             return None
@@ -600,6 +636,15 @@ class _PhotoElsewhere:
             f"Expected a photo that can be decoded but it ended {_MOST_DEATHS} decoders",
             detail=f"{failure}; wait status {status}",
         )
+
+    def _starved(self) -> Exception | None:
+        """Return that it takes more memory than there is, once no other photo has some of it."""
+        if not self._is_alone:
+            self._room.take_all(self, self._deadline)
+            self._is_alone = True
+            return None
+        available = 0 if self._memory is None else self._memory.bytes
+        return OutOfMemoryError(held=self._watch.seen_bytes, available=available)
 
     def _end(self) -> int | None:
         worker, self._worker = self._worker, None
@@ -643,6 +688,8 @@ class Workers:
         self._pool = Pool(launch, memory, keeps=keeps)
         self._seats = threading.BoundedSemaphore(side_by_side)
         self._room = Room(None if memory is None else memory.bytes - PROCESS_BYTES)
+        # Without a limit nobody can tell who takes the memory from whom.
+        self._are_alone = side_by_side == 1 or memory is None
 
     def start(self) -> None:
         """Have the first worker's ancestor start, and do not wait for it."""
@@ -673,7 +720,7 @@ class Workers:
         asked.limits.check("max_bytes", source.size)
         feed = _Feed(source, asked.limits)
         with closing(feed), self._seat(deadline), feed.refusing(), ExitStack() as waiting:
-            photo = _PhotoElsewhere(self._pool, self._room, feed, asked)
+            photo = _PhotoElsewhere(self._pool, self._room, feed, asked, is_alone=self._are_alone)
             waiting.callback(photo.close)
             photo.read_header(deadline)
             yield photo

@@ -4,14 +4,14 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Final
 
 from imaging.deadline import Deadline
 from imaging.limits import Memory
 from imaging.worker.protocol import CHUNK_BYTES, Kind, ProtocolError, Readiness, Ready, receive
 from imaging.worker.spawning import Launch, Process, Zygote, ZygoteError
-from imaging.worker.values import MisfitError, from_json
+from imaging.worker.values import from_json
 
 __all__ = ["Pool", "Room", "Worker"]
 
@@ -83,6 +83,15 @@ class Room:
                 deadline.check("decode the photo")
             self._held[who] = need
 
+    def take_all(self, who: object, deadline: Deadline) -> None:
+        """Wait until nobody else holds any, and have it all; meanwhile ``who`` holds nothing.
+
+        Raises:
+            OutOfTimeError: ``deadline`` passed first.
+        """
+        self.give_back(who)
+        self.take(who, self._memory_bytes or 0, deadline)
+
     def give_back(self, who: object) -> None:
         """Let others have what ``who`` holds, if anything."""
         with self._changed:
@@ -144,21 +153,28 @@ class Pool:
         forked, self._forked = self._forked, None
         return Zygote(self._launch, forked)
 
-    def start(self) -> None:
-        """Start the zygote, and do not wait for it. *Cost*: 1 ms here."""
+    def start(self) -> Zygote:
+        """Start the zygote if there is none, and do not wait for it. *Cost*: 1 ms here."""
         with self._lock:
             if self._zygote is None:
                 self._zygote = self._new_zygote()
+            return self._zygote
+
+    def _lose(self, zygote: Zygote) -> None:
+        """Let go of one that has ended, unless another thread has: what came after it stays."""
+        with self._lock:
+            if self._zygote is not zygote:
+                return
+            self._zygote = None
+        zygote.close()
 
     def _fork(self, *, is_bounded: bool) -> Worker:
         # Imported while the zygote imports: its ctypes take longer than the rest of the start.
         from imaging.worker.sandbox import hide_memory
 
         for again in (True, False):
-            self.start()
+            zygote = self.start()
             hide_memory()
-            zygote = self._zygote
-            assert zygote is not None  # noqa: S101 - it was just started
             try:
                 process = zygote.fork(readiness=self._readiness, is_bounded=is_bounded)
                 return Worker(process, readiness=self._readiness, is_bounded=is_bounded)
@@ -167,7 +183,7 @@ class Pool:
                     raise
                 # It was the kernel's choice, should the memory have run out.
                 _log.warning("the zygote has ended, and is started again", exc_info=True)
-                self.close()
+                self._lose(zygote)
         raise AssertionError
 
     def take(self, readiness: Readiness = Readiness.MOST, *, fresh: bool = False) -> Worker:
@@ -191,7 +207,7 @@ class Pool:
         worker = self._fork(is_bounded=self._bounds and not fresh)
         try:
             self._hear_first_word(worker)
-        except (ProtocolError, MisfitError):
+        except BaseException:
             self.end(worker)
             raise
         return worker
@@ -223,13 +239,7 @@ class Pool:
 
     def end(self, worker: Worker) -> int | None:
         """End a worker, and return its wait status; None where nobody can tell."""
-        zygote = self._zygote
-        if zygote is not None:
-            with suppress(ZygoteError):
-                return zygote.end(worker.process)
-        worker.process.kill()
-        worker.process.socket.close()
-        return None
+        return worker.process.end()
 
     def close(self) -> None:
         """End everything that was started here."""

@@ -67,16 +67,30 @@ class Process:
         pid: Its ID.
         socket: The parent's end.
         window: What the parent says lies there.
+        zygote: Whose fork it is, and who alone can reap it.
     """
 
     pid: int
     socket: socket.socket
     window: Window
+    zygote: "Zygote"
 
     def kill(self) -> None:
         """End it, whatever it does. *Thread*: any."""
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
+
+    def end(self) -> int | None:
+        """Kill it, wait until it is gone, and return its wait status.
+
+        None where nobody can tell, for its zygote has ended: which the kernel has end this too.
+        """
+        self.kill()
+        self.socket.close()
+        try:
+            return self.zygote.reap(self.pid)
+        except ZygoteError:
+            return None
 
     def is_at_rest(self) -> bool:
         """Tell whether it lives and says nothing, as one does that waits for a photo."""
@@ -223,6 +237,7 @@ class Zygote:
             ZygoteError: There is none to be had.
         """
         memory = new_window()
+        window = Window(memory)
         ours, theirs = socket.socketpair()
         # A chunk is sent in one go, and the sender works on.
         for end in (ours, theirs):
@@ -232,7 +247,7 @@ class Zygote:
                 message = FORK + bytes([readiness])
                 message += b"" if is_bounded else UNBOUNDED
                 pid = self._ask(message, [theirs.fileno(), memory])
-            return Process(pid, ours, Window(memory))
+            return Process(pid, ours, window, self)
         except BaseException:
             ours.close()
             raise
@@ -240,12 +255,14 @@ class Zygote:
             theirs.close()
             os.close(memory)
 
-    def end(self, process: Process) -> int:
-        """Kill a worker, wait until it is gone, and return its wait status."""
-        process.kill()
-        process.socket.close()
+    def reap(self, process: int) -> int:
+        """Wait until a fork of its own is gone, and return its wait status.
+
+        Raises:
+            ZygoteError: It has ended itself.
+        """
         with self._lock:
-            return self._ask(REAP + INTEGER.pack(process.pid))
+            return self._ask(REAP + INTEGER.pack(process))
 
     def close(self) -> None:
         """End it, and with it whatever workers it still has."""

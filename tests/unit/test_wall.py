@@ -566,6 +566,29 @@ def test_what_dies_at_rest_is_replaced(caplog: pytest.LogCaptureFixture) -> None
         wall.close()
 
 
+def test_a_zygote_that_took_anothers_place_is_none_of_its_workers() -> None:
+    """A worker of the one that has ended leaves it and its own workers alone, whoever comes first.
+
+    Of two photos side by side each finds that out for itself.
+    """
+    pool = Pool(Launch(concurrency=1))
+    with closing(pool):
+        first, second = pool.take(fresh=True), pool.take(fresh=True)
+        ended = pool.start()
+        os.kill(ended.pid, signal.SIGKILL)
+        assert pool.end(first) is None
+        next_one = pool.take(fresh=True)
+        replaced = pool.start()
+        assert replaced is not ended
+        pool._lose(ended)
+        assert pool.end(second) is None
+        assert next_one.process.is_at_rest()
+        assert pool.start() is replaced
+        status = pool.end(next_one)
+        assert status is not None
+        assert os.WTERMSIG(status) == signal.SIGKILL
+
+
 def test_a_fork_has_workers_of_its_own() -> None:
     """Processes that were forked after the start share nothing: both make photos at once."""
     wall = Workers(Launch())

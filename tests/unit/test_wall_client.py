@@ -27,7 +27,7 @@ from imaging.errors import (
 )
 from imaging.files.credentials import Credentials
 from imaging.formats import OutputFormat, sniff
-from imaging.limits import Limits
+from imaging.limits import Limits, Memory
 from imaging.local import MemorySink, MemorySource
 from imaging.plan import PlannedRendition
 from imaging.planning import Asked, make_plan
@@ -42,7 +42,7 @@ from imaging.signatures import (
 )
 from imaging.specs import RenditionSpec
 from imaging.streams import ByteSource
-from imaging.worker import protocol
+from imaging.worker import client, protocol
 from imaging.worker.client import WorkerError, Workers
 from imaging.worker.pool import Room
 from imaging.worker.protocol import (
@@ -63,7 +63,7 @@ from imaging.worker.window import Window, new_window
 from imaging.worker.worker import _Forward, _Wire
 from tests.photos import jpeg
 from tests.rendering import header_of, rendered
-from tests.wall.scripted import Peer, Script, ScriptedPool
+from tests.wall.scripted import Peer, Script, ScriptedPool, _Scripted
 
 SPECS = (
     RenditionSpec(name="small", width=20),
@@ -130,11 +130,12 @@ class Wall(Workers):
     def __init__(
         self,
         *scripts: Script,
-        status: int = 0,
+        status: int | None = 0,
         is_bounded: bool = False,
         readiness: Readiness = Readiness.MOST,
+        side_by_side: int = 1,
     ) -> None:
-        super().__init__(Launch())
+        super().__init__(Launch(), Memory(bytes=1 << 30), side_by_side=side_by_side)
         self.pool = ScriptedPool(list(scripts), status, is_bounded, readiness)
         self._pool = self.pool
 
@@ -158,8 +159,7 @@ class Wall(Workers):
         self.sinks = sinks
         source = MemorySource(photo) if isinstance(photo, bytes) else photo
         with self.open_photo(source, asked, deadline) as opened:
-            plan = make_plan(opened.header, asked)
-            return list(opened.render(plan, open_sink or sink)), sinks
+            return list(opened.render(opened.plan(), open_sink or sink)), sinks
 
     @property
     def stored(self) -> dict[str, bytes]:
@@ -447,6 +447,81 @@ def test_the_kernels_kill_is_said_as_such() -> None:
         wall.run()
 
 
+def test_memory_that_another_photo_has_is_not_this_ones_fault() -> None:
+    """Of photos side by side, one that was starved is tried again without the others."""
+    starved = {"status": signal.SIGKILL, "side_by_side": 2}
+    wall = Wall(dying(2), dying(2), saying(HONEST), **starved)  # type: ignore[arg-type]  # as above
+    wall.run()
+    assert wall.stored == TRUTH.files
+    with pytest.raises(OutOfMemoryError):
+        Wall(dying(2), dying(2), dying(2), **starved).run()  # type: ignore[arg-type]  # as above
+
+
+def test_a_starved_photo_waits_until_it_is_alone() -> None:
+    """It holds nothing while it waits, so that those that it waits for do not wait for it."""
+    room = Room(100)
+    room.take("other", 10, NEVER)
+    room.take("starved", 80, NEVER)
+    with pytest.raises(OutOfTimeError):
+        room.take_all("starved", Deadline(0.01))
+    room.take("other", 100, NEVER)
+    room.give_back("other")
+    room.take_all("starved", NEVER)
+    assert room.beside("other") == 100
+
+
+@pytest.mark.parametrize("after", range(len(HONEST)))
+def test_a_death_of_the_zygote_is_no_photos(after: int) -> None:
+    """Workers end with it: however that comes about, it is never said of the photo."""
+    wall = Wall(dying(after), dying(after), saying(HONEST), status=None)
+    wall.run()
+    assert wall.stored == TRUTH.files
+    with pytest.raises(WorkerError):
+        Wall(*3 * [dying(after)], status=None).run()
+
+
+def test_a_kept_workers_time_for_a_header_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As no refusal does: what another photo has left running is not this one's."""
+    looks = iter(range(0, 1 << 20, 1 << 10))
+    first: list[object] = []
+
+    def cpu_s(process: object) -> int:
+        first.append(process)
+        return next(looks) if process is first[0] else 0
+
+    monkeypatch.setattr(_Scripted, "cpu_s", cpu_s)
+
+    def hanging(peer: Peer) -> None:
+        peer.hear()
+        peer.hear()
+
+    wall = Wall(hanging, saying(HONEST))
+    wall.run()
+    assert wall.stored == TRUTH.files
+
+
+def test_a_plan_of_a_kept_workers_header_does_not_refuse() -> None:
+    """A header that is refused is read by a new worker first, which may read another."""
+    wide = to_json(replace(HEADER, width=HEADER.width << 20))
+    wall = Wall(saying([(Kind.HEADER, wide, b"")]), saying(HONEST))
+    wall.run()
+    assert wall.stored == TRUTH.files
+    assert (wall.pool.kept, wall.pool.ended) == (1, 1)
+
+
+def test_a_worker_that_nobody_can_watch_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no thread is to be had, nothing is left of the attempt."""
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    wall = Wall(saying(HONEST))
+    monkeypatch.setattr(client, "_Watch", refuse)
+    with pytest.raises(RuntimeError, match="thread"):
+        wall.run()
+    assert (wall.pool.kept, wall.pool.ended) == (0, 1)
+
+
 def test_time_is_up_while_a_worker_works() -> None:
     """At the deadline a worker is ended, whatever it does."""
 
@@ -517,7 +592,7 @@ def test_no_plan_refuses_bytes_that_are_not_the_photos() -> None:
     """The header that it is made from may have been damaged on its way."""
     asked = replace(ASKED, limits=Limits(max_pixels=1))
     with pytest.raises(OverLimitError):
-        Wall(saying(HONEST)).run(asked=asked)
+        Wall(saying(HONEST), saying(HONEST)).run(asked=asked)
     with pytest.raises(SourceError, match="checksum"):
         Wall(saying(HONEST)).run(BrokenAgain(1), asked=asked)
 

@@ -6,10 +6,11 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Final, cast
 
 from imaging.worker.pool import Pool, Worker
 from imaging.worker.protocol import READ_BYTES, Frame, GoneError, Readiness, receive_words
-from imaging.worker.spawning import Launch, Process
+from imaging.worker.spawning import Launch, Process, Zygote
 from imaging.worker.window import Window, new_window
 
 Script = Callable[["Peer"], None]
@@ -26,6 +27,10 @@ class Peer:
         """Return the parent's next frame."""
         kind, json, length = receive_words(self.socket, READ_BYTES)
         return Frame(kind, json, self._window.next()[:length] if length else memoryview(b""))
+
+
+_NONE: Final = cast("Zygote", None)
+"""Nobody reaps a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ class ScriptedPool(Pool):
     """Gives workers of which the first follows the first script, and so on."""
 
     scripts: list[Script]
-    status: int = 0
+    status: int | None = 0
     is_bounded: bool = False
     readiness: Readiness = Readiness.MOST
     ended: int = field(default=0, init=False)
@@ -61,7 +66,7 @@ class ScriptedPool(Pool):
         ours, theirs = socket.socketpair()
         is_bounded = self.is_bounded and not fresh
         memory = new_window()
-        process = _Scripted(0, ours, Window(memory), theirs)
+        process = _Scripted(0, ours, Window(memory), _NONE, theirs)
         peer = Peer(theirs, Window(memory))
         os.close(memory)
         worker = Worker(process, readiness=max(readiness, self.readiness), is_bounded=is_bounded)
