@@ -21,9 +21,9 @@ from handler.aws.clients import create_client
 from handler.errors import SettingsError, SigningError
 from handler.release import PRODUCT, VERSION
 from handler.settings import SignerSettings
-from imaging.certificates import check_chain, cose_from_der, is_signed_for
+from imaging.certificates import check_chain, cose_from_der, end_of, is_signature
 from imaging.errors import ConfigError
-from imaging.signatures import Sign, Signer, Signing
+from imaging.signatures import SIGNATURE_BYTES, Sign, Signer, Signing
 
 __all__ = ["make_signing"]
 
@@ -33,6 +33,8 @@ _EXPECTED: Final = {
     _KEY: "the ARN of a KMS key, or a file in PEM,",
     _CERTIFICATES: "certificates in PEM, or a file or s3://bucket/key of them,",
 }
+
+_PROBE: Final = b"renditions: is this the certificate's key?"
 
 TextReader = Callable[[str], str]
 """Reads the text of an object, ``s3://bucket/key``; raises SettingsError if it cannot."""
@@ -64,15 +66,19 @@ def make_signing(settings: SignerSettings, read_text: TextReader) -> Signing:
         raise SettingsError(f"{_CERTIFICATES}: {error}") from error
     sign = _signer(settings)
     try:
-        fits = is_signed_for(text, sign)
+        signature = sign(_PROBE)
     except SigningError as error:
         raise SettingsError(f"{_KEY}: expected a key that signs: {error}") from error
-    if not fits:
+    if not is_signature(text, _PROBE, signature):
         raise SettingsError(
             f"{_KEY}: expected the key of the first certificate of {_CERTIFICATES} but received "
             f"another, {settings.key[:200]!r}"
         )
-    return Signing(signer=Signer(certificates=text, release=VERSION), sign=sign)
+    return Signing(
+        signer=Signer(certificates=text, release=VERSION),
+        sign=_Verified(text, sign),
+        ends_s=end_of(text),
+    )
 
 
 def _certificates(given: str, read_text: TextReader) -> str:
@@ -131,6 +137,28 @@ class _ByFile:
         return cose_from_der(key.sign(data, ec.ECDSA(hashes.SHA256())))
 
 
+class _Verified:
+    """Signs, and verifies: with a wrong signature a rendition would be stored without any."""
+
+    def __init__(self, certificates: str, sign: Sign) -> None:
+        self._certificates = certificates
+        self._sign = sign
+
+    def __call__(self, data: bytes) -> bytes:
+        """Return the signature.
+
+        Raises:
+            SigningError: There is none, or it is not by the certificate's key.
+        """
+        signature = self._sign(data)
+        if not is_signature(self._certificates, data, signature):
+            raise SigningError(
+                f"Expected a signature of {SIGNATURE_BYTES} bytes by the key of the first "
+                f"certificate but received {len(signature)} bytes that are none"
+            )
+        return signature
+
+
 @cache
 def _client(_process: int) -> Any:  # noqa: ANN401 - botocore's; each process has its own
     return create_client(
@@ -171,4 +199,7 @@ class _ByKms:
             raise SigningError(f"Expected KMS to sign but it answered {code}") from error
         except (BotoCoreError, OSError) as error:
             raise SigningError(f"Expected KMS to sign: {error}") from error
-        return cose_from_der(answer["Signature"])
+        try:
+            return cose_from_der(answer["Signature"])
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise SigningError(f"Expected a signature of KMS: {error!r}"[:300]) from error

@@ -11,16 +11,15 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from imaging.errors import ConfigError
-from imaging.signatures import SIGNATURE_BYTES, Sign
+from imaging.signatures import SIGNATURE_BYTES
 
-__all__ = ["check_chain", "cose_from_der", "is_signed_for"]
+__all__ = ["check_chain", "cose_from_der", "end_of", "is_signature"]
 
 _MAX_BYTES: Final = 16 << 10
 """All of them go into each rendition."""
 
 _MAX_CERTIFICATES: Final = 8
 _NUMBER_BYTES: Final = SIGNATURE_BYTES // 2
-_PROBE: Final = b"renditions: is this the certificate's key?"
 
 # Source: C2PA 2.2, 14.5.1, what a certificate is for: C2PA's own, e-mail, documents.
 _PURPOSES: Final = (
@@ -65,18 +64,21 @@ def check_chain(text: str) -> None:
             )
 
 
-def is_signed_for(text: str, sign: Sign) -> bool:
-    """Tell whether ``sign`` signs with the key of a checked chain's first certificate.
+def end_of(text: str) -> float:
+    """Return when the first certificate of a checked chain ends, in seconds since 1970."""
+    return min(one.not_valid_after_utc for one in _chain(text)).timestamp()
 
-    *Cost*: one signature.
-    """
+
+def is_signature(text: str, data: bytes, signature: bytes) -> bool:
+    """Tell whether ``signature`` is of ``data``, by the key of a checked chain's first."""
+    if len(signature) != SIGNATURE_BYTES:
+        return False
     public = _chain(text)[0].public_key()
-    signature = sign(_PROBE)
     numbers = (signature[:_NUMBER_BYTES], signature[_NUMBER_BYTES:])
     first, second = (int.from_bytes(number, "big") for number in numbers)
     assert isinstance(public, ec.EllipticCurvePublicKey)  # noqa: S101 - check_chain has looked
     try:
-        public.verify(utils.encode_dss_signature(first, second), _PROBE, ec.ECDSA(hashes.SHA256()))
+        public.verify(utils.encode_dss_signature(first, second), data, ec.ECDSA(hashes.SHA256()))
     except InvalidSignature:
         return False
     return True

@@ -395,7 +395,11 @@ def _keeps_credentials(
     if signing is None or spec.credentials is None or header.credentials is None:
         return False
     # Those elsewhere are not fetched; those of a raw are in its preview, or are the raw's own.
-    if header.credentials.are_elsewhere or header.raw is not None:
+    if (
+        header.credentials.are_elsewhere
+        or header.credentials.is_too_large
+        or header.raw is not None
+    ):
         return False
     return max(placement.output) >= spec.credentials
 
@@ -407,6 +411,8 @@ def _credentials_warnings(
     if header.credentials is None or any(each.keeps_credentials for each in wanted):
         return ()
     where = "elsewhere" if header.credentials.are_elsewhere else "in the photo"
+    if header.credentials.is_too_large and any(each.spec.credentials for each in wanted):
+        where += ", of more bytes or boxes than are carried on"
     return (
         PhotoWarning(
             code="credentials-removed",

@@ -1,5 +1,6 @@
 """Who signs the manifests of renditions that carry content credentials on: values."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -49,10 +50,12 @@ class Signing:
     Attributes:
         signer: Who signs.
         sign: Signs.
+        ends_s: When the signer's certificates are valid no more, in seconds since 1970.
     """
 
     signer: Signer
     sign: Sign = field(repr=False, compare=False)
+    ends_s: float = math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from time import time as now_s
 from typing import Any, Final, NamedTuple
 
-from handler.errors import ConditionFailedError, SourceChangedError
+from handler.errors import ConditionFailedError, SigningError, SourceChangedError
 from handler.objects import ObjectEvent
 from handler.photo.attempt import Attempt
 from handler.photo.destinations import Destination, destination, tags_left_out
@@ -174,6 +175,7 @@ def _render(
             journal.add_header(photo.header)
             plan = photo.plan()
             journal.add_plan(plan)
+            _check_signer(plan, asked)
             # Every key is checked before the first rendition is stored.
             places = [uploads.place(rendition) for rendition in plan.renditions]
             if announces:
@@ -185,6 +187,17 @@ def _render(
     journal.add_warnings(warning for rendition in made for warning in rendition.warnings)
     journal.add_carried(rendition.carried for rendition in made)
     return plan, made
+
+
+def _check_signer(plan: RenditionPlan, asked: Asked) -> None:
+    """Check that what the plan has signed would count.
+
+    Raises:
+        SigningError: The certificates have ended: a new environment says so at init, too.
+    """
+    if plan.signer is None or asked.signing is None or now_s() < asked.signing.ends_s:
+        return
+    raise SigningError("Expected certificates of the signer that are valid today but they ended")
 
 
 def _report(rendition: Rendition, key: str) -> RenditionReport:

@@ -5,6 +5,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
 from imaging.credentials import definition as definitions
+from imaging.credentials.leftover import LeftoverError, check_redacted
 from imaging.credentials.library import LibraryError, ingredient_of, read_store, signed
 from imaging.errors import PhotoWarning
 from imaging.signatures import Carried, Signer
@@ -85,7 +86,7 @@ class Carrying:
                 self._header, planned, self._redacted, self._signer.release
             )
             try:
-                made = signed(
+                made, store = signed(
                     data,
                     planned.format.content_type,
                     manifest,
@@ -94,8 +95,10 @@ class Carrying:
                     self._sign,
                 )
                 # What is wrong with the photo's own is said in the manifest, which itself holds.
-                wrong = definitions.faults(read_store(made, planned.format.content_type), own=True)
-            except LibraryError as error:
+                report = read_store(made, planned.format.content_type)
+                wrong = definitions.faults(report, own=True)
+                check_redacted(store, own=report["active_manifest"])
+            except (LibraryError, LeftoverError) as error:
                 return data, None, (_not_carried(_words(error)),)
             if wrong:
                 return data, None, (_not_carried(", ".join(wrong)),)

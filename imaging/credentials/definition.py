@@ -1,14 +1,22 @@
 """What a rendition's manifest says: how it was made, and what is redacted of its photo's; pure."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from imaging.header import ImageHeader
 from imaging.plan import PlannedRendition
 from imaging.specs import Metadata
 
-__all__ = ["INGREDIENT", "UnredactableError", "definition", "faults", "redactions"]
+__all__ = [
+    "INGREDIENT",
+    "UnredactableError",
+    "definition",
+    "faults",
+    "is_kept",
+    "redactions",
+    "says_position",
+]
 
 INGREDIENT: Final[Mapping[str, str]] = {
     "title": "original",
@@ -20,13 +28,26 @@ _MOST_MANIFESTS: Final = 100
 _MOST_REDACTIONS: Final = 100
 _MOST_FAULTS: Final = 8
 
+_WORKS: Final = ("stds.schema-org.CreativeWork",)
+"""May hold whatever schema.org has words for: a thumbnail, an address, a birth place."""
+
+_WORK_KEYS: Final = frozenset(
+    {
+        *("@context", "@type", "@id", "name", "identifier", "url", "alg", "hash", "credential"),
+        *("author", "creator", "publisher", "copyrightHolder", "copyrightNotice", "copyrightYear"),
+        *("creditText", "license", "acquireLicensePage", "usageInfo", "sameAs"),
+        *("dateCreated", "datePublished"),
+    }
+)
+"""What such a work may say: whose it is. With any other key it is redacted."""
+
 _KEPT: Final = frozenset(
     {
         *("c2pa.actions", "c2pa.hash.data", "c2pa.hash.boxes", "c2pa.hash.bmff"),
         *("c2pa.hash.collection.data", "c2pa.hash.multi-asset", "c2pa.ingredient"),
         *("c2pa.soft-binding", "c2pa.training-mining", "cawg.training-mining", "cawg.identity"),
         *("c2pa.certificate-status", "c2pa.time-stamp", "c2pa.asset-type"),
-        "stds.schema-org.CreativeWork",
+        *_WORKS,
     }
 )
 """Assertions that say how it was made and whose it is. Whatever else there is, is redacted:
@@ -38,11 +59,18 @@ _FIXED: Final = ("c2pa.actions", "c2pa.hash.")
 # A version (.v2) or the number of an instance (__1) may follow a label.
 _LABEL: Final = re.compile(r"(?P<base>.+?)(?:\.v\d+)?(?:__\d+)?")
 _POSITION: Final = re.compile(
-    r"gps|latitude|longitude|geo:|geo(?:location|coordinates)|contentlocation"
+    # Three letters alone stand in every 700th hash, as Base64 has it.
+    r"gps(?![0-9a-z+/])|gps(?:lat|lon|alt|pos|info|loc|coord|map|date|time|dest|area|img|track)"
+    r"|latitude|longitude|geo:|geo(?:location|coordinates)|contentlocation"
     r"|location(?:created|shown)|sublocation|iptc4xmpcore:location|photoshop:(?:city|state|country)",
     re.IGNORECASE,
 )
+_POSITION_KEY: Final = re.compile(
+    r"(?i:gps|geo(?!met)|coordinates?\b|spatial|locality|postal|address|location)"
+    r"|(?i:(?:\A|:)(?:lat|lng|lon|long|alt|altitude|place|city|country)\Z)"
+)
 _BOX: Final = re.compile(r"self#jumbf=(?:/c2pa/[^/]+/)?(c2pa\.databoxes/[^/]+)")
+_UNNAMED: Final = "general.error"
 _FAULT: Final = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 
@@ -66,25 +94,67 @@ def faults(report: Mapping[str, Any], *, own: bool = False) -> tuple[str, ...]:
         code for each in found if not (code := str(each.get("code", ""))).endswith(".untrusted")
     )
     if not found and report.get("validation_state") == "Invalid":
-        codes = {"general.error": None}
-    return tuple(code for code in codes if _FAULT.fullmatch(code))[:_MOST_FAULTS]
+        codes = {_UNNAMED: None}
+    # What is of another form is a fault too.
+    named = (code if _FAULT.fullmatch(code) else _UNNAMED for code in codes)
+    return tuple(dict.fromkeys(named))[:_MOST_FAULTS]
+
+
+def _mappings(value: object) -> Iterator[Mapping[str, object]]:
+    """Yield every object in JSON."""
+    inner: Iterable[object] = ()
+    if isinstance(value, Mapping):
+        yield value
+        inner = value.values()
+    elif isinstance(value, list):
+        inner = value
+    for each in inner:
+        yield from _mappings(each)
+
+
+def _keys(value: object) -> Iterator[str]:
+    """Yield every key in JSON."""
+    for each in _mappings(value):
+        yield from each
 
 
 def _texts(value: object) -> Iterator[str]:
-    """Yield every text in JSON, keys too."""
+    """Yield every text in JSON but the keys."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
-        for key, each in value.items():
-            yield key
+        for each in value.values():
             yield from _texts(each)
     elif isinstance(value, list):
         for each in value:
             yield from _texts(each)
 
 
+def says_position(text: str) -> bool:
+    """Tell whether a text has a word of those by which positions are named."""
+    return _POSITION.search(text) is not None
+
+
 def _names_position(value: object) -> bool:
-    return any(_POSITION.search(text) for text in _texts(value))
+    return any(map(says_position, _texts(value))) or any(
+        says_position(key) or _POSITION_KEY.search(key) for key in _keys(value)
+    )
+
+
+def _base(label: str) -> str:
+    found = _LABEL.fullmatch(label)
+    return "" if found is None else found["base"]
+
+
+def is_kept(label: str) -> bool:
+    """Tell whether an assertion of this label may be carried on."""
+    return _base(label) in _KEPT
+
+
+def _is_carried_on(label: str, value: object) -> bool:
+    if not is_kept(label) or _names_position(value):
+        return False
+    return _base(label) not in _WORKS or _WORK_KEYS.issuperset(_keys(value))
 
 
 def redactions(report: Mapping[str, Any]) -> tuple[str, ...]:
@@ -103,9 +173,7 @@ def redactions(report: Mapping[str, Any]) -> tuple[str, ...]:
             raise UnredactableError("expected no position where nothing can be redacted")
         boxes = {box[1] for text in _texts(manifest) for box in _BOX.finditer(text)}
         for label, value in manifest["assertion_store"].items():
-            base = _LABEL.fullmatch(label)
-            is_kept = base is not None and base["base"] in _KEPT and not _names_position(value)
-            if is_kept:
+            if _is_carried_on(label, value):
                 continue
             if label.startswith(_FIXED):
                 raise UnredactableError(f"expected no position in {label[:64]}")

@@ -259,8 +259,8 @@ def signed(
     ingredient: bytes,
     certificates: str,
     sign: Sign,
-) -> bytes:
-    """Return ``picture`` with a new manifest.
+) -> tuple[bytes, bytes]:
+    """Return ``picture`` with a new manifest, and the manifest store that it has then.
 
     Args:
         picture: Without one.
@@ -290,9 +290,11 @@ def signed(
         size = library.c2pa_builder_sign(
             builder, media_type.encode(), source, target, owned, manifest
         )
+    store = b""
     if manifest[0] != ffi.NULL:
+        store = ffi.buffer(manifest[0], max(size, 0))[:]
         library.c2pa_free(manifest[0])
     if signer.captured is not None:
         raise signer.captured
     _done(size)
-    return made.getvalue()
+    return made.getvalue(), store

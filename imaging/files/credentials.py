@@ -20,6 +20,10 @@ STORE_TAG: Final = 0xCD41
 MAX_STORE_BYTES: Final = 4 << 20
 """Of a store that are looked through; cameras write 20 kB to 200 kB, most of it a thumbnail."""
 
+_MAX_BOXES: Final = 1000
+"""Of a store that is carried on: to read one takes time that grows with their square, and a third
+of a second for so many assertions."""
+
 _MAX_SOURCE_TYPES: Final = 8
 
 # Compiled on first use: most photos have no credentials.
@@ -37,6 +41,7 @@ class Credentials:
         are_elsewhere: Whether the photo only says where they are to be had.
         source_types: The digital source types that their actions name, each once: those of the
             photo, and of what it was made from.
+        is_too_large: Whether the store has more bytes or boxes than are carried on.
 
     Raises:
         ValueError: There are more than are read, or one that is no term.
@@ -44,6 +49,7 @@ class Credentials:
 
     are_elsewhere: bool = False
     source_types: tuple[str, ...] = ()
+    is_too_large: bool = False
 
     def __post_init__(self) -> None:
         terms = self.source_types
@@ -55,9 +61,10 @@ def credentials_of(store: bytes | None) -> Credentials | None:
     """Return what a manifest store says; None where there is none."""
     if not store:
         return None
+    is_too_large = len(store) >= MAX_STORE_BYTES or store.count(b"jumb") > _MAX_BOXES
     store = store[:MAX_STORE_BYTES]
     said = [store[at.end() : at.end() + at[1][0]] for at in re.finditer(_IN_CBOR, store)]
     said += [found[1] for found in re.finditer(_IN_JSON, store)]
     uris = (each.decode("latin-1") for each in said)
     terms = dict.fromkeys(source_type_term(uri) for uri in uris if re.fullmatch(SOURCE_TYPE, uri))
-    return Credentials(source_types=tuple(terms)[:_MAX_SOURCE_TYPES])
+    return Credentials(source_types=tuple(terms)[:_MAX_SOURCE_TYPES], is_too_large=is_too_large)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from handler.errors import InvocationError
 from tests.photos import jpeg, signing
 from tests.photos.credentials import AI, manifest_store, signed
 from tests.rendering import header_of
 from tests.unit.test_rights import packet, with_xmp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from tests.servers import FaultProxy
@@ -22,94 +24,133 @@ _KEEP = "[credentials]\nkeep = true\nside = 64\n"
 _RENDITION = '[[renditions]]\nname = "a"\nwidth = 64\n'
 
 
-@pytest.mark.parametrize("sidecar", ["", "[sidecar]\n"])
-def test_log_and_manifest_say_that_credentials_were_there(
+class Stack:
+    """The function between its two buckets, with a configuration and a signer in files."""
+
+    def __init__(
+        self,
+        store: FaultProxy,
+        start: Callable[..., Any],
+        capsys: pytest.CaptureFixture[str],
+        folder: Path,
+    ) -> None:
+        self._s3 = store.client()
+        self._start = start
+        self._capsys = capsys
+        self._config = folder / "renditions.toml"
+        self._key = folder / "key.pem"
+        self._key.write_text(signing.identity().pem, encoding="ascii")
+
+    def put(self, photos: Mapping[str, bytes]) -> None:
+        """Upload photos."""
+        for key, photo in photos.items():
+            self._s3.put_object(Bucket="photos", Key=key, Body=photo)
+
+    def started(self, config: str) -> Callable[[str], None]:
+        """Return what has the function, so configured, make the renditions of a photo."""
+        self._config.write_text(config, encoding="utf-8")
+        handle = self._start(
+            RENDITIONS_CONFIG=str(self._config),
+            CREDENTIALS_KEY=str(self._key),
+            CREDENTIALS_CERTIFICATES=signing.identity().chain,
+        )
+        return lambda key: handle({"bucket": "photos", "key": key}, None)
+
+    def told(self) -> dict[str, Any]:
+        """Return the line of the log for each photo."""
+        lines = [json.loads(line) for line in self._capsys.readouterr().out.splitlines()]
+        return {line["key"]: line for line in lines}
+
+    def stored(self) -> list[str]:
+        """Return what was stored."""
+        found = self._s3.list_objects_v2(Bucket="renditions").get("Contents", [])
+        return [one["Key"] for one in found]
+
+    def read(self, key: str) -> bytes:
+        """Return what was stored under a key."""
+        body: bytes = self._s3.get_object(Bucket="renditions", Key=key)["Body"].read()
+        return body
+
+
+@pytest.fixture
+def stack(
     store: FaultProxy,
     start: Callable[..., Any],
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
-    sidecar: str,
-) -> None:
+) -> Stack:
+    """The function between its two buckets."""
+    return Stack(store, start, capsys, tmp_path)
+
+
+@pytest.mark.parametrize("sidecar", ["", "[sidecar]\n"])
+def test_log_and_manifest_say_that_credentials_were_there(stack: Stack, sidecar: str) -> None:
     """With a sidecar and without, through the wall; of a photo that says nothing, nothing."""
-    s3 = store.client()
     xmp = packet("", 'photoshop:Credit="Keeper"')
     photo = signed("jpeg", manifest_store(AI), with_xmp(jpeg(120, 80), xmp))
-    s3.put_object(Bucket="photos", Key="signed.jpg", Body=photo)
-    s3.put_object(Bucket="photos", Key="plain.jpg", Body=jpeg(120, 80))
-    config = tmp_path / "renditions.toml"
-    config.write_text(sidecar + _RENDITION, encoding="utf-8")
-    handle = start(RENDITIONS_CONFIG=str(config))
+    stack.put({"signed.jpg": photo, "plain.jpg": jpeg(120, 80)})
+    render = stack.started(sidecar + _RENDITION)
     for key in ("signed.jpg", "plain.jpg"):
-        handle({"bucket": "photos", "key": key}, None)
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    told = {line["key"]: line for line in lines}
-
-    def read(key: str) -> bytes:
-        body: bytes = s3.get_object(Bucket="renditions", Key=key)["Body"].read()
-        return body
+        render(key)
+    told = stack.told()
 
     expected = {
         "credentials": "present",
         "source_types": ["trainedAlgorithmicMedia"],
         "data_mining": None,
     }
-    assert json.loads(read("signed.jpg/photo.json"))["provenance"] == expected
+    assert json.loads(stack.read("signed.jpg/photo.json"))["provenance"] == expected
     line = told["signed.jpg"]
     assert line["credentials"] == "present"
     assert line["sourceTypes"] == ["trainedAlgorithmicMedia"]
     assert line["warnings"] == ["credentials-removed"]
-    made = header_of(read("signed.jpg/a.jpg"))
+    made = header_of(stack.read("signed.jpg/a.jpg"))
     assert made.credentials is None
     assert made.rights is not None
     assert made.rights.credit == "Keeper"
 
-    plain = json.loads(read("plain.jpg/photo.json")).get("provenance")
+    plain = json.loads(stack.read("plain.jpg/photo.json")).get("provenance")
     assert plain == ({**expected, "credentials": "none", "source_types": []} if sidecar else None)
     assert not {"credentials", "sourceTypes", "warnings"} & told["plain.jpg"].keys()
 
 
 @pytest.mark.parametrize("sidecar", ["", "[sidecar]\n"])
-def test_credentials_are_carried_on_where_asked(
-    store: FaultProxy,
-    start: Callable[..., Any],
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    sidecar: str,
-) -> None:
+def test_credentials_are_carried_on_where_asked(stack: Stack, sidecar: str) -> None:
     """From bucket to bucket: signed, trusted, and said; a photo that was changed is said to be."""
-    s3 = store.client()
     photo = signing.by_camera(jpeg(120, 80))
-    s3.put_object(Bucket="photos", Key="signed.jpg", Body=photo)
-    s3.put_object(Bucket="photos", Key="changed.jpg", Body=photo[:-100] + b"\0" + photo[-99:])
-    s3.put_object(Bucket="photos", Key="plain.jpg", Body=jpeg(120, 80))
-    config, key = tmp_path / "renditions.toml", tmp_path / "key.pem"
+    changed = photo[:-100] + b"\0" + photo[-99:]
+    stack.put({"signed.jpg": photo, "changed.jpg": changed, "plain.jpg": jpeg(120, 80)})
     small = _RENDITION.replace('"a"', '"small"').replace("64", "32\nheight = 32")
-    config.write_text(_KEEP + sidecar + _RENDITION + small, encoding="utf-8")
-    key.write_text(signing.identity().pem, encoding="ascii")
-    handle = start(
-        RENDITIONS_CONFIG=str(config),
-        CREDENTIALS_KEY=str(key),
-        CREDENTIALS_CERTIFICATES=signing.identity().chain,
-    )
+    render = stack.started(_KEEP + sidecar + _RENDITION + small)
     keys = ("signed.jpg", "changed.jpg", "plain.jpg")
-    for name in keys:
-        handle({"bucket": "photos", "key": name}, None)
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    told = {line["key"]: line for line in lines}
-
-    def read(name: str) -> bytes:
-        body: bytes = s3.get_object(Bucket="renditions", Key=name)["Body"].read()
-        return body
+    for key in keys:
+        render(key)
+    told = stack.told()
 
     for name, is_valid in zip(keys, (True, False, None), strict=True):
-        about = json.loads(read(f"{name}/photo.json")).get("provenance", {})
+        about = json.loads(stack.read(f"{name}/photo.json")).get("provenance", {})
         assert about.get("valid") is is_valid
         assert about.get("carried") == (None if is_valid is None else ["a"])
         assert told[name].get("credentialsValid") is is_valid
-        assert header_of(read(f"{name}/small.jpg")).credentials is None
+        assert header_of(stack.read(f"{name}/small.jpg")).credentials is None
     assert "warnings" not in told["signed.jpg"]
     assert told["changed.jpg"]["warnings"] == ["credentials-invalid"]
-    said = signing.read(read("signed.jpg/a.jpg"))
+    said = signing.read(stack.read("signed.jpg/a.jpg"))
     assert said["validation_state"] == "Trusted"
-    assert signing.GPS not in read("signed.jpg/a.jpg")
-    assert header_of(read("plain.jpg/a.jpg")).credentials is None
+    assert signing.GPS not in stack.read("signed.jpg/a.jpg")
+    assert header_of(stack.read("plain.jpg/a.jpg")).credentials is None
+
+
+def test_nothing_is_stored_without_credentials_once_the_certificates_have_ended(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In an environment that runs: the photo is tried again, by one that has the new ones."""
+    stack.put({"signed.jpg": signing.by_camera(jpeg(120, 80)), "plain.jpg": jpeg(120, 80)})
+    render = stack.started(_KEEP + _RENDITION)
+    end_s = time.time() + 301 * 86_400
+    monkeypatch.setattr("handler.photo.renditions.now_s", lambda: end_s)
+    render("plain.jpg")
+    with pytest.raises(InvocationError, match="signing-failed"):
+        render("signed.jpg")
+    assert "plain.jpg/a.jpg" in stack.stored()
+    assert "signed.jpg/a.jpg" not in stack.stored()

@@ -13,7 +13,7 @@ from typing import Final
 from tests.photos.files import avif, gif, heic, jpeg, png, tiff, webp
 from tests.photos.metadata import segment
 
-__all__ = ["SIGNED_FORMATS", "manifest_store", "signed"]
+__all__ = ["SIGNED_FORMATS", "box", "manifest_store", "signed", "superbox"]
 
 AI: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 SIGNED_FORMATS: Final = ("jpeg", "png", "webp", "gif", "tiff", "avif", "heic")
@@ -23,14 +23,16 @@ _SUFFIX: Final = bytes.fromhex("00110010800000aa00389b71")
 _PACKET: Final = 64_000
 
 
-def _box(kind: bytes, *parts: bytes) -> bytes:
+def box(kind: bytes, *parts: bytes) -> bytes:
+    """A box of ISO/IEC 14496-12."""
     body = b"".join(parts)
     return struct.pack(">I", len(body) + 8) + kind + body
 
 
-def _superbox(kind: bytes, label: str, *parts: bytes) -> bytes:
-    description = _box(b"jumd", kind + _SUFFIX, b"\x03", label.encode() + b"\0")
-    return _box(b"jumb", description, *parts)
+def superbox(kind: bytes, label: str, *parts: bytes) -> bytes:
+    """A box of JUMBF, of a kind that C2PA has, and what it holds."""
+    description = box(b"jumd", kind + _SUFFIX, b"\x03", label.encode() + b"\0")
+    return box(b"jumb", description, *parts)
 
 
 def _cbor_text(text: str) -> bytes:
@@ -53,15 +55,15 @@ def manifest_store(*source_types: str, padding: int = 0) -> bytes:
         for uri in source_types
     ]  # fmt: skip
     data = b"\xa1" + _cbor_text("actions") + bytes([0x80 + len(actions)]) + b"".join(actions)
-    thumbnail = _superbox(b"jpeg", "c2pa.thumbnail.claim", _box(b"bidb", b"\x7f" * padding))
-    assertions = _superbox(
+    thumbnail = superbox(b"jpeg", "c2pa.thumbnail.claim", box(b"bidb", b"\x7f" * padding))
+    assertions = superbox(
         b"c2as",
         "c2pa.assertions",
         thumbnail,
-        _superbox(b"cbor", "c2pa.actions.v2", _box(b"cbor", data)),
+        superbox(b"cbor", "c2pa.actions.v2", box(b"cbor", data)),
     )
-    manifest = _superbox(b"c2ma", "urn:c2pa:0f9b", assertions)
-    return _superbox(b"c2pa", "c2pa", manifest)
+    manifest = superbox(b"c2ma", "urn:c2pa:0f9b", assertions)
+    return superbox(b"c2pa", "c2pa", manifest)
 
 
 def signed(photo_format: str, store: bytes, data: bytes | None = None) -> bytes:
@@ -126,7 +128,7 @@ def _tiff(store: bytes, data: bytes | None) -> bytes:
 
 def _behind(data: bytes, store: bytes) -> bytes:
     # Behind all others: places in the file stay right.
-    return data + _box(b"uuid", _UUID, b"\0\0\0\0manifest\0", bytes(8), store)
+    return data + box(b"uuid", _UUID, b"\0\0\0\0manifest\0", bytes(8), store)
 
 
 def _avif(store: bytes, data: bytes | None) -> bytes:

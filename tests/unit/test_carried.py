@@ -1,30 +1,36 @@
 """Content credentials are carried on where that is asked: signed outside, valid, and redacted."""
 
+import os
 import random
+import signal
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import pytest
 
 from imaging.credentials import definition as definitions
-from imaging.errors import PhotoWarning
+from imaging.credentials.leftover import LeftoverError, check_redacted
+from imaging.errors import CrashedError, PhotoWarning
+from imaging.files.jpeg import manifest_store as manifest_store_of
 from imaging.formats import InputFormat, OutputFormat
 from imaging.in_memory import InMemory, render_in_memory
 from imaging.local import MemorySource
-from imaging.planning import Asked
+from imaging.plan import PlannedRendition
+from imaging.planning import Asked, make_plan
 from imaging.provenance import provenance
 from imaging.rendering import open_photo
-from imaging.signatures import Signer, Signing
+from imaging.signatures import Carried, Signer, Signing
 from imaging.specs import Colour, Fit, Metadata, RenditionSpec
 from imaging.worker.client import Workers
 from imaging.worker.protocol import Readiness
 from imaging.worker.spawning import Launch
 from tests import photos
 from tests.photos import ultra_hdr_jpeg
-from tests.photos.credentials import SIGNED_FORMATS, manifest_store, signed
+from tests.photos.credentials import SIGNED_FORMATS, box, manifest_store, signed, superbox
 from tests.photos.raws import raf
 from tests.photos.signing import GPS, by_camera, identity, read, signature
 from tests.rendering import header_of
@@ -254,9 +260,19 @@ def test_a_photo_that_was_changed_is_said_to_be(place: str, wall: Workers) -> No
     [
         {"label": "c2pa.actions.v2", "data": {"actions": [{"action": "c2pa.edited"}]}},
         {"label": "com.example.unknown", "data": {"where": "GPS 48.1"}},
-        {"label": "stds.schema-org.CreativeWork", "data": {"contentLocation": "Munich"}},
+        *(
+            {"label": "stds.schema-org.CreativeWork", "data": data}
+            for data in (
+                {"contentLocation": "Munich"},
+                {"spatialCoverage": "Marienplatz"},
+                {"author": [{"name": "A", "address": {"addressLocality": "Munich"}}]},
+                {"thumbnailUrl": "data:image/jpeg;base64,/9j/"},
+                {"anything": "else"},
+            )
+        ),
+        {"label": "c2pa.training-mining", "data": {"entries": {}, "lat": 48.1}},
     ],
-    ids=lambda one: str(one["label"]),
+    ids=lambda one: str(one["data"]),
 )
 def test_what_nobody_here_knows_is_redacted(assertion: dict[str, Any]) -> None:
     """And what is known, where it names a position; what is left is not."""
@@ -268,9 +284,31 @@ def test_what_nobody_here_knows_is_redacted(assertion: dict[str, Any]) -> None:
     assert left == {"c2pa.actions.v2", "c2pa.hash.data"}
 
 
-def test_a_position_that_cannot_be_redacted_is_not_carried_on() -> None:
+def test_whose_it_is_stays() -> None:
+    """A work that says nothing else."""
+    author = {"@type": "Person", "name": "An author", "sameAs": "https://example.org/author"}
+    work = {"@context": "https://schema.org", "@type": "CreativeWork", "author": [author]}
+    photo = by_camera(
+        photos.jpeg(120, 80),
+        assertions=[{"label": "stds.schema-org.CreativeWork", "data": work, "kind": "Json"}],
+    )
+    assert b"An author" in made(photo, spec()).data[0]
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"GPSLatitude": "48,8.1234N"},
+        {"exif:gpsArea": "x"},
+        {"coordinates": [48.1, 11.5]},
+        {"com.example": {"city": "x"}},
+        {"com.example": "GPS 48.1"},
+    ],
+    ids=str,
+)
+def test_a_position_that_cannot_be_redacted_is_not_carried_on(parameters: dict[str, Any]) -> None:
     """C2PA forbids to redact actions: then the rendition has no credentials, and says so."""
-    action = {"action": "c2pa.edited", "parameters": {"GPSLatitude": "48,8.1234N"}}
+    action = {"action": "c2pa.edited", "parameters": parameters}
     photo = by_camera(
         photos.jpeg(120, 80),
         assertions=[{"label": "c2pa.actions.v2", "data": {"actions": [action]}}],
@@ -279,6 +317,74 @@ def test_a_position_that_cannot_be_redacted_is_not_carried_on() -> None:
     assert rendition.carried is None
     assert codes(rendition.warnings) == ["credentials-removed"]
     assert b"c2pa" not in result.data[0]
+
+
+def test_a_hash_is_no_position() -> None:
+    """Three letters stand in every 700th of them, as Base64 has it."""
+    hashed = {"hash": "xgpSB2gdUhdSuaOUMrnDhVklPXvButOdS8GpsT==", "gpsless": False}
+    store = {"c2pa.hash.data": {"hash": hashed["hash"]}}
+    report = {"manifests": {"urn:c2pa:1": {"claim": hashed, "assertion_store": store}}}
+    with pytest.raises(definitions.UnredactableError):
+        definitions.redactions(report)
+    del hashed["gpsless"]
+    assert definitions.redactions(report) == ()
+
+
+def test_a_fault_of_a_form_that_nobody_knows_is_one() -> None:
+    """What it is called is not repeated; that the photo does not hold is."""
+    failure = [{"code": "an odd\ncode"}, {"code": "signingCredential.untrusted"}]
+    report = {"validation_results": {"activeManifest": {"failure": failure}}}
+    assert definitions.faults(report) == ("general.error",)
+
+
+def _store(*manifests: bytes) -> bytes:
+    return superbox(b"c2pa", "c2pa", *manifests, superbox(b"c2ma", "own"))
+
+
+def test_a_box_that_no_report_shows_is_not_carried_on() -> None:
+    """A claim need not name each box of its manifest: what is left is looked for in the bytes."""
+    # A map of two: dc:format and data, which is bytes.
+    content = b"\xa2\x69dc:format\x6aimage/jpeg\x64data\x4a" + GPS
+    part = superbox(
+        b"c2db", "c2pa.databoxes", superbox(b"cbor", "c2pa.data", box(b"cbor", content))
+    )
+    store = bytearray(manifest_store_of(by_camera(photos.jpeg(120, 80))) or b"")
+    for at in (0, 38):
+        (length,) = struct.unpack_from(">I", store, at)
+        struct.pack_into(">I", store, at, length + len(part))
+    photo = signed("jpeg", bytes(store) + part)
+    result = made(photo, spec())
+    (warning,) = result.renditions[0].warnings
+    assert warning.code == "credentials-removed"
+    assert "'c2pa.databoxes' is left" in warning.message
+    assert GPS not in result.data[0]
+
+
+def _manifest(*assertions: bytes) -> bytes:
+    return superbox(b"c2ma", "a", superbox(b"c2as", "c2pa.assertions", *assertions))
+
+
+LEFT = {
+    "another's box": _manifest(superbox(b"cbor", "com.example.a", box(b"cbor"))),
+    "a thumbnail": _manifest(superbox(b"cbor", "c2pa.actions", box(b"bidb", b"x"))),
+    "a position": _manifest(superbox(b"cbor", "c2pa.actions", box(b"cbor", b"GPSLatitude"))),
+    "no superbox": superbox(b"c2ma", "a", box(b"free", b"x")),
+    "no description": superbox(b"c2ma", "a", box(b"jumb", box(b"cbor"))),
+    "another standard's": superbox(b"c2ma", "a", box(b"jumb", box(b"jumd", bytes(20)))),
+}
+
+
+@pytest.mark.parametrize("kind", LEFT)
+def test_what_is_left_of_a_photo_s_manifest_is_found(kind: str) -> None:
+    """In bytes; what is kept is no leftover, nor is a part of which nothing is left."""
+    empty = superbox(b"c2ma", "b", superbox(b"c2db", "c2pa.databoxes"))
+    kept = _manifest(superbox(b"cbor", "c2pa.actions.v2__1", box(b"cbor", b"x")))
+    check_redacted(_store(empty, kept), own="own")
+    with pytest.raises(LeftoverError):
+        check_redacted(_store(empty, LEFT[kind]), own="own")
+    for broken in (b"", _store(kept)[:-9], _store(kept) * 2, _manifest()):
+        with pytest.raises(LeftoverError):
+            check_redacted(broken, own="own")
 
 
 def _nested(depth: int) -> bytes:
@@ -292,6 +398,7 @@ def _nested(depth: int) -> bytes:
 
 HOSTILE = {
     "no claim": signed("jpeg", manifest_store()),
+    "1,001 boxes": signed("jpeg", manifest_store() + b"jumb" * 1_001),
     "5 MB": signed("jpeg", manifest_store(padding=5_000_000)),
     "nested 1,000 deep": signed("jpeg", _nested(1_000)),
     "nested 100,000 deep": signed("jpeg", _nested(100_000)),
@@ -308,7 +415,10 @@ def test_a_hostile_store_takes_no_photo_with_it(kind: str, wall: Workers) -> Non
     result = render_in_memory(wall.open_photo, MemorySource(HOSTILE[kind]), asked(spec()))
     (rendition,) = result.renditions
     assert rendition.carried is None
-    assert codes(rendition.warnings) == ["credentials-removed"]
+    # What is too large is known before anything is read.
+    assert codes((*result.plan.warnings, *rendition.warnings)) == ["credentials-removed"]
+    is_large = kind in {"1,001 boxes", "5 MB", "nested 100,000 deep"}
+    assert (result.plan.signer is None) is is_large
     assert len(wall._pool._idle) == 1
 
 
@@ -359,6 +469,82 @@ def test_a_truncated_photo_is_refused_as_without_them(wall: Workers) -> None:
     for keeps in (Asked(specs=(RenditionSpec(name="a"),)), asked(spec())):
         with pytest.raises(Exception, match="end too soon"):
             render_in_memory(wall.open_photo, MemorySource(photo[:-3_000]), keeps)
+
+
+class _Kept:
+    """A sink, and what became of it."""
+
+    def __init__(self, note: Callable[[], None]) -> None:
+        self.note = note
+        self.data = b""
+        self.ending = ""
+
+    def write(self, data: memoryview) -> None:
+        """Note the first bytes before they are kept."""
+        if not self.data:
+            self.note()
+        self.data += data
+
+    def commit(self) -> None:
+        """All of it is there."""
+        assert not self.ending
+        self.ending = "committed"
+
+    def abort(self) -> None:
+        """Nothing of it is wanted."""
+        assert not self.ending
+        self.ending = "aborted"
+
+
+@pytest.mark.parametrize(
+    "deaths", [{0}, {1}, {2}, {3}, {0, 1}, {1, 2}, {2, 3}, {3, 4}, {3, 5}, {3, 6}], ids=str
+)
+def test_a_worker_that_dies_while_it_signs_leaves_no_torn_rendition(deaths: set[int]) -> None:
+    """Another makes the rest, once; a second death is the answer, and what is stored holds.
+
+    Of two renditions it dies as each is signed, and as each is written: four places, and those
+    of the second worker follow.
+    """
+    photo = by_camera(photos.jpeg(120, 80))
+    passed: list[int] = []
+    sinks: list[_Kept] = []
+    workers = Workers(Launch(concurrency=1))
+
+    def note() -> None:
+        passed.append(len(passed))
+        if passed[-1] in deaths:
+            assert opened._worker is not None
+            os.kill(opened._worker.process.pid, signal.SIGSEGV)
+
+    def sign_and_note(data: bytes) -> bytes:
+        note()
+        return signature(ME.key, data)
+
+    def open_sink(planned: PlannedRendition) -> _Kept:
+        del planned
+        sinks.append(_Kept(note))
+        return sinks[-1]
+
+    signing = Signing(signer=SIGNING.signer, sign=sign_and_note)
+    wanted = Asked(specs=(spec("a"), spec("b", width=60)), signing=signing)
+    try:
+        with workers.open_photo(MemorySource(photo), wanted) as opened:
+            plan = make_plan(opened.header, wanted)
+            with suppress(CrashedError) if len(deaths) == 2 else nullcontext():
+                made_of = list(opened.render(plan, open_sink))
+                assert [one.carried for one in made_of] == [Carried(faults=())] * 2
+        assert all(sink.ending for sink in sinks)
+        whole = [sink.data for sink in sinks if sink.ending == "committed"]
+        assert len(whole) == 2 or len(deaths) == 2
+        for data in whole:
+            assert read(data)["validation_state"] == "Trusted"
+        # The next photo is none the worse.
+        deaths = set()
+        with workers.open_photo(MemorySource(photo), wanted) as opened:
+            assert len(list(opened.render(plan, open_sink))) == 2
+        assert len(workers._pool._idle) == 1
+    finally:
+        workers.close()
 
 
 def test_a_label_says_what_it_is_of() -> None:

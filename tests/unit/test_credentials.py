@@ -135,7 +135,7 @@ def test_what_is_looked_through_is_bounded() -> None:
     assert found is not None
     assert len(found.source_types) == 8
     far = manifest_store(AI, padding=MAX_STORE_BYTES)
-    assert credentials_of(far) == Credentials()
+    assert credentials_of(far) == Credentials(is_too_large=True)
     boxes = struct.pack(">I4s", 8, b"free") * 2000
     data = boxes + signed("avif", STORE)
     reads = []

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import boto3
 import pytest
@@ -72,6 +72,8 @@ def test_a_key_in_a_file_signs(key_file: Callable[[str], str]) -> None:
     der = utils.encode_dss_signature(*numbers)
     me.key.public_key().verify(der, b"text", ec.ECDSA(hashes.SHA256()))
     assert "PRIVATE" not in repr(signer)
+    ends = x509.load_pem_x509_certificates(me.chain.encode())[0].not_valid_after_utc
+    assert signer.ends_s == ends.timestamp()
 
 
 def test_certificates_may_be_an_object_of_s3(key_file: Callable[[str], str]) -> None:
@@ -172,6 +174,20 @@ class Kms:
         return {"Signature": self.me.key.sign(asked["Message"], algorithm)}
 
 
+class Garbage(NamedTuple):
+    """KMS, as it answers something else."""
+
+    answer: dict[str, bytes]
+
+    def sign(self, **asked: Any) -> dict[str, bytes]:  # noqa: ANN401 - as botocore's
+        """Return it."""
+        del asked
+        return self.answer
+
+
+_HUGE = utils.encode_dss_signature(1 << 300, 1)
+
+
 def test_kms_signs_a_digest(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing else is sent; the signature comes as COSE has it."""
     kms = Kms(ME)
@@ -184,6 +200,18 @@ def test_kms_signs_a_digest(monkeypatch: pytest.MonkeyPatch) -> None:
         "MessageType": "DIGEST",
         "SigningAlgorithm": "ECDSA_SHA_256",
     }
+    for answer in ({}, {"Signature": b""}, {"Signature": b"0"}, {"Signature": _HUGE}):
+        monkeypatch.setattr(signing, "_client", lambda _, it=answer: Garbage(it))
+        with pytest.raises(SigningError, match="Expected a signature of KMS") as caught:
+            signer.sign(b"text")
+        assert caught.value.retryable
+        with pytest.raises(SettingsError, match=r"CREDENTIALS_KEY: expected a key that signs: "):
+            made({"CREDENTIALS_KEY": ARN, "CREDENTIALS_CERTIFICATES": ME.chain})
+    monkeypatch.setattr(signing, "_client", lambda _: Kms(SERVER))
+    with pytest.raises(SigningError, match="by the key of the first certificate") as caught:
+        signer.sign(b"text")
+    assert caught.value.retryable
+    monkeypatch.setattr(signing, "_client", lambda _: kms)
     kms.error = OSError("no route")
     with pytest.raises(SigningError, match="no route") as caught:
         signer.sign(b"text")
