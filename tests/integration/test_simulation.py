@@ -19,10 +19,9 @@ def test_a_bad_day_ends_well(seed: int) -> None:
 def test_a_piece_of_the_rule_is_missed(piece: str) -> None:
     """Switched back, one at a time, it is found within 2,000 steps, on one of three seeds.
 
-    Five are none of them, since three seeds or more did not draw what each needs: that an
-    announcement is of a version; that who announces takes the place; that a deletion announces what
-    it makes; that a folder takes a photo's renditions; that the list is read before it is replaced,
-    which what looks for the unnamed hides. test_truth.py and test_odd_objects.py let it happen.
+    All are found on seed 6. Three are none of them, since three seeds or more did not draw what
+    each needs: that an announcement is of a version; that who announces takes the place; that a
+    deletion announces what it makes. test_truth.py lets it happen.
     """
     with switched_back(piece):
-        assert any(simulate(steps=2_000, keys=40, seed=seed)[1] for seed in (3, 6, 8))
+        assert any(simulate(steps=2_000, keys=40, seed=seed)[1] for seed in (6, 8, 3))
