@@ -86,12 +86,8 @@ _workers = Workers(
     side_by_side=min(PARALLEL, _settings.concurrency),
     keeps=not _settings.worker_per_photo,
 )
-if _settings.memory is None or _settings.memory.processes == 1:
-    # While the first event comes and its photo is asked for.
-    _workers.start()
-else:
-    # The runtime client forks, and each of its processes starts its own.
-    _workers.close()
+# While the first event comes and its photo is asked for.
+_workers.start()
 
 
 def _drop_client() -> None:

@@ -5,13 +5,13 @@ them are a quarter of the start's CPU and, with a cold cache, most of its wait f
 they compile while they are imported is in that file too. This module itself imports nothing that
 the interpreter has not loaded already.
 
-    start.pyc --environment DESCRIPTOR HANDLER   started without an environment, as start.sh does
-    start.pyc HANDLER                            started with it
-    start.pyc imaging.worker.zygote DESCRIPTOR   the zygote of the latter
+    start.pyc --environment DESCRIPTOR LEASH HOLDER HANDLER   without one, as start.sh starts it
+    start.pyc HANDLER                                         with it
+    start.pyc imaging.worker.zygote DESCRIPTOR                the zygote of the latter
 
 Without an environment there is no secret. What both need is imported, the zygote is forked, and
-then the function reads the environment. What one alone needs is unpacked after the fork: a page
-that both write to is copied.
+then the function takes the environment from the process that has held it. What one alone needs is
+unpacked after the fork: a page that both write to is copied.
 """
 
 import gc
@@ -34,9 +34,9 @@ __all__ = [
     "FOLDERS",
     "ZYGOTE",
     "Bundle",
+    "Environment",
     "forked_zygote",
     "main",
-    "parse_environment",
     "read_ahead",
     "worker_program",
 ]
@@ -194,31 +194,46 @@ def _read(name: str) -> "Any":  # noqa: ANN401 - what the build stored
         return marshal.loads(file.read())  # noqa: S302 - the build's own file
 
 
-def parse_environment(text: str) -> "dict[str, str]":
-    """Return the names and values of what the shell's ``export -p`` prints.
+class Environment:
+    """The environment, as long as another process holds it for this one.
 
-    A value is made of parts between quotes of one kind or the other, which have no other meaning.
+    Args:
+        descriptor: Where the kernel shows it.
+        leash: The descriptor that has the other process end when nobody has it any more.
+        holder: The other's ID, a child of this process.
     """
-    environment = {}
-    at = 0
-    while at < len(text):
-        at += len("export ")
-        end = min(place for place in (text.find("=", at), text.find("\n", at)) if place >= 0)
-        name, at = text[at:end], end + 1
-        if text[end] == "\n":
-            # Marked for export, and never set.
-            continue
-        value = ""
-        while text[at] != "\n":
-            closing = text.index(text[at], at + 1)
-            value += text[at + 1 : closing]
-            at = closing + 1
-        environment[name] = value
-        at += 1
-    return environment
+
+    def __init__(self, descriptor: int, leash: int, holder: int) -> None:
+        self._descriptor = descriptor
+        self._leash = leash
+        self._holder = holder
+
+    def close(self) -> None:
+        """Leave it to the process that this one was forked from."""
+        posix.close(self._descriptor)
+        posix.close(self._leash)
+
+    def take(self) -> "dict[str, str]":
+        """Return its names and values, and have the other process end; nobody can ask it again."""
+        # Loaded by now.
+        import os
+
+        with open(self._descriptor, "rb") as file:  # noqa: PTH123 - pathlib is not loaded yet
+            entries = file.read().split(b"\0")
+        posix.close(self._leash)
+        # Who was forked meanwhile may have the leash still.
+        posix.kill(self._holder, 9)
+        posix.waitpid(self._holder, 0)
+        environment: dict[str, str] = {}
+        for entry in entries:
+            name, equals, value = os.fsdecode(entry).partition("=")
+            if name and equals:
+                # As everywhere, the first of two counts.
+                environment.setdefault(name, value)
+        return environment
 
 
-def _fork_zygote(bundle: Bundle, environment: int) -> "tuple[int, int]":
+def _fork_zygote(bundle: Bundle, environment: Environment) -> "tuple[int, int]":
     """Fork it, and return its ID and the function's end of its socket."""
     # Loaded by now.
     import os
@@ -230,7 +245,7 @@ def _fork_zygote(bundle: Bundle, environment: int) -> "tuple[int, int]":
         theirs.close()
         return process, ours.detach()
     try:
-        os.close(environment)
+        environment.close()
         ours.close()
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
@@ -241,6 +256,12 @@ def _fork_zygote(bundle: Bundle, environment: int) -> "tuple[int, int]":
         _run_zygote(theirs.detach())
     finally:
         os._exit(1)
+
+
+def _end_zygote(process: int, descriptor: int) -> None:
+    posix.close(descriptor)
+    posix.kill(process, 9)
+    posix.waitpid(process, 0)
 
 
 def _put_bundle(last: str) -> Bundle:
@@ -256,21 +277,20 @@ def _run_zygote(descriptor: int) -> None:
     run(descriptor)
 
 
-def _read_environment(descriptor: int) -> None:
-    import os
-
-    with open(descriptor, "rb") as file:
-        os.environ |= parse_environment(os.fsdecode(file.read()))
-
-
-def _start_function(environment: int | None) -> None:
+def _start_function(environment: Environment | None) -> None:
     global forked_zygote  # noqa: PLW0603 - main's result, of which the function is told by name
     read_ahead(_read("blocks"))
     bundle = _put_bundle(last=sys.argv[1].rpartition(".")[0])
     if environment is not None:
         bundle.import_all()
         forked_zygote = _fork_zygote(bundle, environment)
-        _read_environment(environment)
+        import os
+
+        os.environ |= environment.take()
+        if "AWS_LAMBDA_MAX_CONCURRENCY" in os.environ:
+            # The runtime client forks, and the function begins in its forks: each starts its own.
+            _end_zygote(*forked_zygote)
+            forked_zygote = None
     bundle.extend(*_read("function"))
 
     from awslambdaric.__main__ import main as run
@@ -294,8 +314,8 @@ def main() -> None:
         return
     environment = None
     if sys.argv[1] == _WITHOUT:
-        environment = int(sys.argv[2])
-        del sys.argv[1:3]
+        environment = Environment(*map(int, sys.argv[2:5]))
+        del sys.argv[1:5]
     _start_function(environment)
 
 

@@ -3,25 +3,27 @@
 import ast
 import gc
 import importlib
+import json
 import marshal
 import os
 import posix
 import re
 import subprocess
 import sys
+import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from image.bundle import Bundle as Stored
 from image.bundle import Module, compile_module, ranges, split
-from image.start import Bundle, parse_environment, read_ahead
+from image.start import Bundle, read_ahead
 
 _ROOT: Final = Path(__file__).parents[2]
 _PACKAGES: Final = Path(importlib.import_module("botocore").__file__ or "").parents[1]
@@ -270,35 +272,102 @@ def test_urllib3_needs_nothing_of_http2_at_import() -> None:
     assert names == {"probe"}
 
 
+_COMMAND: Final = "/usr/bin/python3 -ISBu /var/runtime/start.pyc"
+_TAKEN: Final = """
+import json, os, pathlib, sys
+sys.path.insert(0, {root!r})
+before = len(os.environ)
+from image.start import Environment
+taken = None
+if sys.argv[1] == "--environment":
+    taken = Environment(*map(int, sys.argv[2:5])).take()
+    del sys.argv[1:5]
+children = pathlib.Path(f"/proc/self/task/{{os.getpid()}}/children").read_text()
+open_ones = [int(name) for name in os.listdir("/proc/self/fd") if int(name) > 6]
+print(json.dumps([sys.argv[1:], before, taken, children, open_ones]))
+"""
+
+
+def _started(
+    tmp_path: Path, environment: Mapping[bytes, bytes], **replaced: str
+) -> tuple[list[str], int, dict[str, str] | None, str, list[int]]:
+    """Return what a process in Python's place finds when start.sh starts it.
+
+    Its arguments; how many variables it was started with; what it took; its children and the
+    descriptors that are left then.
+    """
+    stand_in = tmp_path / "start.py"
+    stand_in.write_text(_TAKEN.format(root=str(_ROOT)))
+    script = (_ROOT / "image/start.sh").read_text("ascii")
+    assert _COMMAND in script
+    script = script.replace(_COMMAND, f"{sys.executable} -IB {stand_in}")
+    for old, new in replaced.items():
+        assert old in script
+        script = script.replace(old, new)
+    here = tmp_path / "start.sh"
+    here.write_text(script, "ascii")
+    done = subprocess.run(
+        ["/bin/sh", here, "the.handler"], env=environment, stdout=subprocess.PIPE, check=True
+    )
+    found: tuple[list[str], int, dict[str, str] | None, str, list[int]] = json.loads(done.stdout)
+    return found
+
+
 @given(
     st.dictionaries(
-        st.from_regex(r"[A-Za-z_]\w*", fullmatch=True).filter(str.isascii),
-        # What the environment can hold, if it need not be text.
-        st.binary(max_size=40).map(lambda value: os.fsdecode(value.replace(b"\0", b""))),
+        # What the kernel takes, whatever a shell makes of it: names with dots, bytes that are no
+        # text, values of several lines.
+        st.one_of(
+            st.from_regex(rb"[A-Za-z_]\w*", fullmatch=True),
+            st.binary(min_size=1, max_size=9).filter(lambda name: not {0, 61} & {*name}),
+        ),
+        st.binary(max_size=40).map(lambda value: value.replace(b"\0", b"")),
         max_size=5,
     )
 )
-@settings(max_examples=30)
-def test_the_environment_comes_through_the_shell(environment: dict[str, str]) -> None:
-    """Every name and value that a function can have is there again, whatever is in it."""
-    printed = subprocess.run(
-        ["/bin/sh", "-c", "export -p"], env=environment, stdout=subprocess.PIPE, check=True
-    ).stdout
-    parsed = parse_environment(os.fsdecode(printed))
-    assert environment.items() <= parsed.items()
-    assert parsed.keys() - environment.keys() <= {"PWD", "OLDPWD"}
+@example({b"a.b": b"1", b"2": b"=", b"-": b"'\n\"", b"\xff": b"\xfe", b"LC_ALL": b"C"})
+@example({b"LARGE_%d" % number: b"x" * 100_000 for number in range(8)})
+@settings(max_examples=15)
+def test_the_environment_comes_through_the_shell(
+    tmp_path_factory: pytest.TempPathFactory, environment: dict[bytes, bytes]
+) -> None:
+    """Every name and value is taken, of any size, by a process that had none; nothing is left."""
+    handed_on = {b"LC_ALL", b"LD_LIBRARY_PATH", b"MALLOC_ARENA_MAX"} & environment.keys()
+    found = _started(tmp_path_factory.mktemp("started"), environment)
+    arguments, before, taken, children, left = found
+    assert arguments == ["the.handler"]
+    assert before <= len(handed_on) + 1  # Python's own LC_CTYPE
+    assert taken == {os.fsdecode(name): os.fsdecode(each) for name, each in environment.items()}
+    assert children == ""
+    # That of the folder that is listed, where it is any.
+    assert len(left) <= 1
 
 
-def test_a_name_without_a_value_is_none() -> None:
-    """A shell prints what is marked for export and was never set, too."""
-    printed = subprocess.run(
-        ["/bin/sh", "-c", "export UNSET; SET=1; export SET; export -p"],
-        env={},
-        stdout=subprocess.PIPE,
-        check=True,
-    ).stdout
-    assert parse_environment(os.fsdecode(printed)).items() >= {("SET", "1")}
-    assert "UNSET" not in parse_environment(os.fsdecode(printed))
+@pytest.mark.parametrize("missing", ["/proc/self", "/proc/$!"])
+def test_without_proc_python_starts_as_it_is(tmp_path: Path, missing: str) -> None:
+    """With the environment, and with no process beside it."""
+    found = _started(tmp_path, {b"ONE": b"1", b"TWO": b"2"}, **{missing: "/nowhere"})
+    arguments, before, taken, children, left = found
+    assert (arguments, taken, children) == (["the.handler"], None, "")
+    assert before >= 2
+    assert len(left) <= 1
+
+
+def test_who_holds_the_environment_ends_with_whom_it_is_for(tmp_path: Path) -> None:
+    """Where Python ends before it took it, no process stays that has it."""
+    stand_in = tmp_path / "start.py"
+    stand_in.write_text("import sys; print(sys.argv[4])")
+    script = (_ROOT / "image/start.sh").read_text("ascii")
+    script = script.replace(_COMMAND, f"{sys.executable} -IB {stand_in}")
+    done = subprocess.run(
+        ["/bin/sh", "-c", script], env={}, stdout=subprocess.PIPE, check=True, text=True
+    )
+    holder = Path("/proc", done.stdout.strip())
+    for _ in range(1000):
+        if not holder.exists() or " Z " in (holder / "stat").read_text():
+            return
+        time.sleep(0.01)
+    pytest.fail(f"{holder} is still there")
 
 
 def test_what_both_import_is_stored_once_in_our_order() -> None:
