@@ -11,7 +11,7 @@ from typing import Any
 
 from handler.backfill.arguments import add_estimate_arguments
 from handler.changes import changes, is_stale, renewed
-from handler.settings import parse_stored
+from handler.settings import parse_stored, signer_settings
 from imaging.config import DEFAULT_CONFIG, Config, load_config, parse_config
 from imaging.errors import ConfigError
 from imaging.planning import Asked
@@ -52,9 +52,13 @@ def check(arguments: argparse.Namespace) -> int:
     Raises:
         ConfigError: It is not, or what is deployed cannot be read.
     """
-    deployed = _deployed(arguments)
+    given = _variables_of(arguments.stack) if arguments.stack else os.environ
+    deployed = _deployed(arguments, given)
     after = _load(arguments.config, deployed.prefix)
+    signer = _checked_signer(after, given, is_whole=bool(arguments.stack))
     print(f"{arguments.config}: well-formed, {len(after.renditions)} renditions")
+    if signer is not None:
+        print(f"{after.credentials}: {signer}")
     if deployed.text is not None:
         from handler.s3.configuration import read_stored_mark
 
@@ -82,10 +86,33 @@ def _load(place: str, prefix: str) -> Config:
     return parse_stored(place, prefix, read_stored_config, read_stored_mark)[0]
 
 
-def _deployed(arguments: argparse.Namespace) -> _Deployed:
-    given: Mapping[str, str] = os.environ
-    if arguments.stack:
-        given = _variables_of(arguments.stack)
+def _checked_signer(config: Config, given: Mapping[str, str], *, is_whole: bool) -> str | None:
+    """Return who signs, in words; None where nothing is signed.
+
+    Args:
+        config: The configuration.
+        given: The function's variables, or what this environment has of them.
+        is_whole: Whether they are the function's: without a signer it would not start.
+
+    Raises:
+        SettingsError: The function would refuse it at init.
+    """
+    asked = signer_settings(given, config)
+    if asked is None:
+        return None
+    if not (is_whole or asked.key or asked.certificates):
+        return (
+            "not checked who signs: neither --stack nor CREDENTIALS_KEY and "
+            "CREDENTIALS_CERTIFICATES say it, and without them no function starts"
+        )
+    # Imported for who carries content credentials on.
+    from handler.s3.configuration import read_stored_certificates
+    from handler.signer import check_signer
+
+    return check_signer(asked, read_stored_certificates)
+
+
+def _deployed(arguments: argparse.Namespace, given: Mapping[str, str]) -> _Deployed:
     place = arguments.against or given.get("RENDITIONS_CONFIG") or ""
     text = None if arguments.against else given.get("RENDITIONS_TOML") or None
     return _Deployed(
@@ -106,13 +133,16 @@ def _variables_of(stack: str) -> dict[str, str]:
         "RenditionsToml": "RENDITIONS_TOML",
         "SourceBucket": "SOURCE_BUCKET",
         "SourcePrefix": "SOURCE_PREFIX",
+        "CredentialsKeyArn": "CREDENTIALS_KEY",
+        "CredentialsCertificates": "CREDENTIALS_CERTIFICATES",
     }
     try:
         client = boto3.Session().client("cloudformation")
         (found,) = client.describe_stacks(StackName=stack)["Stacks"]
     except (ClientError, BotoCoreError) as error:
         raise ConfigError(f"--stack: expected a stack {stack!r} but received {error}") from error
-    return {
+    region = {"AWS_REGION": client.meta.region_name}
+    return region | {
         names[one["ParameterKey"]]: one["ParameterValue"]
         for one in found.get("Parameters", [])
         if one["ParameterKey"] in names

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from handler.check import add_check_arguments, check
 from handler.keys import MANIFEST_EXTENSION, MANIFEST_NAME
 from handler.memory_limit import memory_limit
 from handler.release import VERSION
+from handler.settings import signer_settings
 from imaging.config import DEFAULT_CONFIG, Config, load_config
 from imaging.errors import ConfigError, error_from_exception
 from imaging.limits import Memory
@@ -24,6 +25,7 @@ from imaging.local import FileSink, FileSource
 from imaging.photo import PhotoOpener
 from imaging.planning import Asked
 from imaging.sidecar import sidecar
+from imaging.signatures import Signing
 from imaging.worker.client import Workers
 from imaging.worker.spawning import Launch
 
@@ -40,7 +42,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True)
     rendering = commands.add_parser(
-        "render", help="make renditions; a bad photo never stops the rest"
+        "render",
+        help="make renditions; a bad photo never stops the rest",
+        description="Make renditions of local files; a bad photo never stops the rest. Where the "
+        "configuration keeps content credentials, CREDENTIALS_KEY (a file in PEM) and "
+        "CREDENTIALS_CERTIFICATES say who signs; without them renditions have none.",
     )
     rendering.add_argument(
         "paths", nargs="+", type=Path, metavar="PATH", help="a photo or a folder"
@@ -200,7 +206,30 @@ def _shown(lines: Iterator[dict[str, Any]], photos: int) -> Iterator[dict[str, A
     return lines
 
 
-def _render(arguments: argparse.Namespace, config: Config) -> int:
+def _signing(config: Config) -> Signing | None:
+    """Return who signs, as this environment says it; None where it says nothing.
+
+    Raises:
+        SettingsError: What it says is wrong.
+    """
+    asked = signer_settings(os.environ, config)
+    if asked is None:
+        return None
+    if not (asked.key or asked.certificates):
+        print(
+            f"{config.credentials}: renditions have no content credentials: neither "
+            "CREDENTIALS_KEY nor CREDENTIALS_CERTIFICATES says who signs",
+            file=sys.stderr,
+        )
+        return None
+    # Imported for who carries content credentials on.
+    from handler.s3.configuration import read_stored_certificates
+    from handler.signer import make_signing
+
+    return make_signing(asked, read_stored_certificates)
+
+
+def _render(arguments: argparse.Namespace, config: Config, signing: Signing | None) -> int:
     photos = list(_photos(arguments.paths))
     jobs = max(1, min(arguments.jobs, len(photos)))
     # Several photos at once have a processor each; a single one has all of them.
@@ -215,6 +244,7 @@ def _render(arguments: argparse.Namespace, config: Config) -> int:
         def work(photo: tuple[Path, Path]) -> dict[str, Any]:
             path, place = photo
             asked = config.asked(place.as_posix(), focal_point=arguments.focal_point)
+            asked = replace(asked, signing=signing)
             return _render_one(path, place, arguments.out, asked, workers.open_photo)
 
         lines = _shown(executor.map(work, photos), len(photos))
@@ -237,8 +267,9 @@ def _ending(executor: ThreadPoolExecutor) -> Iterator[ThreadPoolExecutor]:
         executor.shutdown(cancel_futures=True)
 
 
-def _plan(arguments: argparse.Namespace, config: Config) -> int:
+def _plan(arguments: argparse.Namespace, config: Config, signing: Signing | None) -> int:
     asked = config.asked(arguments.path.name, focal_point=arguments.focal_point)
+    asked = replace(asked, signing=signing)
     try:
         with (
             closing(Workers(Launch())) as workers,
@@ -272,10 +303,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.command == "check":
             return check(arguments)
         config = load_config(arguments.config)
+        signing = _signing(config)
     except ConfigError as error:
         print(f"{error.code}: {error}", file=sys.stderr)
         return 2
-    return _render(arguments, config) if arguments.command == "render" else _plan(arguments, config)
+    work = _render if arguments.command == "render" else _plan
+    return work(arguments, config, signing)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ __all__ = [
     "StoredConfig",
     "parse_stored",
     "read_settings",
+    "signer_settings",
 ]
 
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -425,19 +426,23 @@ SigningMaker = Callable[[SignerSettings], Signing]
 """Returns who signs; raises SettingsError."""
 
 
+def signer_settings(environ: Mapping[str, str], config: Config) -> SignerSettings | None:
+    """Return who is to sign; None where the configuration keeps no content credentials."""
+    if config.credentials is None:
+        return None
+    return SignerSettings(
+        key=environ.get("CREDENTIALS_KEY", ""),
+        certificates=environ.get("CREDENTIALS_CERTIFICATES", ""),
+        region=_region(environ),
+        wanted_by=config.credentials,
+    )
+
+
 def _signing(
     environ: Mapping[str, str], config: Config, make: SigningMaker | None
 ) -> Signing | None:
-    if make is None or config.credentials is None:
-        return None
-    return make(
-        SignerSettings(
-            key=environ.get("CREDENTIALS_KEY", ""),
-            certificates=environ.get("CREDENTIALS_CERTIFICATES", ""),
-            region=_region(environ),
-            wanted_by=config.credentials,
-        )
-    )
+    asked = signer_settings(environ, config)
+    return None if make is None or asked is None else make(asked)
 
 
 def parse_stored(

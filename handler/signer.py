@@ -6,6 +6,7 @@ Imported for who carries them on. The key stays on this side of the wall, in KMS
 import hashlib
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -21,11 +22,17 @@ from handler.aws.clients import create_client
 from handler.errors import SettingsError, SigningError
 from handler.release import PRODUCT, VERSION
 from handler.settings import SignerSettings
-from imaging.certificates import check_chain, cose_from_der, end_of, is_signature
+from imaging.certificates import (
+    check_chain,
+    cose_from_der,
+    end_of,
+    is_signature,
+    name_of,
+)
 from imaging.errors import ConfigError
 from imaging.signatures import SIGNATURE_BYTES, Sign, Signer, Signing
 
-__all__ = ["make_signing"]
+__all__ = ["check_signer", "make_signing"]
 
 _CERTIFICATES: Final = "CREDENTIALS_CERTIFICATES"
 _KEY: Final = "CREDENTIALS_KEY"
@@ -53,6 +60,36 @@ def make_signing(settings: SignerSettings, read_text: TextReader) -> Signing:
     *Cost*: one signature, to see that they do; with KMS that is a request. One GetObject where the
     certificates are in S3.
     """
+    text, sign = _read(settings, read_text)
+    _check_key(settings, text, sign)
+    return Signing(
+        signer=Signer(certificates=text, release=VERSION),
+        sign=_Verified(text, sign),
+        ends_s=end_of(text),
+    )
+
+
+def check_signer(settings: SignerSettings, read_text: TextReader) -> str:
+    """Return who signs, in words, once all that init would find wrong is known not to be.
+
+    A key in KMS is asked for nothing: who checks a configuration need not have the right to sign.
+
+    Raises:
+        SettingsError: As :func:`make_signing` does, but for what KMS would say.
+
+    *Cost*: one GetObject where the certificates are in S3.
+    """
+    text, sign = _read(settings, read_text)
+    end = datetime.fromtimestamp(end_of(text), UTC)
+    said = f"signed by {name_of(text)}, until {end:%Y-%m-%d}"
+    if isinstance(sign, _ByKms):
+        return f"{said}; whether the key in KMS is its own is seen at init"
+    _check_key(settings, text, sign)
+    return said
+
+
+def _read(settings: SignerSettings, read_text: TextReader) -> tuple[str, Sign]:
+    """Return the certificates, checked, and what signs with the key."""
     given = {_KEY: settings.key, _CERTIFICATES: settings.certificates}
     for variable, expected in _EXPECTED.items():
         if not given[variable]:
@@ -64,7 +101,11 @@ def make_signing(settings: SignerSettings, read_text: TextReader) -> Signing:
         check_chain(text)
     except ConfigError as error:
         raise SettingsError(f"{_CERTIFICATES}: {error}") from error
-    sign = _signer(settings)
+    return text, _signer(settings)
+
+
+def _check_key(settings: SignerSettings, text: str, sign: Sign) -> None:
+    """Raise SettingsError if the key signs nothing, or is not that of the certificates."""
     try:
         signature = sign(_PROBE)
     except SigningError as error:
@@ -74,11 +115,6 @@ def make_signing(settings: SignerSettings, read_text: TextReader) -> Signing:
             f"{_KEY}: expected the key of the first certificate of {_CERTIFICATES} but received "
             f"another, {settings.key[:200]!r}"
         )
-    return Signing(
-        signer=Signer(certificates=text, release=VERSION),
-        sign=_Verified(text, sign),
-        ends_s=end_of(text),
-    )
 
 
 def _certificates(given: str, read_text: TextReader) -> str:

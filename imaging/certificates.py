@@ -13,7 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from imaging.errors import ConfigError
 from imaging.signatures import SIGNATURE_BYTES
 
-__all__ = ["check_chain", "cose_from_der", "end_of", "is_signature"]
+__all__ = ["check_chain", "cose_from_der", "end_of", "is_signature", "name_of"]
 
 _MAX_BYTES: Final = 16 << 10
 """All of them go into each rendition."""
@@ -67,6 +67,11 @@ def check_chain(text: str) -> None:
 def end_of(text: str) -> float:
     """Return when the first certificate of a checked chain ends, in seconds since 1970."""
     return min(one.not_valid_after_utc for one in _chain(text)).timestamp()
+
+
+def name_of(text: str) -> str:
+    """Return whose the first certificate of a checked chain is, quoted."""
+    return _name(_chain(text)[0])
 
 
 def is_signature(text: str, data: bytes, signature: bytes) -> bool:

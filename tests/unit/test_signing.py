@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,11 +20,13 @@ from moto import mock_aws
 from handler import signer as signing
 from handler.cli import main
 from handler.errors import SettingsError, SigningError
-from handler.settings import SignerSettings, read_settings
-from imaging.config import parse_config
+from handler.settings import SignerSettings, read_settings, signer_settings
+from imaging.config import load_config, parse_config
 from imaging.errors import ConfigError
 from imaging.signatures import SIGNATURE_BYTES, Signing
-from tests.photos.signing import Identity, identity
+from tests.photos import jpeg
+from tests.photos.signing import Identity, by_camera, identity, read
+from tests.rendering import header_of
 
 RENDITION = '[[renditions]]\nname = "a"\n'
 KEEP = "[credentials]\nkeep = true\n"
@@ -140,6 +144,129 @@ def test_what_is_wrong_with_a_signer_is_an_init_error(
     with pytest.raises(SettingsError, match=message) as caught:
         made(environ)
     assert not key or key[30:90] not in str(caught.value) or len(key) < 90
+
+
+def said_by_check(
+    key: str | None,
+    certificates: str | None,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> int:
+    """Return the status of `renditions check` of what keeps credentials, where a signer is set."""
+    for variable, value in (("KEY", key), ("CERTIFICATES", certificates)):
+        if value is None:
+            monkeypatch.delenv(f"CREDENTIALS_{variable}", raising=False)
+        else:
+            monkeypatch.setenv(f"CREDENTIALS_{variable}", value)
+    file = folder / "mine.toml"
+    file.write_text(KEEP + RENDITION, "utf-8")
+    return main(["check", str(file)])
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_check_says_of_a_signer_what_init_would(
+    kind: str,
+    key_file: Callable[[str], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Word by word, and before anything is said to be right."""
+    key, certificates, _ = WRONG[kind]
+    place = None if key is None else key_file(key)
+    assert said_by_check(place, certificates, tmp_path, monkeypatch) == 2
+    asked = signer_settings(os.environ, load_config(tmp_path / "mine.toml"))
+    assert asked is not None
+    with pytest.raises(SettingsError) as caught:
+        signing.make_signing(asked, no_text)
+    assert capsys.readouterr() == ("", f"bad-settings: {caught.value}\n")
+
+
+def test_check_says_who_signs(
+    key_file: Callable[[str], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """And until when; of a key in KMS nothing is asked, and where none is named it says so."""
+    monkeypatch.setattr(signing, "_client", lambda _: pytest.fail("KMS was asked"))
+    ends = x509.load_pem_x509_certificates(ME.chain.encode())[0].not_valid_after_utc
+    whose = f"signed by 'O=Test,CN=Renditions', until {ends:%Y-%m-%d}"
+    for key, certificates, expected in (
+        (key_file(ME.pem), ME.chain, whose),
+        (ARN, ME.chain, whose + "; whether the key in KMS is its own is seen at init"),
+        (None, None, "not checked who signs"),
+    ):
+        assert said_by_check(key, certificates, tmp_path, monkeypatch) == 0
+        said = capsys.readouterr().out.splitlines()[1]
+        assert said.startswith(f"{tmp_path / 'mine.toml'}:2: credentials.keep: {expected}")
+
+
+def test_check_of_a_stack_takes_its_signer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A stack without one, or with a key elsewhere, would not start; this environment's is not."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    monkeypatch.setenv("CREDENTIALS_KEY", "nowhere.pem")
+    names = ("RenditionsToml", "CredentialsKeyArn", "CredentialsCertificates")
+    template = {
+        "Parameters": {name: {"Type": "String", "Default": ""} for name in names},
+        "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
+    }
+    file = tmp_path / "mine.toml"
+    file.write_text(KEEP + RENDITION, "utf-8")
+    with mock_aws():
+        client = boto3.client("cloudformation")
+        for name, key, status, expected in (
+            ("without", "", 2, "bad-settings: CREDENTIALS_KEY: expected .* but received nothing"),
+            ("elsewhere", ARN.replace("us-east-1", "eu-west-1"), 2, "function's region, us-east-1"),
+            ("right", ARN, 0, "signed by 'O=Test,CN=Renditions'"),
+        ):
+            given = (RENDITION, key, ME.chain if key else "")
+            client.create_stack(
+                StackName=name,
+                TemplateBody=json.dumps(template),
+                Parameters=[
+                    {"ParameterKey": one, "ParameterValue": value}
+                    for one, value in zip(names, given, strict=True)
+                ],
+            )
+            assert main(["check", str(file), "--stack", name]) == status
+            assert re.search(expected, "".join(capsys.readouterr()))
+
+
+def test_local_files_are_carried_on_by_a_key_at_hand(
+    key_file: Callable[[str], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`renditions render` and `plan` sign as the function does, or say that nobody does."""
+    config, photo = tmp_path / "mine.toml", tmp_path / "a.jpg"
+    config.write_text(f"{KEEP}side = 1\n{RENDITION}", "utf-8")
+    photo.write_bytes(by_camera(jpeg(120, 80)))
+
+    def render(out: str) -> int:
+        return main(["render", str(photo), "--out", str(tmp_path / out), "--config", str(config)])
+
+    monkeypatch.delenv("CREDENTIALS_KEY", raising=False)
+    monkeypatch.delenv("CREDENTIALS_CERTIFICATES", raising=False)
+    assert render("bare") == 0
+    assert f"{config}:2: credentials.keep: renditions have no" in capsys.readouterr().err
+    assert header_of((tmp_path / "bare/a.jpg/a.jpg").read_bytes()).credentials is None
+    monkeypatch.setenv("CREDENTIALS_CERTIFICATES", ME.chain)
+    assert render("wrong") == 2
+    assert "bad-settings: CREDENTIALS_KEY: expected" in capsys.readouterr().err
+    monkeypatch.setenv("CREDENTIALS_KEY", key_file(ME.pem))
+    assert render("signed") == 0
+    assert read((tmp_path / "signed/a.jpg/a.jpg").read_bytes())["validation_state"] == "Trusted"
+    capsys.readouterr()
+    assert main(["plan", str(photo), "--config", str(config)]) == 0
+    said = capsys.readouterr().out
+    assert json.loads(said)["renditions"][0]["keeps_credentials"]
+    assert "PRIVATE" not in said
 
 
 @pytest.mark.parametrize(
