@@ -18,14 +18,18 @@ _WINDOW_BYTES: Final = 2 * READ_BYTES
 
 
 def new_window() -> int:
-    """Return a descriptor of memory for a :class:`Window`, of a size that nobody can change."""
+    """Return a descriptor of memory for a :class:`Window`, of a size that nobody can change.
+
+    On Linux: elsewhere a worker can.
+    """
     if hasattr(os, "memfd_create"):
         memory = os.memfd_create("photo", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         os.truncate(memory, _WINDOW_BYTES)
         # Who writes where a file has become shorter is ended by the kernel.
         fcntl.fcntl(memory, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL)
         return memory
-    # Imported where Linux is not.
+    # Imported where Linux is not. Nothing seals this file: a worker that was taken over may shorten
+    # it, and the kernel then ends the parent. For development; the wall is Linux's.
     import tempfile
 
     with tempfile.TemporaryFile() as file:
