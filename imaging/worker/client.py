@@ -30,6 +30,7 @@ from imaging.errors import (
     RejectedPhotoError,
     RenditionsError,
     SinkError,
+    SourceError,
     TruncatedPhotoError,
     UnsupportedFormatError,
 )
@@ -70,6 +71,9 @@ _COPIES: Final = 2
 """Of a file that is held, while it is put together."""
 
 _SCRATCH_BYTES: Final = 64 << 10
+
+_SMALL_BYTES: Final = 8 << 20
+"""Of what is no photo: read to its end all the same, where a source checks its checksum."""
 
 _FASTEST: Final = 4 << 30
 """Bytes in a second: no worker fills memory faster."""
@@ -197,13 +201,33 @@ class _Feed:
         self.limits = limits
         self._at = 0
         self._is_whole = False
-        head = memoryview(bytearray(SNIFF_BYTES))
-        self.head = bytes(head[: self.read(0, head)])
-        self.format = sniff(self.head)
+        self.head = self._read_head()
+        self.format = self._sniffed()
 
     @property
     def size(self) -> int:
         return self._source.size
+
+    def _read_head(self) -> bytes:
+        head = memoryview(bytearray(SNIFF_BYTES))
+        return bytes(head[: self.read(0, head)])
+
+    def _sniffed(self) -> InputFormat:
+        """Return the format of the head. That it is of none counts once it came twice the same.
+
+        *Cost*: for what is no photo, its first bytes once more, which is a request, and the rest of
+        a small one.
+        """
+        try:
+            return sniff(self.head)
+        except RejectedPhotoError:
+            if self.size <= _SMALL_BYTES:
+                self._read_on()
+            if self._read_head() != self.head:
+                raise SourceError(
+                    "Expected the same first bytes a second time but received others"
+                ) from None
+            raise
 
     def _fill(self, buffer: memoryview) -> int:
         count = read_some(self._source, buffer, at=self._at)
@@ -223,8 +247,10 @@ class _Feed:
         Raises:
             SourceError: The rest cannot be read, or is not what it was.
         """
-        if self._is_whole or self.format.row.reading is Reading.RANGES:
-            return
+        if not self._is_whole and self.format.row.reading is not Reading.RANGES:
+            self._read_on()
+
+    def _read_on(self) -> None:
         scratch = memoryview(bytearray(_SCRATCH_BYTES))
         while self._fill(scratch):
             pass

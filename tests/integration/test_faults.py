@@ -161,6 +161,32 @@ def test_a_heic_that_comes_badly(house: House, faults: list[Fault], disposition:
     _ends_as(house, event, disposition)
 
 
+@pytest.mark.parametrize("size", [0, 9 << 20], ids=["small", "large"])
+@pytest.mark.parametrize("has_checksum", [True, False])
+def test_a_flip_in_the_first_kilobyte_is_no_refusal(
+    house: House, monkeypatch: pytest.MonkeyPatch, size: int, *, has_checksum: bool
+) -> None:
+    """Of a photo that is taken for none, the first bytes are asked for again: they are others."""
+    if not has_checksum:
+        monkeypatch.setattr(house.s3.meta.config, "request_checksum_calculation", "when_required")
+    event = house.put(_PHOTO.ljust(size, b"\0"))
+    house.proxy.add(_reading(action=Flip(at=0)))
+    report = house.handle(event)
+    asked = house.proxy.count(operation="GetObject", key=KEY)
+    assert (report.code, asked) == ("source-failed", 1 if has_checksum and not size else 2)
+    house.proxy.clear()
+    assert house.handle(event).disposition is Disposition.WRITTEN
+    _is_whole(house, event)
+
+
+@pytest.mark.parametrize("size", [0, 1, 1024, 5000, 9 << 20])
+def test_what_is_no_photo_costs_one_request_more(house: House, size: int) -> None:
+    """Whatever its size; what is empty costs none."""
+    event = house.put(b"x" * size)
+    assert house.handle(event).disposition is Disposition.REJECTED
+    assert house.proxy.count(operation="GetObject", key=KEY) == (2 if size else 1)
+
+
 def test_a_body_at_10_kilobytes_a_second_is_waited_for(house: House) -> None:
     """Slow is not broken: one request."""
     event = house.put(jpeg(96, 64))

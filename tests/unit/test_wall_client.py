@@ -668,6 +668,30 @@ def test_what_is_no_photo_sees_no_worker() -> None:
         wall.run(b"no photo at all")
 
 
+class Changing(MemorySource):
+    """A source whose first bytes are others once it was told to begin again."""
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._view = memoryview(PHOTO)
+        return super().seek(offset, whence)
+
+
+@pytest.mark.parametrize("size", [len(PHOTO), 9 << 20], ids=["small", "large"])
+def test_what_is_no_photo_is_so_twice(size: int) -> None:
+    """A bit that flipped on the way, in the first kilobyte, is no word about the photo."""
+    flipped = bytes([PHOTO[0] ^ 1]) + PHOTO[1:].ljust(size - 1, b"\0")
+    with pytest.raises(NotAPhotoError):
+        Wall().run(flipped)
+    with pytest.raises(SourceError, match="a second time"):
+        Wall().run(Changing(flipped))
+
+
+def test_a_small_one_that_is_no_photo_is_read_to_its_end() -> None:
+    """There its source checks the checksum."""
+    with pytest.raises(SourceError, match="checksum"):
+        Wall().run(Broken(b"no photo at all"))
+
+
 @given(st.binary(max_size=3000), st.binary(max_size=30000))
 def test_frames_arrive_as_they_were_sent(json: bytes, data: bytes) -> None:
     """In one piece or in several, small or large."""
