@@ -6,6 +6,7 @@ at the bytes: a box that no claim names is in no report.
 Source: C2PA Technical Specification 2.2, 11.1 (the boxes of a store); ISO 19566-5, A (JUMBF).
 """
 
+import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -24,6 +25,11 @@ _WHOLE: Final = frozenset({b"c2cl", b"c2cs", b"c2vc"})
 """Claim, signature, and the credentials of its author: what cannot be redacted in them was read."""
 
 
+# A text of CBOR, and how long the bytes are that follow it.
+_PADDING: Final = re.compile(rb"(?s)(?:\x63pad|\x64pad[12])(?:([\x40-\x57])|[\x58-\x5a])")
+_LENGTH_BYTES: Final = {0x58: 1, 0x59: 2, 0x5A: 4}
+
+
 class LeftoverError(Exception):
     """Something is left in a manifest store that is not carried on."""
 
@@ -40,8 +46,12 @@ def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     def read_at(at: int, length: int) -> bytes:
         return data[at : at + length]
 
+    end = 0
     for box in walk(read_at, 0, len(data), _MOST_BOXES):
-        yield box.kind, data[box.at : box.end]
+        end = box.end
+        yield box.kind, data[box.at : end]
+    if end != len(data):
+        raise LeftoverError(f"expected whole boxes but {len(data) - end} bytes are left")
 
 
 def _superbox(kind: bytes, body: bytes) -> _Superbox:
@@ -72,8 +82,25 @@ def check_redacted(store: bytes, own: str) -> None:
     if own not in [one.label for one in manifests]:
         raise LeftoverError("expected the new manifest in its store")
     for manifest in manifests:
-        for part in manifest.boxes[1:] if manifest.label != own else ():
-            _check_part(_superbox(*part))
+        for kind, body in manifest.boxes[1:] if manifest.label != own else ():
+            _check_padding(body)
+            _check_part(_superbox(kind, body))
+
+
+def _check_padding(data: bytes) -> None:
+    """Check that padding is of zeros: no signature is of it, and there is room for a picture.
+
+    Source: C2PA 2.2, 10.3.2.4 and 18.5: zero-filled.
+    """
+    for found in _PADDING.finditer(data):
+        at = found.end()
+        length = found[0][-1] - 0x40
+        if found[1] is None:
+            begin = at
+            at += _LENGTH_BYTES[found[0][-1]]
+            length = int.from_bytes(data[begin:at], "big")
+        if any(data[at : at + length]):
+            raise LeftoverError("expected padding of zeros but something else is left in one")
 
 
 def _check_part(part: _Superbox) -> None:

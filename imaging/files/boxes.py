@@ -3,10 +3,14 @@
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-__all__ = ["Box", "walk"]
+__all__ = ["HEAD_BYTES", "Box", "Head", "read_head", "walk"]
 
+HEAD_BYTES: Final = 16
+"""Of what a box begins with, at most."""
+
+_UUID_BYTES: Final = 16
 _MAX_BOXES: Final = 200
 
 
@@ -17,6 +21,36 @@ class Box:
     kind: bytes
     at: int
     end: int
+
+
+class Head(NamedTuple):
+    """What a box begins with: its kind, how long that is, and how long the box is."""
+
+    kind: bytes
+    begin: int
+    length: int
+
+
+def read_head(data: bytes, at: int, room: int) -> Head | None:
+    """Return the head of the box at ``at`` of ``data``; None where there is none.
+
+    A box that says to be shorter than its head is a false one.
+
+    Args:
+        data: Has :data:`HEAD_BYTES` of it, if there are so many.
+        at: Where it begins.
+        room: Bytes from there to the end of what the box is in: a box may say that it fills them.
+    """
+    if room < 8 or len(data) < at + 8:
+        return None
+    length, kind = struct.unpack_from(">I4s", data, at)
+    begin = 8
+    if length == 1 and len(data) >= at + HEAD_BYTES:
+        (length,) = struct.unpack_from(">Q", data, at + 8)
+        begin = HEAD_BYTES
+    elif length == 0:
+        length = room
+    return Head(kind, begin, length)
 
 
 def walk(
@@ -33,20 +67,13 @@ def walk(
         most: So many are looked at.
     """
     for _ in range(most):
-        head = read_at(at, 32) if at + 8 <= end else b""
-        if len(head) < 8:
+        data = read_at(at, HEAD_BYTES + _UUID_BYTES) if at < end else b""
+        head = read_head(data, 0, end - at)
+        if head is None or head.length < head.begin:
             return
-        length, kind = struct.unpack_from(">I4s", head)
-        begin = 8
-        if length == 1 and len(head) >= 16:
-            (length,) = struct.unpack_from(">Q", head, 8)
-            begin = 16
-        if length == 0:
-            length = end - at
-        if length < begin:
-            return
+        kind, begin, length = head
         if kind == b"uuid":
-            kind = head[begin : begin + 16]
-            begin += 16
+            kind = data[begin : begin + _UUID_BYTES]
+            begin += _UUID_BYTES
         yield Box(kind=kind, at=at + begin, end=min(at + length, end))
         at += length

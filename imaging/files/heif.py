@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from imaging.errors import CorruptPhotoError, TruncatedPhotoError, UnsupportedFormatError
-from imaging.files.boxes import walk
+from imaging.files.boxes import HEAD_BYTES, read_head, walk
 from imaging.files.credentials import MAX_STORE_BYTES
 
 __all__ = [
@@ -45,7 +45,10 @@ _MAX_FILE_BOXES: Final = 1000
 """Of a file, among which a manifest store is looked for."""
 
 _C2PA: Final = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
-_MANIFEST: Final = b"\0\0\0\0manifest\0"
+_STORES: Final = frozenset({b"manifest", b"original", b"update"})
+"""What a box of C2PA's is for, where it is a manifest store: once a picture has update manifests,
+those are in a box of their own, and the store of before is the original."""
+
 
 _IN_FILE: Final = 0
 _IN_IDAT: Final = 1
@@ -249,9 +252,10 @@ def manifest_store(read: Read, size: int) -> bytes | None:
     Source: C2PA 2.2, A, of embedding.
     """
     for box in walk(read, 0, size, _MAX_FILE_BOXES):
-        if box.kind == _C2PA and read(box.at, len(_MANIFEST)) == _MANIFEST:
-            # An offset follows, to what concerns videos.
-            begin = box.at + len(_MANIFEST) + 8
+        # Version and flags, what it is for, an offset to what concerns videos.
+        purpose = read(box.at + 4, 16).partition(b"\0")[0] if box.kind == _C2PA else b""
+        if purpose in _STORES:
+            begin = box.at + 4 + len(purpose) + 1 + 8
             return read(begin, max(0, min(box.end - begin, MAX_STORE_BYTES))) or None
     return None
 
@@ -347,16 +351,10 @@ def _meta(read: Read, size: int) -> bytes:
     at = 0
     is_sequence = False
     while at + 8 <= size:
-        header = read(at, 16)
-        length, kind = struct.unpack_from(">I4s", header)
-        begin = 8
-        if length == 1 and len(header) == 16:
-            (length,) = struct.unpack_from(">Q", header, 8)
-            begin = 16
-        elif length == 0:
-            length = size - at
-        if length < begin:
+        head = read_head(read(at, HEAD_BYTES), 0, size - at)
+        if head is None or head.length < head.begin:
             break
+        kind, begin, length = head
         if kind == b"meta":
             if at + length > size:
                 raise TruncatedPhotoError(
@@ -385,19 +383,13 @@ def _meta(read: Read, size: int) -> bytes:
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield the type and the contents of each box."""
     at = count = 0
-    while at + 8 <= len(data):
+    while (head := read_head(data, at, len(data) - at)) is not None:
         count += 1
         if count > _MAX_BOXES:
             raise CorruptPhotoError(
                 f"Expected at most {_MAX_BOXES:,} boxes in one of a HEIF but received more"
             )
-        length, kind = struct.unpack_from(">I4s", data, at)
-        begin = 8
-        if length == 1 and at + 16 <= len(data):
-            (length,) = struct.unpack_from(">Q", data, at + 8)
-            begin = 16
-        elif length == 0:
-            length = len(data) - at
+        kind, begin, length = head
         if length < begin or at + length > len(data):
             raise CorruptPhotoError(
                 f"Expected box {kind!r} within {len(data):,} bytes but it has {length:,}"

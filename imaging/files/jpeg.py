@@ -138,16 +138,19 @@ def manifest_store(header: bytes) -> bytes | None:
     """
     if b"c2pa" not in header:
         return None
-    store = b""
-    instance = None
+    # Packets of a box by its instance and its type: CI, the instance, the packet's number, and the
+    # box's length and type again in each.
+    boxes: dict[bytes, dict[bytes, bytes]] = {}
     for segment in segments(header):
-        # CI, the box's instance, the packet's number; length and type of the box in each packet.
         payload = segment.payload
-        if segment.marker != _APP11 or not payload.startswith(_JUMBF):
-            continue
-        if instance is None and payload[12:16] == b"jumb" and payload[20:28] == b"jumdc2pa":
-            instance = payload[2:4]
-            store = payload[8:]
-        elif payload[2:4] == instance and len(store) < MAX_STORE_BYTES:
-            store += payload[16:]
-    return store or None
+        if segment.marker == _APP11 and payload.startswith(_JUMBF):
+            packets = boxes.setdefault(payload[2:4] + payload[12:16], {})
+            packets.setdefault(payload[4:8], payload)
+    for packets in boxes.values():
+        first, *others = (packets[number] for number in sorted(packets))
+        # A length of 1: the length proper follows, of eight bytes.
+        begin = 24 if first[8:12] == b"\0\0\0\1" else 16
+        if first[12:16] == b"jumb" and first[begin + 4 : begin + 12] == b"jumdc2pa":
+            store = first[8:] + b"".join(each[begin:] for each in others)
+            return store[:MAX_STORE_BYTES]
+    return None

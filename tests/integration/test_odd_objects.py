@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from handler.settings import Settings
+
 _ENCRYPTED: Final = Answer(status=400, code="InvalidRequest", message="The object was stored")
 _ARCHIVED: Final = Answer(
     status=403, code="InvalidObjectState", message="The operation is not valid"
@@ -151,13 +153,7 @@ def test_a_key_with_a_slash_has_former_templates_too(house: House, who: str) -> 
         key_template=KeyTemplate("new/{key}/{name}.{ext}"),
         former_key_templates=(house.settings.key_template,),
     )
-    event = _put(house, "b/", b"")
-    if who == "deletion":
-        house.s3.delete_object(Bucket="photos", Key="b/")
-        event = replace(event, change=Change.DELETED, etag=None, size=None)
-    if who == "folder, by a job":
-        event = ObjectEvent(bucket="photos", key="b/")
-    assert house.handle(event, settings).disposition is Disposition.IGNORED
+    assert _come(house, who, settings) is Disposition.IGNORED
     assert _keys(house) == set()
 
 
@@ -169,13 +165,7 @@ def test_a_folder_leaves_nothing_of_an_attempt_that_ended(house: House, who: str
     assert house.handle(_put(house, "b/", jpeg(96, 64))).disposition is Disposition.RETRY
     house.s3.delete_object(Bucket="renditions", Key="b//photo.json")
     assert _keys(house)
-    event = _put(house, "b/", b"")
-    if who == "deletion":
-        house.s3.delete_object(Bucket="photos", Key="b/")
-        event = replace(event, change=Change.DELETED, etag=None, size=None)
-    if who == "folder, by a job":
-        event = ObjectEvent(bucket="photos", key="b/")
-    assert house.handle(event).disposition is Disposition.IGNORED
+    assert _come(house, who) is Disposition.IGNORED
     assert _keys(house) == set()
 
 
@@ -213,13 +203,13 @@ def test_a_folder_stops_an_attempt_under_way(house: House, who: str, by: str, bo
     pytest.fail("the attempt has no end")
 
 
-def _come(house: House, who: str) -> Disposition:
+def _come(house: House, who: str, settings: Settings | None = None) -> Disposition:
     """Let a folder, or nothing, take the place of the photo `b/`, and handle its event."""
     if who == "deletion":
-        return house.handle(house.delete("b/")).disposition
+        return house.handle(house.delete("b/"), settings).disposition
     event = _put(house, "b/", b"")
     job = ObjectEvent(bucket="photos", key="b/")
-    return house.handle(event if who == "folder" else job).disposition
+    return house.handle(event if who == "folder" else job, settings).disposition
 
 
 def test_a_photo_that_goes_while_its_place_is_taken_leaves_nothing(house: House) -> None:

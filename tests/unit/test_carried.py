@@ -360,6 +360,47 @@ def test_a_box_that_no_report_shows_is_not_carried_on() -> None:
     assert GPS not in result.data[0]
 
 
+def test_padding_of_zeros_is_all_that_is_carried_on() -> None:
+    """A signature has room for a picture that it is not of: the photo holds, whatever is there."""
+    photo = by_camera(photos.jpeg(120, 80))
+    at = photo.index(b"cpad") + 2_000
+    assert not any(photo[at : at + 100])
+    result = made(photo[:at] + GPS + photo[at + len(GPS) :], spec())
+    (warning,) = result.renditions[0].warnings
+    assert warning.code == "credentials-removed"
+    assert "padding of zeros" in warning.message
+    assert GPS not in result.data[0]
+
+
+LENGTHS = {
+    24: b"\x58\x18",
+    255: b"\x58\xff",
+    256: b"\x59\1\0",
+    70_000: b"\x5a\0\1\x11\x70",
+}
+
+
+@pytest.mark.parametrize("name", [b"\x63pad", b"\x64pad1", b"\x64pad2"])
+@pytest.mark.parametrize("length", [1, 23, *LENGTHS])
+def test_padding_is_found_by_whatever_length_it_has(name: bytes, length: int) -> None:
+    """The bytes before and behind it are none of it."""
+    head = bytes([0x40 + length]) if length < 24 else LENGTHS[length]
+
+    def store(padding: bytes) -> bytes:
+        return _store(
+            superbox(
+                b"c2ma",
+                "a",
+                superbox(b"c2cs", "c2pa.signature", box(b"cbor", b"x", name, head, padding, b"x")),
+            )
+        )
+
+    check_redacted(store(bytes(length)), own="own")
+    for at in {0, length - 1}:
+        with pytest.raises(LeftoverError):
+            check_redacted(store(bytes(at) + b"x" + bytes(length - at - 1)), own="own")
+
+
 def _manifest(*assertions: bytes) -> bytes:
     return superbox(b"c2ma", "a", superbox(b"c2as", "c2pa.assertions", *assertions))
 
@@ -368,6 +409,7 @@ LEFT = {
     "another's box": _manifest(superbox(b"cbor", "com.example.a", box(b"cbor"))),
     "a thumbnail": _manifest(superbox(b"cbor", "c2pa.actions", box(b"bidb", b"x"))),
     "a position": _manifest(superbox(b"cbor", "c2pa.actions", box(b"cbor", b"GPSLatitude"))),
+    "no box": superbox(b"c2ma", "a", b"rubbish"),
     "no superbox": superbox(b"c2ma", "a", box(b"free", b"x")),
     "no description": superbox(b"c2ma", "a", box(b"jumb", box(b"cbor"))),
     "another standard's": superbox(b"c2ma", "a", box(b"jumb", box(b"jumd", bytes(20)))),

@@ -2,6 +2,7 @@
 
 import json
 import struct
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from imaging.specs import Metadata, RenditionSpec
 from imaging.worker.values import MisfitError, from_json, to_json
 from tests.photos import jpeg, webp
 from tests.photos.credentials import AI, SIGNED_FORMATS, manifest_store, signed
+from tests.photos.metadata import segment
 from tests.photos.raws import raf
 from tests.rendering import header_of, plan_of, rendered
 from tests.unit.test_rights import packet, with_xmp
@@ -126,6 +128,43 @@ def test_no_store_can_make_reading_fail(rubbish: bytes) -> None:
     application(b"GIF89a" + rubbish, b"C2PA_GIF\1\0\0")
     heif_files.manifest_store(lambda at, length: rubbish[at : at + length], len(rubbish))
     ChunkAhead(b"C2PA", 10).feed(memoryview(rubbish))
+
+
+def _jpeg_of(*packets: bytes) -> bytes:
+    plain = jpeg(120, 80)
+    return plain[:2] + b"".join(segment(0xEB, each) for each in packets) + plain[2:]
+
+
+def test_packets_of_a_jpeg_are_put_in_order() -> None:
+    """Among those of another box, some of them twice; and where the length has eight bytes."""
+    store = manifest_store(AI, padding=100)
+    for head in (store[:8], b"\0\0\0\1jumb" + struct.pack(">Q", len(store) + 8)):
+        at = [8, 40, 90, len(store) - 60, len(store)]
+        packets = [
+            b"JP\0\1" + struct.pack(">I", number) + head + store[begin:end]
+            for number, (begin, end) in enumerate(pairwise(at), start=1)
+        ]
+        other = [each.replace(b"jumb", b"jxrb") for each in packets]
+        orders = (packets, packets[::-1], [*packets, packets[2]], [*other, *packets], packets * 2)
+        for order in orders:
+            data = _jpeg_of(*order)
+            assert said(data)["source_types"] == ["trainedAlgorithmicMedia"]
+            assert jpeg_files.manifest_store(data) == head + store[8:]
+        # A gap hides what lies behind it, and no more.
+        assert said(_jpeg_of(packets[0]))["credentials"] == "present"
+
+
+@pytest.mark.parametrize("purpose", [b"manifest", b"original", b"update", b"merkle"])
+def test_a_box_of_c2pa_is_a_store_by_what_it_is_for(purpose: bytes) -> None:
+    """Of a picture that was given update manifests, the store has another word."""
+    data = signed("avif", STORE).replace(b"\0\0\0\0manifest\0", b"\0\0\0\0" + purpose + b"\0")
+    # The box became as much shorter.
+    found = data.rindex(b"uuid") - 4
+    data = data[:found] + struct.pack(">I", len(data) - found) + data[found + 4 :]
+    is_store = purpose != b"merkle"
+    assert said(data)["credentials"] == ("present" if is_store else "none")
+    if is_store:
+        assert said(data)["source_types"] == ["trainedAlgorithmicMedia"]
 
 
 def test_what_is_looked_through_is_bounded() -> None:
