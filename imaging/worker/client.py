@@ -753,7 +753,8 @@ class Workers:
 
     @contextmanager
     def _seat(self, deadline: Deadline) -> Iterator[None]:
-        if not self._seats.acquire(timeout=min(deadline.remaining_s, threading.TIMEOUT_MAX)):
+        # A wait may end a moment before the deadline does; nobody goes on without a seat.
+        while not self._seats.acquire(timeout=min(deadline.remaining_s, threading.TIMEOUT_MAX)):
             deadline.check("decode the photo")
         try:
             yield

@@ -77,10 +77,11 @@ class Room:
         Raises:
             OutOfTimeError: ``deadline`` passed first.
         """
-        patience = min(deadline.remaining_s, threading.TIMEOUT_MAX)
         with self._changed:
-            if not self._changed.wait_for(lambda: self._fits(who, need), patience):
+            # It may be woken a moment before the deadline.
+            while not self._fits(who, need):
                 deadline.check("decode the photo")
+                self._changed.wait(min(deadline.remaining_s, threading.TIMEOUT_MAX))
             self._held[who] = need
 
     def take_all(self, who: object, deadline: Deadline) -> None:

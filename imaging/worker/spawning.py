@@ -81,11 +81,11 @@ class Process:
             os.kill(self.pid, signal.SIGKILL)
 
     def end(self) -> int | None:
-        """Kill it, wait until it is gone, and return its wait status.
+        """Have it killed, wait until it is gone, and return its wait status.
 
-        None where nobody can tell, for its zygote has ended: which the kernel has end this too.
+        None where nobody can tell, for its zygote has ended: the kernel then ends it too. Its ID
+        may be another's by now, so that nothing is killed by that.
         """
-        self.kill()
         self.socket.close()
         try:
             return self.zygote.reap(self.pid)
@@ -256,7 +256,7 @@ class Zygote:
             os.close(memory)
 
     def reap(self, process: int) -> int:
-        """Wait until a fork of its own is gone, and return its wait status.
+        """Have it kill a fork of its own and wait until it is gone; return the wait status.
 
         Raises:
             ZygoteError: It has ended itself.

@@ -167,6 +167,8 @@ def _serve(control: socket.socket, memory_bytes: int | None) -> None:
             control.sendall(INTEGER.pack(process))
         else:
             (process,) = INTEGER.unpack(message[1:])
+            # Alive or not, it is nobody else's until it is waited for.
+            os.kill(process, signal.SIGKILL)
             control.sendall(INTEGER.pack(os.waitpid(process, 0)[1]))
 
 

@@ -457,6 +457,35 @@ def test_memory_that_another_photo_has_is_not_this_ones_fault() -> None:
         Wall(dying(2), dying(2), dying(2), **starved).run()  # type: ignore[arg-type]  # as above
 
 
+class Nearly(Deadline):
+    """A deadline that no wait reaches: it passes when it is looked at for the third time."""
+
+    looks = 0
+
+    @property
+    def remaining_s(self) -> float:
+        return 0.0
+
+    def check(self, what: str) -> None:
+        self.looks += 1
+        if self.looks == 3:
+            raise OutOfTimeError(what)
+
+
+def test_a_wait_that_ends_early_gives_nothing() -> None:
+    """Neither a seat nor memory is had by a photo that waited a moment less than it may."""
+    room = Room(100)
+    room.take("other", 90, NEVER)
+    with pytest.raises(OutOfTimeError):
+        room.take("late", 20, Nearly())
+    assert room.beside("other") == 0
+    wall = Wall()
+    with wall._seat(NEVER), pytest.raises(OutOfTimeError), wall._seat(Nearly()):
+        pytest.fail("there is one seat")
+    with wall._seat(NEVER):
+        pass
+
+
 def test_a_starved_photo_waits_until_it_is_alone() -> None:
     """It holds nothing while it waits, so that those that it waits for do not wait for it."""
     room = Room(100)
