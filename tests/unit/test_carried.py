@@ -401,6 +401,18 @@ def test_padding_is_found_by_whatever_length_it_has(name: bytes, length: int) ->
             check_redacted(store(bytes(at) + b"x" + bytes(length - at - 1)), own="own")
 
 
+def test_a_compressed_manifest_is_not_carried_on() -> None:
+    """Nothing here reads Brotli, and what cannot be looked at may hold anything."""
+    settings = {"core": {"prefer_compress_manifests": True}}
+    photo = by_camera(photos.jpeg(400, 300), settings=settings)
+    assert b"brob" in photo
+    result = made(photo, spec())
+    (warning,) = result.renditions[0].warnings
+    assert warning.code == "credentials-removed"
+    assert "manifests that are not compressed" in warning.message
+    assert b"c2pa" not in result.data[0]
+
+
 def _manifest(*assertions: bytes) -> bytes:
     return superbox(b"c2ma", "a", superbox(b"c2as", "c2pa.assertions", *assertions))
 
