@@ -196,8 +196,7 @@ def _actions(header: ImageHeader, planned: PlannedRendition) -> Iterator[dict[st
         yield {"action": "c2pa.cropped"}
     if (placement.width, placement.height) != header.upright:
         yield {"action": "c2pa.resized"}
-    if spec.colour not in header.own_colours:
-        yield {"action": "c2pa.color_adjustments", "description": _colours(header, planned)}
+    yield from _colour_adjustments(header, planned)
     if spec.sharpen is not None:
         yield {"action": "c2pa.filtered", "description": "It was sharpened."}
     if placement.canvas is not None or (header.has_alpha and not planned.format.row.has_alpha):
@@ -210,9 +209,16 @@ def _actions(header: ImageHeader, planned: PlannedRendition) -> Iterator[dict[st
     yield {"action": "c2pa.converted" if is_converted else "c2pa.transcoded"}
 
 
-def _colours(header: ImageHeader, planned: PlannedRendition) -> str:
-    darkened = ", and its highlights were darkened" if header.is_tone_mapped else ""
-    return f"Its colours were converted to {planned.spec.colour.value}{darkened}."
+def _colour_adjustments(header: ImageHeader, planned: PlannedRendition) -> Iterator[dict[str, Any]]:
+    """Yield what happened to the colours, and to the light."""
+    said = []
+    if planned.spec.colour not in header.own_colours:
+        darkened = ", and its highlights were darkened" if header.is_tone_mapped else ""
+        said.append(f"Its colours were converted to {planned.spec.colour.value}{darkened}.")
+    if header.has_gain_map and not planned.keeps_gain_map:
+        said.append("Its gain map was left out.")
+    for each in said:
+        yield {"action": "c2pa.color_adjustments", "description": each}
 
 
 def definition(

@@ -24,7 +24,7 @@ from imaging.planning import Asked, make_plan
 from imaging.provenance import provenance
 from imaging.rendering import open_photo
 from imaging.signatures import Carried, Signer, Signing
-from imaging.specs import Colour, Fit, Metadata, RenditionSpec
+from imaging.specs import Colour, Fit, Hdr, Metadata, RenditionSpec
 from imaging.worker.client import Workers
 from imaging.worker.protocol import Readiness
 from imaging.worker.spawning import Launch
@@ -162,12 +162,22 @@ def test_only_from_a_side_on(wall: Workers) -> None:
             ],
         ),
         (
+            ultra_hdr_jpeg(300, 200),
+            {"metadata": Metadata.ALL, "hdr": Hdr.SDR, "colour": Colour.SOURCE},
+            ["c2pa.opened", "c2pa.color_adjustments", "c2pa.transcoded"],
+        ),
+        (
+            ultra_hdr_jpeg(300, 200),
+            {"metadata": Metadata.ALL, "hdr": Hdr.KEEP, "colour": Colour.SOURCE},
+            ["c2pa.opened", "c2pa.transcoded"],
+        ),
+        (
             photos.png(120, 80, alpha=True),
             {"metadata": Metadata.ALL},
             ["c2pa.opened", "c2pa.edited", "c2pa.converted"],
         ),
     ],
-    ids=["whole", "resized", "cropped", "much", "flattened"],
+    ids=["whole", "resized", "cropped", "much", "darker", "as bright", "flattened"],
 )
 def test_the_actions_are_what_happened(
     photo: bytes, options: dict[str, Any], expected: list[str]
