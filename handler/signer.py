@@ -200,9 +200,10 @@ def _client(_process: int) -> Any:  # noqa: ANN401 - botocore's; each process ha
     return create_client(
         "kms",
         Config(
-            connect_timeout=2,
-            read_timeout=3,
-            retries={"mode": "standard", "total_max_attempts": 3},
+            # It knows no deadline: begun at the last moment, it ends before Lambda does.
+            connect_timeout=1,
+            read_timeout=2,
+            retries={"mode": "standard", "total_max_attempts": 2},
             max_pool_connections=8,
             user_agent_extra=PRODUCT,
         ),

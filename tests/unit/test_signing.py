@@ -20,6 +20,7 @@ from moto import mock_aws
 from handler import signer as signing
 from handler.cli import main
 from handler.errors import SettingsError, SigningError
+from handler.runtime import ending
 from handler.settings import SignerSettings, read_settings, signer_settings
 from imaging.config import load_config, parse_config
 from imaging.errors import ConfigError
@@ -345,6 +346,20 @@ def test_kms_signs_a_digest(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.retryable
     with pytest.raises(SettingsError, match=r"CREDENTIALS_KEY: expected a key that signs: .*route"):
         made({"CREDENTIALS_KEY": ARN, "CREDENTIALS_CERTIFICATES": ME.chain})
+
+
+def test_kms_that_never_answers_is_given_up_before_lambda_ends_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The work stops so many seconds before; what is being signed then knows no deadline."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    signing._client.cache_clear()
+    config = signing._client(0).meta.config
+    signing._client.cache_clear()
+    attempts = config.retries["total_max_attempts"]
+    # botocore's standard mode waits up to a second before the second attempt, then twice as long.
+    pauses_s = 2 ** (attempts - 1) - 1
+    assert attempts * (config.connect_timeout + config.read_timeout) + pauses_s < ending._MARGIN_S
 
 
 SWITCH, SIDE = "credentials: keep: expected true or false but received", "credentials: side:"
