@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.simulation import simulate
+from tests.photos import jpeg
+from tests.simulation import begun, settled, simulate
 from tests.simulation.pieces import PIECES, switched_back
 
 
@@ -13,6 +14,19 @@ def test_a_bad_day_ends_well(seed: int) -> None:
     assert wrong == []
     assert simulation.came["written"]
     assert simulation.came["killed"]
+
+
+def test_the_renditions_of_an_archived_photo_are_not_left_over() -> None:
+    """Nor where its bucket is one of two that want the place, and its manifest was lost."""
+    with begun(keys=20, seed=1, has_faults=False) as simulation:
+        key = "sets/0016 photo.jpg"
+        bucket = simulation._bucket(key)
+        simulation._put(bucket, key, jpeg(32, 24))
+        assert settled(simulation) == []
+        simulation._move_away(bucket, key)
+        simulation._delete_manifest(bucket, key)
+        assert settled(simulation) == []
+        assert simulation.came["rejected"] == 1
 
 
 @pytest.mark.parametrize("piece", PIECES)

@@ -41,10 +41,7 @@ def simulate(
 
     Now and then nothing new happens until all is done, and the destination is looked at.
     """
-    store = MemoryStore()
-    with _each_attempt_a_process(store):
-        settings = read_settings({"DESTINATION_BUCKET": DESTINATION})
-        simulation = Simulation(store, settings, keys=keys, seed=seed, has_faults=has_faults)
+    with begun(keys=keys, seed=seed, has_faults=has_faults) as simulation:
         for number in range(steps):
             simulation.step()
             # Not far ahead of the function, so that events meet the photos that they tell of.
@@ -53,12 +50,21 @@ def simulate(
             simulation.advance()
             if sys.stderr.isatty() and number % 100 == 0:
                 print(f"\r{number}", end="", file=sys.stderr)  # noqa: T201 - for who waits
-            if number % _LOOK_EVERY == 0 and (wrong := _settled(simulation)):
+            if number % _LOOK_EVERY == 0 and (wrong := settled(simulation)):
                 return simulation, wrong
-        return simulation, _settled(simulation)
+        return simulation, settled(simulation)
 
 
-def _settled(simulation: Simulation) -> list[str]:
+@contextlib.contextmanager
+def begun(*, keys: int, seed: int, has_faults: bool) -> Iterator[Simulation]:
+    """Within: a simulation in which nothing has happened yet."""
+    store = MemoryStore()
+    with _each_attempt_a_process(store):
+        settings = read_settings({"DESTINATION_BUCKET": DESTINATION})
+        yield Simulation(store, settings, keys=keys, seed=seed, has_faults=has_faults)
+
+
+def settled(simulation: Simulation) -> list[str]:
     """Let all be done; return what is wrong then."""
     while simulation.backlog:
         simulation.advance()

@@ -766,7 +766,7 @@ class Simulation:
             )
             is_lost = True
             expected = {place: photo.etag for place in (*kept, *of_version) if place in found}
-        if is_contested and (manifest is None or not manifest.metadata.get("set")):
+        elif is_contested and (manifest is None or not manifest.metadata.get("set")):
             # The one that was refused has no event any more that would make it; HTTP makes some.
             expected = {place: etag for place, etag in expected.items() if place in kept}
         for place, etag in expected.items():
