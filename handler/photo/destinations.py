@@ -1,6 +1,6 @@
 """Object event -> where its renditions and its manifest go, and what is stored with them; pure."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -18,13 +18,12 @@ from imaging.specs import MAX_TAGGING_BYTES, MAX_TAGS, RenditionSpec, tagging
 __all__ = [
     "Destination",
     "asked_digest",
+    "asked_keys",
     "candidate_keys",
     "check_source",
     "destination",
-    "fixed_keys",
     "made_digest",
     "manifest_key",
-    "open_keys",
     "tags_left_out",
 ]
 
@@ -85,31 +84,16 @@ def candidate_keys(event: ObjectEvent, settings: Settings) -> set[str]:
 
     Those that are not for it any more are among them.
     """
-    return _keys(event, settings, settings.config.renditions, (False, True))
+    return _keys(event, settings, settings.config.renditions)
 
 
-def fixed_keys(event: ObjectEvent, settings: Settings) -> set[str]:
-    """Return the keys that the whole set of the photo has, whatever its format."""
-    return _keys(event, settings, settings.config.specs_of(event.key), (False,))
+def asked_keys(event: ObjectEvent, settings: Settings) -> set[str]:
+    """Return every key that a rendition which is for the photo could have, whatever its format."""
+    return _keys(event, settings, settings.config.specs_of(event.key))
 
 
-def open_keys(event: ObjectEvent, settings: Settings) -> set[str]:
-    """Return the keys of which the whole set of the photo has some, depending on its format."""
-    return _keys(event, settings, settings.config.specs_of(event.key), (True,))
-
-
-def _keys(
-    event: ObjectEvent,
-    settings: Settings,
-    specs: Iterable[RenditionSpec],
-    is_open: Collection[bool],
-) -> set[str]:
-    names = {
-        (spec.name, output.extension)
-        for spec in specs
-        for wanted, output in spec.outcomes()
-        if (wanted is None) in is_open
-    }
+def _keys(event: ObjectEvent, settings: Settings, specs: Iterable[RenditionSpec]) -> set[str]:
+    names = {(spec.name, output.extension) for spec in specs for _, output in spec.outcomes()}
     keys = set()
     for name, extension in names:
         # What S3 would not take was never stored.

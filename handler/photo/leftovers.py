@@ -7,7 +7,7 @@ from contextlib import suppress
 from handler.errors import ConditionFailedError, ObjectMissingError
 from handler.objects import ObjectEvent
 from handler.photo import rule
-from handler.photo.destinations import candidate_keys, fixed_keys, open_keys
+from handler.photo.destinations import asked_keys, candidate_keys
 from handler.photo.manifest import Announced, Kept, Manifest
 from handler.photo.present import present_event
 from handler.photo.rule import Found
@@ -46,11 +46,11 @@ class Leftovers:
     def remove_unnamed(self, manifest: Manifest) -> SourceVersion | None:
         """Remove what ``manifest`` does not name and what is not of the photo as it is now.
 
-        An attempt that was ended from outside leaves such: every rendition of a deleted or rejected
-        photo; otherwise those under other keys, where the format depends on the photo, and those
-        that are for this photo no more, also of its present version.
+        An attempt that was ended from outside leaves such, also under a key that the manifest
+        names: while a deletion is under way that has looked there. What is for this photo no more
+        goes also where it is of the present version.
 
-        *Cost*: a HeadObject of the photo besides, where something is found.
+        *Cost*: a HeadObject for each key, and one of the photo besides, where something is found.
 
         Args:
             manifest: The photo's, or what is about to be written; with its renditions.
@@ -62,11 +62,13 @@ class Leftovers:
         keys = candidate_keys(self._event, self._settings)
         unasked: set[str] = set()
         if not manifest.deleted and manifest.rejected is None:
-            # What else the set has is stored over.
-            keys -= fixed_keys(self._event, self._settings)
-            unasked = keys - open_keys(self._event, self._settings)
-        unnamed = keys - {one.key for one in manifest.kept or ()}
-        found = {key: one for key in sorted(unnamed) if (one := self._find(key)) is not None}
+            unasked = keys - asked_keys(self._event, self._settings)
+        named = {(one.key, one.etag) for one in manifest.kept or ()}
+        found = {
+            key: one
+            for key in sorted(keys)
+            if (one := self._find(key)) is not None and (key, one.etag) not in named
+        }
         if not found:
             return None
         event = present_event(self._requests, self._event)

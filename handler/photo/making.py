@@ -79,6 +79,9 @@ def _make_unless_made(attempt: Attempt, named: SourceVersion, manifest: Manifest
         return _unchanged(attempt, manifest)
     except SourceChangedError:
         attempt.leftovers.remove_of_version(named)
+        if attempt.trigger.sequencer is None:
+            # What it left of a version when it came before, nothing else may tell of.
+            _remove_unnamed(attempt)
         attempt.manifests.give_back()
         raise
     attempt.manifests.asked()
@@ -178,14 +181,20 @@ def _specs(attempt: Attempt) -> tuple[RenditionSpec, ...]:
 def _announces(attempt: Attempt, version: SourceVersion) -> bool:
     """Tell whether the keys are named before anything is stored under them.
 
-    Keys that depend on the photo's format may be those of no later version. An event of this very
-    version comes again until they are named or gone; a job may not, and neither a job nor a
-    deletion, coming again, tells of this version.
+    Keys that depend on the photo's format may be those of no later version.
+    """
+    return not _comes_again(attempt, version) and any(
+        None in spec.formats for spec in _specs(attempt)
+    )
+
+
+def _comes_again(attempt: Attempt, version: SourceVersion) -> bool:
+    """Tell whether it is an event of ``version``, which comes until that is named or gone.
+
+    A job may not come again, and neither a job nor a deletion, coming again, tells of this version.
     """
     trigger = attempt.trigger
-    is_of_version = version_from_event(trigger).is_same(version)
-    comes_again = trigger.sequencer is not None and is_of_version
-    return not comes_again and any(None in spec.formats for spec in _specs(attempt))
+    return trigger.sequencer is not None and version_from_event(trigger).is_same(version)
 
 
 def _judged(attempt: Attempt, named: SourceVersion, manifest: Manifest) -> Verdict:
@@ -280,10 +289,17 @@ def _check_no_folder(attempt: Attempt, source: S3Source) -> None:
     check_not_folder(attempt.event, source.size)
 
 
+def _remove_unnamed(attempt: Attempt) -> None:
+    """Remove what is there of another version than the photo and is not named in its manifest."""
+    attempt.manifests.read_kept()
+    nothing = Manifest(version=SourceVersion(), deleted=True)
+    attempt.leftovers.remove_unnamed(attempt.manifests.manifest or nothing)
+
+
 def leave_nothing(attempt: Attempt) -> None:
     """Remove what is there of a photo that has no manifest, and write none: for folders."""
     attempt.manifests.remove_former()
-    attempt.leftovers.remove_unnamed(Manifest(version=SourceVersion(), deleted=True))
+    _remove_unnamed(attempt)
 
 
 def _commit_stored(attempt: Attempt, source: S3Source, draft: WholeSet | Addition) -> None:
@@ -325,6 +341,9 @@ def _unchanged(attempt: Attempt, manifest: Manifest) -> Outcome:
         # A job, such as a backfill's, looks after what another template has left.
         attempt.manifests.remove_former()
     if manifest.rejected is not None:
+        if not _comes_again(attempt, manifest.version):
+            # As above.
+            attempt.leftovers.remove_unnamed(manifest)
         raise KnownRejectionError(manifest.rejected, manifest.reason)
     return Outcome(Disposition.UNCHANGED)
 

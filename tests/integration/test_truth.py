@@ -166,6 +166,47 @@ def test_a_job_takes_the_key_of_another_format(house: House) -> None:
     assert _named(house) == set(BOTH)
 
 
+def _small_of(house: House, event: ObjectEvent) -> Callable[[], object]:
+    """Make the photo of ``event``; return what stores its small rendition once more.
+
+    An attempt does that which asked for the photo before it was changed, and ends then.
+    """
+    house.handle(event)
+    where = {"Bucket": "renditions", "Key": f"{KEY}/small.jpg"}
+    answer = house.s3.get_object(**where)
+    stored = {"Body": answer["Body"].read(), "Metadata": answer["Metadata"]}
+    return lambda: house.s3.put_object(**where, **stored)
+
+
+def test_what_an_ended_attempt_stored_behind_a_deletion_goes(house: House) -> None:
+    """Its event comes again before the deletion, which had looked there, writes its manifest."""
+    event = house.put(_OLD)
+    store = _small_of(house, event)
+    house.handle(house.put(_NEW))
+
+    def end_and_come_again() -> None:
+        store()
+        assert house.handle(event).disposition is Disposition.SUPERSEDED
+
+    deletion = house.delete()
+    _before(house, "PutObject", MANIFEST, end_and_come_again)
+    assert house.handle(deletion).disposition is Disposition.REMOVED
+    assert house.stored() == {}
+
+
+@pytest.mark.parametrize("body", [None, text()])
+def test_what_an_ended_job_stored_of_what_is_no_photo_any_more_goes(
+    house: House, body: bytes | None
+) -> None:
+    """It comes again, and the manifest says already that there is nothing."""
+    store = _small_of(house, house.put(_OLD))
+    house.handle(house.delete() if body is None else house.put(body))
+    store()
+    disposition = Disposition.SUPERSEDED if body is None else Disposition.REJECTED
+    assert house.handle(_JOB).disposition is disposition
+    assert house.stored() == {}
+
+
 # 3. Versions
 
 

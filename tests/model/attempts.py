@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 _ASKED: Final = "set"
 _CANDIDATES: Final = tuple(sorted({key for keys in SETS.values() for key in keys}))
-_OF_ANY_FORMAT: Final = ("large.jpg", "large.png")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,7 +288,7 @@ class Attempt:
         if before is not None:
             yield from self._remove_named(rule.left_behind(before, after), before)
         if isinstance(draft, Removal | Rejection):
-            is_anothers = yield from self._remove_unnamed(after, _CANDIDATES)
+            is_anothers = yield from self._remove_unnamed(after)
             if is_anothers and not isinstance(draft, Removal) and not self._is_held():
                 raise _OtherSourceError
         written = yield Write(after, self._etag)
@@ -306,14 +305,13 @@ class Attempt:
                 self._removed.add(found.version.etag)
                 yield DeleteFile(one.key, found.etag)
 
-    def _remove_unnamed(
-        self, manifest: Manifest, keys: Iterable[str]
-    ) -> Generator[Request, Any, bool]:
+    def _remove_unnamed(self, manifest: Manifest) -> Generator[Request, Any, bool]:
         """Remove what is outdated; tell whether another bucket's rendition is there."""
-        names = {one.key for one in manifest.kept or ()}
+        named = {(one.key, one.etag) for one in manifest.kept or ()}
         files: dict[str, Found] = {}
-        for key in keys:
-            if key not in names and (found := (yield LookAtFile(key))) is not None:
+        for key in _CANDIDATES:
+            found = yield LookAtFile(key)
+            if found is not None and (key, found.etag) not in named:
                 files[key] = found
         if not files:
             return False
@@ -363,6 +361,7 @@ class Attempt:
         if self._manifest is not None and named.etag not in self._removed:
             match (yield from self._judge(named)):
                 case Verdict.UNCHANGED:
+                    yield from self._unchanged(self._manifest)
                     return
                 case Verdict.SUPERSEDED:
                     yield from self._superseded()
@@ -373,10 +372,15 @@ class Attempt:
         photo = yield AskPhoto(named.bucket)
         if photo is None or _names_another(named, version_of(named.bucket, photo)):
             yield from self._leave(named)
+            if isinstance(self._trigger, Job):
+                yield from self._read_list()
+                nothing = Manifest(version=SourceVersion(), deleted=True)
+                yield from self._remove_unnamed(self._manifest or nothing)
             yield from self._give_back()
             raise _EndedError
         version = replace(version_of(named.bucket, photo), sequencer=named.sequencer)
-        if unless is not None and version.is_same(unless):
+        if unless is not None and self._manifest is not None and version.is_same(unless):
+            yield from self._unchanged(self._manifest)
             return
         self._proven = True
         yield from self._read_list()
@@ -399,6 +403,14 @@ class Attempt:
         if self._manifest is None:
             return Verdict.MAKE
         return manifests.judge(named, self._manifest, _ASKED)
+
+    def _unchanged(self, manifest: Manifest) -> Steps:
+        if manifest.rejected is not None and not self._comes_again(manifest.version):
+            yield from self._remove_unnamed(manifest)
+
+    def _comes_again(self, version: SourceVersion) -> bool:
+        trigger = self._trigger
+        return isinstance(trigger, Event) and trigger.version.is_same(version)
 
     def _leave(self, named: SourceVersion) -> Steps:
         """Remove what was left of a version that is not there."""
@@ -433,8 +445,7 @@ class Attempt:
     ) -> Generator[Request, Any, tuple[Kept, ...]]:
         """Store the renditions, or take over what another attempt has stored."""
         keys = list(keys)
-        trigger = self._trigger
-        if not isinstance(trigger, Event) or not trigger.version.is_same(version):
+        if not self._comes_again(version):
             yield from self._announce(keys, version)
         kept: list[Kept] = []
         before = (
@@ -485,8 +496,7 @@ class Attempt:
     def _superseded(self) -> Steps:
         yield from self._read_list()
         if (manifest := self._manifest) is not None:
-            has_none = manifest.deleted or manifest.rejected is not None
-            yield from self._remove_unnamed(manifest, _CANDIDATES if has_none else _OF_ANY_FORMAT)
+            yield from self._remove_unnamed(manifest)
         raise _EndedError
 
     def _remove(self, gone: SourceVersion) -> Steps:
@@ -505,7 +515,7 @@ class Attempt:
                     return
             if self._has_slash and manifest is None:
                 nothing = Manifest(version=SourceVersion(), deleted=True)
-                yield from self._remove_unnamed(nothing, _CANDIDATES)
+                yield from self._remove_unnamed(nothing)
                 return
             self._proven = True
             if (yield from self._write(Removal(version=replace(gone, etag=None, version_id=None)))):
