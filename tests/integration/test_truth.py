@@ -172,10 +172,10 @@ def _small_of(house: House, event: ObjectEvent) -> Callable[[], object]:
     An attempt does that which asked for the photo before it was changed, and ends then.
     """
     house.handle(event)
-    where = {"Bucket": "renditions", "Key": f"{KEY}/small.jpg"}
-    answer = house.s3.get_object(**where)
-    stored = {"Body": answer["Body"].read(), "Metadata": answer["Metadata"]}
-    return lambda: house.s3.put_object(**where, **stored)
+    key = f"{KEY}/small.jpg"
+    answer = house.s3.get_object(Bucket="renditions", Key=key)
+    body, metadata = answer["Body"].read(), answer["Metadata"]
+    return lambda: house.s3.put_object(Bucket="renditions", Key=key, Body=body, Metadata=metadata)
 
 
 def test_what_an_ended_attempt_stored_behind_a_deletion_goes(house: House) -> None:
