@@ -16,10 +16,12 @@ from handler.errors import (
     OtherSourceError,
     SourceChangedError,
 )
+from handler.objects import Change
 from handler.photo.attempt import Attempt, Outcome, check_not_folder, found_gone, is_folder
 from handler.photo.destinations import made_digest
 from handler.photo.manifest import Kept, Manifest, Verdict, judge
 from handler.photo.poison import watched
+from handler.photo.present import present_event
 from handler.photo.renditions import store_renditions
 from handler.photo.rule import Addition, Draft, Refusal, Rejection, WholeSet
 from handler.s3.source import S3Source
@@ -61,13 +63,13 @@ def _make_unless_made(attempt: Attempt, named: SourceVersion, manifest: Manifest
     unless = None
     if manifest is not None and named.etag not in attempt.leftovers.removed:
         match _judged(attempt, named, manifest):
-            case Verdict.UNCHANGED:
+            case Verdict.UNCHANGED if _is_whole(attempt, named, manifest):
                 return _unchanged(attempt, manifest)
             case Verdict.SUPERSEDED:
                 superseded(attempt, named)
             case Verdict.UNCHANGED_IF_CURRENT:
                 unless = manifest.version.etag
-            case Verdict.MAKE:
+            case Verdict.MAKE | Verdict.UNCHANGED:
                 pass
             case verdict:
                 assert_never(verdict)
@@ -306,7 +308,7 @@ def _commit_stored(attempt: Attempt, source: S3Source, draft: WholeSet | Additio
     """Write ``draft``; if another was faster, remove what was stored."""
     try:
         _commit(attempt, lambda: _check_stored(attempt, source, draft.kept), draft)
-    except (SourceChangedError, ConditionFailedError, OtherSourceError):
+    except (SourceChangedError, OtherSourceError):
         attempt.leftovers.remove_own(draft.kept)
         raise
 
@@ -333,6 +335,33 @@ def _commit(attempt: Attempt, ask: Callable[[], None], draft: Draft) -> None:
     manifests.prove(ask)
     while not manifests.write(draft):
         manifests.prove(ask)
+
+
+def _is_whole(attempt: Attempt, named: SourceVersion, looked_at: Manifest) -> bool:
+    """Have whoever is at a version that is gone find out; tell whether it has taken nothing away.
+
+    A deletion that finds the manifest of the version that is left writes it again: the other had
+    asked for the photo before, and may have read that manifest since.
+
+    *Cost*: nothing for any other event; a GetObject, a HeadObject of the photo, a PutObject, and a
+    HeadObject for each rendition.
+
+    Raises:
+        ConditionFailedError: Another wrote the manifest meanwhile, or the photo is another.
+    """
+    if attempt.trigger.change is not Change.DELETED or looked_at.version.covers(named):
+        return True
+    manifest = attempt.manifests.read()
+    present = present_event(attempt.requests, attempt.event)
+    is_as_before = manifest is not None and manifest.version.is_same(named)
+    is_present = present is not None and version_from_event(present).is_same(named)
+    if manifest is None or not is_as_before or not is_present or not attempt.manifests.cover(named):
+        raise ConditionFailedError(f"Expected {named} to stay the photo; others write all the time")
+    try:
+        attempt.leftovers.check_there(manifest.kept or ())
+    except ConditionFailedError:
+        return False
+    return True
 
 
 def _unchanged(attempt: Attempt, manifest: Manifest) -> Outcome:

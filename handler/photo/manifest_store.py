@@ -388,6 +388,17 @@ class ManifestStore:
         if not self._swap(self._taken(self.manifest)):
             raise ConditionFailedError(f"Expected {self._key} to be as it was; another wrote it")
 
+    def cover(self, version: SourceVersion) -> bool:
+        """Write the manifest, which is of ``version``, again: as :func:`rule.covering` says.
+
+        Tell whether it is there now. If not, another has written meanwhile, and the manifest was
+        read again.
+
+        *Cost*: one PutObject.
+        """
+        assert self.manifest is not None, "it is of this version"  # noqa: S101 - the caller's
+        return self._swap(rule.covering(self.manifest, version))
+
     def announce(
         self, keys: Iterable[str], version: SourceVersion, ask: Callable[[], None]
     ) -> None:

@@ -1,7 +1,6 @@
 """A photo that is gone: its renditions are removed, and the manifest says so."""
 
-from handler.errors import ConditionFailedError, Disposition
-from handler.objects import ObjectEvent
+from handler.errors import Disposition
 from handler.photo.attempt import Attempt, Outcome, found_gone
 from handler.photo.making import leave_nothing, make, superseded
 from handler.photo.present import present_event
@@ -31,7 +30,6 @@ def remove(attempt: Attempt) -> Outcome:
         if manifest is not None and gone.precedes(manifest.version):
             superseded(attempt, gone)
         if (present := present_event(attempt.requests, event)) is not None:
-            _check_kept(attempt, present)
             return make(attempt.about(present))
         if manifest is None and event.key.endswith("/"):
             # A folder of a console's: nothing is to be kept of its end.
@@ -41,18 +39,3 @@ def remove(attempt: Attempt) -> Outcome:
         if manifests.write(found_gone(event)):
             return Outcome(Disposition.REMOVED)
         manifest = manifests.manifest
-
-
-def _check_kept(attempt: Attempt, present: ObjectEvent) -> None:
-    """Have ``present`` made anew if the manifest is of it and what that names is not there.
-
-    An attempt at the version that is gone by now may have removed it, and ended before it wrote
-    its manifest. *Cost*: a HeadObject for each rendition, if the manifest is of that version.
-    """
-    manifest = attempt.manifests.manifest
-    if manifest is None or not manifest.version.is_same(version_from_event(present)):
-        return
-    try:
-        attempt.leftovers.check_there(manifest.kept or ())
-    except ConditionFailedError:
-        attempt.leftovers.removed.add(present.etag)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from time import time as now_s
 from typing import Any, Final, NamedTuple
 
-from handler.errors import ConditionFailedError, SigningError, SourceChangedError
+from handler.errors import SigningError, SourceChangedError
 from handler.objects import ObjectEvent
 from handler.photo.attempt import Attempt
 from handler.photo.destinations import Destination, destination, tags_left_out
@@ -72,10 +72,14 @@ class _Uploads:
         return sink
 
     def _check_replaceable(self, found: SourceVersion | None) -> None:
+        leftovers = self._attempt.leftovers
         if found is not None:
-            self._attempt.leftovers.has_met_unnamed = True
+            leftovers.has_met_unnamed = True
             self._attempt.manifests.check_replaceable(found)
         self._source.check_current()
+        if found is not None:
+            # Replaced is removed, if the photo turns out to be that one again.
+            leftovers.removed.add(found.etag)
 
     def wait(self) -> None:
         """Wait until S3 has every rendition."""
@@ -129,6 +133,9 @@ def store_renditions(
     tags = _tags(attempt, specs)
     attempt.journal.add_warnings(tags_left_out(specs, tags))
     uploads = _Uploads(attempt, source, tags)
+    if (before := attempt.manifests.manifest) is not None and before.kept:
+        # They are replaced.
+        attempt.leftovers.removed.add(before.version.etag)
     try:
         asked = replace(
             attempt.settings.config.asked(
@@ -142,7 +149,7 @@ def store_renditions(
         uploads.wait()
     except BaseException as error:
         uploads.abort()
-        if isinstance(error, SourceChangedError | ConditionFailedError | RejectedPhotoError):
+        if isinstance(error, SourceChangedError | RejectedPhotoError):
             attempt.leftovers.remove_own(uploads.kept())
         raise
     kept = uploads.kept()

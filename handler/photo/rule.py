@@ -18,6 +18,7 @@ __all__ = [
     "Rejection",
     "Removal",
     "WholeSet",
+    "covering",
     "is_named",
     "is_outdated",
     "left_behind",
@@ -205,6 +206,20 @@ def taken(before: Manifest | None, place: SourceVersion) -> Manifest:
     if before.version.is_of_bucket(place.bucket):
         version = replace(before.version, bucket=place.bucket, key_digest=place.key_digest)
     return replace(before, version=version, deleted=False)
+
+
+def covering(before: Manifest, version: SourceVersion) -> Manifest:
+    """Return ``before`` as a deletion writes it again that finds the photo to be what it is of.
+
+    The version that is gone was the photo until then: whoever asked before, and has read
+    ``before``, must not write over it.
+
+    Args:
+        before: As it was read just now; of the version that S3 says is the photo.
+        version: That version, with the deletion's sequencer.
+    """
+    sequencer = version.covering(before.version).sequencer
+    return replace(before, version=replace(before.version, sequencer=sequencer))
 
 
 def left_behind(before: Manifest | None, after: Manifest) -> tuple[Kept | Announced, ...]:

@@ -275,6 +275,25 @@ def test_a_version_that_comes_back_and_goes_leaves_nothing_of_an_ended_attempt(
     assert house.stored() == of(event, *BOTH)
 
 
+def test_a_version_deleted_for_good_while_it_is_made_has_no_place(versioned: House) -> None:
+    """The manifest is of the version that is left, and changes all the same."""
+    house = versioned
+    small = '[[renditions]]\nname = "small"\nwidth = 16\n'
+    house.settings = replace(house.settings, config=parse_config(small, file="small"))
+    older = house.put(_OLD)
+    house.handle(older)
+    newer = house.put(_NEW)
+
+    def delete() -> None:
+        house.s3.delete_object(Bucket="photos", Key=KEY, VersionId=str(newer.version_id))
+        gone = replace(newer, change=Change.DELETED, etag=None, sequencer=house.sequencer())
+        house.handle(gone)
+
+    _before(house, "PutObject", f"{KEY}/small.jpg", delete)
+    house.handle(newer)
+    assert house.stored() == of(older, "small.jpg")
+
+
 def test_a_version_deleted_for_good_goes_without_its_manifest(versioned: House) -> None:
     """What is left is older: only the event says which version's renditions are outdated."""
     house = versioned

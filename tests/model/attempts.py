@@ -340,7 +340,7 @@ class Attempt:
             yield from self._prove(draft.version, kept)
             while not (yield from self._write(draft)):
                 yield from self._prove(draft.version, kept)
-        except (_EndedError, _AgainError, _OtherSourceError):
+        except (_EndedError, _OtherSourceError):
             yield from self._remove_own(kept)
             raise
 
@@ -360,15 +360,12 @@ class Attempt:
         self._check_place()
         if self._manifest is not None and named.etag not in self._removed:
             match (yield from self._judge(named)):
-                case Verdict.UNCHANGED:
-                    yield from self._unchanged(self._manifest)
+                case Verdict.UNCHANGED if (yield from self._is_left_unchanged(named)):
                     return
                 case Verdict.SUPERSEDED:
                     yield from self._superseded()
                 case Verdict.UNCHANGED_IF_CURRENT:
                     unless = self._manifest.version
-                case Verdict.MAKE:
-                    pass
         photo = yield AskPhoto(named.bucket)
         if photo is None or _names_another(named, version_of(named.bucket, photo)):
             yield from self._leave(named)
@@ -403,6 +400,42 @@ class Attempt:
         if self._manifest is None:
             return Verdict.MAKE
         return manifests.judge(named, self._manifest, _ASKED)
+
+    def _is_left_unchanged(self, named: SourceVersion) -> Generator[Request, Any, bool]:
+        is_whole = yield from self._is_whole(named)
+        if is_whole and self._manifest is not None:
+            yield from self._unchanged(self._manifest)
+        return is_whole
+
+    def _is_whole(self, named: SourceVersion) -> Generator[Request, Any, bool]:
+        """Have whoever is at the version that is gone find out; tell whether it removed nothing."""
+        trigger = self._trigger
+        manifest = self._manifest
+        if manifest is None or not isinstance(trigger, Event) or not trigger.is_deletion:
+            return True
+        if manifest.version.covers(named):
+            return True
+        yield from self._read()
+        manifest = self._manifest
+        photo = yield AskPhoto(_bucket_of(trigger))
+        is_as_before = manifest is not None and manifest.version.is_same(named)
+        if (
+            not is_as_before
+            or photo is None
+            or _names_another(named, version_of(_bucket_of(trigger), photo))
+        ):
+            raise _AgainError
+        assert manifest is not None
+        after = rule.covering(manifest, named)
+        written = yield Write(after, self._etag)
+        if written is None:
+            raise _AgainError
+        self._etag, self._manifest = written, after
+        for one in manifest.kept or ():
+            found = yield LookAtFile(one.key)
+            if found is None or found.etag != one.etag:
+                return False
+        return True
 
     def _unchanged(self, manifest: Manifest) -> Steps:
         if manifest.rejected is not None and not self._comes_again(manifest.version):
@@ -454,6 +487,8 @@ class Attempt:
         for key in keys:
             ours = Found(etag=f"{photo.name}/{key}", version=version)
             over = before.get(key)
+            if over is not None and self._manifest is not None:
+                self._removed.add(self._manifest.version.etag)
             while not (yield PutFile(key, ours, over)):
                 present = yield LookAtFile(key)
                 if present is not None and version.is_same(present.version):
@@ -462,10 +497,13 @@ class Attempt:
                     if present is not None:
                         yield from self._check_replaceable(present)
                     yield from self._check_current(version)
-                except (_EndedError, _AgainError, _OtherSourceError):
+                except (_EndedError, _OtherSourceError):
                     yield from self._remove_own(kept)
                     raise
                 over = present.etag if present is not None else None
+                if present is not None:
+                    # Replaced is removed.
+                    self._removed.add(present.version.etag)
             kept.append(Kept(key=key, etag=ours.etag))
         return tuple(kept)
 
