@@ -187,6 +187,8 @@ def sharpen(image: pyvips.Image, planned: PlannedRendition, _: Box | None) -> py
         return image
     if not image.hasalpha():
         return image.sharpen(sigma=sigma)
+    # Colours and alpha go their own ways from here: each would have all before it made again.
+    image = image.copy_memory()
     # The colours of transparent pixels must not sharpen their neighbours.
     alpha = image.extract_band(image.bands - 1)
     shown = image.premultiply().extract_band(0, n=image.bands - 1).cast("uchar")
