@@ -33,7 +33,7 @@ _PLACES: Final = (
 """Where the number is said, and in which words."""
 
 _MB: Final = 1 << 20
-_MOST_BELOW: Final = 0.02
+_MOST_BELOW: Final = 0.015
 """Of the drawn ones; of the chosen ones none."""
 
 

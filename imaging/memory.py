@@ -32,7 +32,7 @@ _MB: Final = 1 << 20
 
 MARGIN: Final = 1.12
 
-PROCESS_BYTES: Final = 86 * _MB
+PROCESS_BYTES: Final = 89 * _MB
 """Two interpreters: one with the S3 client and two megabytes of reading ahead, one with libvips."""
 
 _APPEARANCE_BYTES: Final = 12 * _MB

@@ -29,35 +29,35 @@ _MB: Final = 1 << 20
 
 # What malloc keeps of freed strips, of a decoder's planes, and of what an encoder held.
 KEPT_STRIPS: Final = 0.93
-KEPT_PLANES: Final = 0.45
-KEPT_ENCODER: Final = 0.4
+KEPT_PLANES: Final = 0.7
+KEPT_ENCODER: Final = 0.3
 
 # So many lines of the wider picture are held, and so many more for each of its lines that goes into
 # one line of the narrower picture.
 _STRIP_LINES: Final = 420
-_STRIP_LINES_PER_FACTOR: Final = 460
+_STRIP_LINES_PER_FACTOR: Final = 380
 _MAX_STRIP_FACTOR: Final = 4.0
 
 # With alpha the colours are multiplied by it before the resize, as floats.
-_ALPHA_LINES: Final = 850
+_ALPHA_LINES: Final = 800
 _ALPHA_LINES_PER_FACTOR: Final = 140
 _FLOAT_BYTES: Final = 4
 _GREY_AND_ALPHA: Final = 2
 _GREY_LINES: Final = 0.6
 
 # A picture in memory is not decoded, so its strips take fewer lines.
-_DERIVED_LINES: Final = 320
-_DERIVED_LINES_PER_FACTOR: Final = 460
+_DERIVED_LINES: Final = 260
+_DERIVED_LINES_PER_FACTOR: Final = 480
 
 # In linear light each sample has two bytes.
-_LINEAR_LINES: Final = 950
-_LINEAR_LINES_PER_FACTOR: Final = 365
+_LINEAR_LINES: Final = 600
+_LINEAR_LINES_PER_FACTOR: Final = 240
 _LINEAR_BYTES: Final = 2
 
 _MAX_STRIPS: Final = 1.8
 """Times the whole picture at most, which counts where it has few lines."""
 
-_SEEKING_STRIPS: Final = 1.2
+_SEEKING_STRIPS: Final = 1.3
 """How many times as much is held of a file in strips whose decoder seeks."""
 
 _CONVERSION_BYTES: Final = 3 * _MB
@@ -67,8 +67,8 @@ _SHARPEN_BYTES: Final = 6 * _MB
 """And as much again with alpha."""
 
 _SHARPEN_ROWS: Final = 480
-_SHARPEN_OPAQUE: Final = 4.2
-_SHARPEN_ALPHA: Final = 10.5
+_SHARPEN_OPAQUE: Final = 2.5
+_SHARPEN_ALPHA: Final = 7.0
 """Bytes for each of a sharpened picture's, in so many of its rows: 16 bits of Lab, or floats."""
 
 _MARK_BYTES: Final = 8
@@ -77,7 +77,7 @@ _MARK_BYTES: Final = 8
 _MARK_LINES: Final = 420
 """As of strips that are decoded."""
 
-_SEARCH_BYTES: Final = 80 * _MB
+_SEARCH_BYTES: Final = 76 * _MB
 """Where there is alpha, libvips looks for entropy among floats, however small the picture is."""
 
 

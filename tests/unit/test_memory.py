@@ -80,10 +80,10 @@ def test_the_estimate_holds(case: dict[str, Any]) -> None:
 def test_it_holds_for_what_was_drawn() -> None:
     """Of photos and plans drawn at random, hardly any is below the peak, and few too far above."""
     drawn = [estimate_and_peak_mb(case) for case in _DRAWN]
-    assert sum(estimate_mb < peak_mb for estimate_mb, peak_mb in drawn) <= 0.02 * len(drawn)
-    assert min(estimate_mb / peak_mb for estimate_mb, peak_mb in drawn) > 0.75
-    assert sum(not is_within(*each) for each in drawn) <= 0.1 * len(drawn)
-    assert max(estimate_mb / peak_mb for estimate_mb, peak_mb in drawn) < 1.85
+    assert sum(estimate_mb < peak_mb for estimate_mb, peak_mb in drawn) <= 0.015 * len(drawn)
+    assert min(estimate_mb / peak_mb for estimate_mb, peak_mb in drawn) > 0.95
+    assert sum(not is_within(*each) for each in drawn) <= 0.05 * len(drawn)
+    assert max(estimate_mb / peak_mb for estimate_mb, peak_mb in drawn) < 1.6
 
 
 def measured(peak_mb: float, *, is_drawn: bool = False) -> Case:
@@ -92,11 +92,11 @@ def measured(peak_mb: float, *, is_drawn: bool = False) -> Case:
 
 
 def test_what_processes_take_is_fitted_to_what_was_measured() -> None:
-    """The least with which no chosen case is below its peak, and of the drawn ones 2 %."""
+    """The least with which no chosen case is below its peak, and of the drawn ones 1.5 %."""
     chosen = [measured(90), measured(120)]
     assert fitted(chosen, 1.1) == 100
     drawn = [measured(100 + number, is_drawn=True) for number in range(100)]
-    assert fitted(drawn, 1.0) == 187
+    assert fitted(drawn, 1.0) == 188
     assert fitted([*drawn, measured(210)], 1.0) == 200
     assert worth(chosen, 99, 1.1).chosen_below == 1
     assert worth(chosen, 100, 1.1).chosen_above == 1
