@@ -123,9 +123,15 @@ class ManifestStore:
             raise StorageError(f"Expected to read {self._key} but received {error}") from error
 
     def _without_list(self, head: Manifest, reason: object) -> Manifest:
-        """Return what ``head`` says of the photo: whatever is there must not stop it for ever."""
+        """Return what ``head`` says of the photo: whatever is there must not stop it for ever.
+
+        A rejection stands, which has no list: a look shows it too. A set is made again.
+        """
         _log.warning("%s is taken for an empty manifest: %s", self._key, reason)
-        return Manifest(version=head.version, deleted=head.deleted, lost=True)
+        empty = Manifest(version=head.version, deleted=head.deleted, lost=True)
+        if head.rejected is None:
+            return empty
+        return replace(empty, made=head.made, rejected=head.rejected, reason=head.reason)
 
     def read_kept(self) -> None:
         """Read the list of renditions, where a look has left it out. *Cost*: one GetObject."""

@@ -924,6 +924,25 @@ def test_an_archived_manifest_stops_nothing(house: House, who: str) -> None:
 
 
 @pytest.mark.parametrize("says", ["no JSON", "archived"])
+def test_a_rejection_needs_no_list(house: House, says: str) -> None:
+    """Where the body is gone, the manifest says all the same that the photo was rejected."""
+    photo = jpeg(96, 64)
+    event = house.put(photo[: len(photo) // 2])
+    first = house.handle(event)
+    assert first.code == "truncated"
+    if says == "archived":
+        _archive(house, MANIFEST)
+    else:
+        metadata = house.s3.head_object(Bucket="renditions", Key=MANIFEST)["Metadata"]
+        house.s3.put_object(Bucket="renditions", Key=MANIFEST, Body=b"", Metadata=metadata)
+    again = house.ask_for("small")
+    assert (again.disposition, again.code) == (Disposition.REJECTED, first.code)
+    assert again.message == first.message
+    assert again.loader is None, "nothing is decoded"
+    assert house.handle(event).code == first.code
+
+
+@pytest.mark.parametrize("says", ["no JSON", "archived"])
 def test_a_job_that_replaces_a_lost_list_finds_the_older_version_s(house: House, says: str) -> None:
     """A job has no sequencer, and takes over that of the version before: that says nothing."""
     house.handle(house.put(png(96, 64)))
