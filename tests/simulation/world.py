@@ -225,13 +225,6 @@ def _kept(manifest: Photo | None) -> dict[str, str] | None:
     return kept if isinstance(kept, dict) else None
 
 
-def _announced(manifest: Photo | None) -> list[str]:
-    """Return the keys that a manifest announces; none if it is spoilt."""
-    if _kept(manifest) is None or manifest is None:
-        return []
-    return [place for place, _ in json.loads(manifest.body).get("announced", ())]
-
-
 def _is_of(manifest: Photo, key: str) -> bool:
     is_own = manifest.metadata.get("source-key-digest", key_digest(key)) == key_digest(key)
     return "state" in manifest.metadata and is_own
@@ -758,11 +751,12 @@ class Simulation:
             self._unknowable.difference_update(kept)
         if photo is not None and photo.is_archived:
             # What was made before it was moved stays, also what another configuration asked for,
-            # and what an attempt announced that ended before it was moved.
+            # and what no manifest names, since its attempt ended before it was moved.
             of_version = (
                 place
-                for place in (*self._expected(holder, key, photo), *_announced(manifest))
-                if place in found and found[place].metadata.get("source-etag") == photo.etag
+                for place, one in found.items()
+                if one.metadata.get("source-key-digest") == key_digest(key)
+                and one.metadata.get("source-etag") == photo.etag
             )
             is_lost = True
             expected = {place: photo.etag for place in (*kept, *of_version) if place in found}
