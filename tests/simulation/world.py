@@ -755,7 +755,8 @@ class Simulation:
             of_version = (
                 place
                 for place, one in found.items()
-                if one.metadata.get("source-key-digest") == key_digest(key)
+                if "spec" in one.metadata
+                and one.metadata.get("source-key-digest") == key_digest(key)
                 and one.metadata.get("source-etag") == photo.etag
             )
             is_lost = True
