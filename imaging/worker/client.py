@@ -78,7 +78,7 @@ _SMALL_BYTES: Final = 8 << 20
 _FASTEST: Final = 4 << 30
 """Bytes in a second: no worker fills memory faster."""
 
-_LOOK_S: Final = 0.025
+_LOOK_S: Final = 0.005
 _LONGEST_LOOK_S: Final = 0.25
 _MOST_DEATHS: Final = 2
 _MOST_LOSSES: Final = 3
@@ -139,7 +139,7 @@ class _Watch:
         seen_bytes: The most that it held.
         is_at_header: Whether it may take ``most_header_s`` only: until its header has come.
 
-    *Cost*: a thread, which looks at the worker's memory 40 times a second where it has little
+    *Cost*: a thread, which looks at the worker's memory 200 times a second where it has little
     left, and 4 times where it would take long to fill.
     """
 
