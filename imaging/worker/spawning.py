@@ -86,11 +86,13 @@ class Process:
         None where nobody can tell, for its zygote has ended: the kernel then ends it too. Its ID
         may be another's by now, so that nothing is killed by that.
         """
-        self.socket.close()
         try:
             return self.zygote.reap(self.pid)
         except ZygoteError:
             return None
+        finally:
+            # Before, it would end by itself, and the status would say so, now and then.
+            self.socket.close()
 
     def is_at_rest(self) -> bool:
         """Tell whether it lives and says nothing, as one does that waits for a photo."""
