@@ -9,19 +9,16 @@ from contextlib import closing
 from typing import NoReturn, assert_never
 
 from handler.errors import (
-    ConditionFailedError,
     Disposition,
     KnownRejectionError,
     NotModifiedError,
     OtherSourceError,
     SourceChangedError,
 )
-from handler.objects import Change
 from handler.photo.attempt import Attempt, Outcome, check_not_folder, found_gone, is_folder
 from handler.photo.destinations import made_digest
 from handler.photo.manifest import Kept, Manifest, Verdict, judge
 from handler.photo.poison import watched
-from handler.photo.present import present_event
 from handler.photo.renditions import store_renditions
 from handler.photo.rule import Addition, Draft, Refusal, Rejection, WholeSet
 from handler.s3.source import S3Source
@@ -63,13 +60,13 @@ def _make_unless_made(attempt: Attempt, named: SourceVersion, manifest: Manifest
     unless = None
     if manifest is not None and named.etag not in attempt.leftovers.removed:
         match _judged(attempt, named, manifest):
-            case Verdict.UNCHANGED if _is_whole(attempt, named, manifest):
+            case Verdict.UNCHANGED:
                 return _unchanged(attempt, manifest)
             case Verdict.SUPERSEDED:
                 superseded(attempt, named)
             case Verdict.UNCHANGED_IF_CURRENT:
                 unless = manifest.version.etag
-            case Verdict.MAKE | Verdict.UNCHANGED:
+            case Verdict.MAKE:
                 pass
             case verdict:
                 assert_never(verdict)
@@ -82,7 +79,7 @@ def _make_unless_made(attempt: Attempt, named: SourceVersion, manifest: Manifest
     except SourceChangedError:
         attempt.leftovers.remove_of_version(named)
         if attempt.trigger.sequencer is None:
-            # What it left of a version when it came before, nothing else may tell of.
+            # It may have come before, and left what nothing else tells of.
             _remove_unnamed(attempt)
         attempt.manifests.give_back()
         raise
@@ -129,6 +126,9 @@ def _open(attempt: Attempt, unless: str | None = None) -> S3Source:
 
 def _make_of(attempt: Attempt, source: S3Source) -> Outcome:
     """Make every rendition of the photo in ``source``, and write the manifest."""
+    if attempt.event.sequencer is None:
+        # Another may have been refused it since a job looked. An event's is written down anew.
+        _check_not_refused(attempt, source.version)
     specs = _specs(attempt)
     made = made_digest(attempt.settings, attempt.event.key, None)
     missing, there = _missing(attempt, source.version, specs)
@@ -229,15 +229,14 @@ def make_some(attempt: Attempt, specs: Sequence[RenditionSpec]) -> Outcome:
         RenditionsError: Any other; another attempt may succeed.
     """
     attempt.journal.enter(Stage.FETCH)
-    manifest = attempt.manifests.read()
+    attempt.manifests.read()
     attempt.manifests.check_place()
     with closing(_open(attempt)) as source:
         attempt.manifests.asked()
         _check_no_folder(attempt, source)
         names = tuple(spec.name for spec in specs)
-        if manifest is not None and source.version.is_same(manifest.version):
-            # Asking again must not decode again.
-            _check_not_refused(attempt, manifest, names)
+        # Asking again must not decode again.
+        _check_not_refused(attempt, source.version, names)
         try:
             with watched(attempt, source):
                 # Nobody asks again for what was asked for if this ends in between.
@@ -254,8 +253,17 @@ def make_some(attempt: Attempt, specs: Sequence[RenditionSpec]) -> Outcome:
         return Outcome(Disposition.WRITTEN, stored.reports)
 
 
-def _check_not_refused(attempt: Attempt, manifest: Manifest, names: tuple[str, ...]) -> None:
-    """Raise KnownRejectionError if one of ``names`` was refused under the settings of today."""
+def _check_not_refused(
+    attempt: Attempt, version: SourceVersion, names: tuple[str, ...] = ()
+) -> None:
+    """Check what the manifest, as it was read last, says of ``version``.
+
+    Raises:
+        KnownRejectionError: It, or one of ``names``, was refused under the settings of today.
+    """
+    manifest = attempt.manifests.manifest
+    if manifest is None or not version.is_same(manifest.version):
+        return
     known = [(one.made, one.code, one.reason) for one in manifest.refused if one.name in names]
     if manifest.rejected is not None:
         known.append((manifest.made, manifest.rejected, manifest.reason))
@@ -337,33 +345,6 @@ def _commit(attempt: Attempt, ask: Callable[[], None], draft: Draft) -> None:
         manifests.prove(ask)
 
 
-def _is_whole(attempt: Attempt, named: SourceVersion, looked_at: Manifest) -> bool:
-    """Have whoever is at a version that is gone find out; tell whether it has taken nothing away.
-
-    A deletion that finds the manifest of the version that is left writes it again: the other had
-    asked for the photo before, and may have read that manifest since.
-
-    *Cost*: nothing for any other event; a GetObject, a HeadObject of the photo, a PutObject, and a
-    HeadObject for each rendition.
-
-    Raises:
-        ConditionFailedError: Another wrote the manifest meanwhile, or the photo is another.
-    """
-    if attempt.trigger.change is not Change.DELETED or looked_at.version.covers(named):
-        return True
-    manifest = attempt.manifests.read()
-    present = present_event(attempt.requests, attempt.event)
-    is_as_before = manifest is not None and manifest.version.is_same(named)
-    is_present = present is not None and version_from_event(present).is_same(named)
-    if manifest is None or not is_as_before or not is_present or not attempt.manifests.cover(named):
-        raise ConditionFailedError(f"Expected {named} to stay the photo; others write all the time")
-    try:
-        attempt.leftovers.check_there(manifest.kept or ())
-    except ConditionFailedError:
-        return False
-    return True
-
-
 def _unchanged(attempt: Attempt, manifest: Manifest) -> Outcome:
     attempt.journal.add_etag(manifest.version.etag)
     if attempt.event.sequencer is None:
@@ -371,7 +352,7 @@ def _unchanged(attempt: Attempt, manifest: Manifest) -> Outcome:
         attempt.manifests.remove_former()
     if manifest.rejected is not None:
         if not _comes_again(attempt, manifest.version):
-            # As above.
+            # What an attempt left that does not come again, nothing else may tell of.
             attempt.leftovers.remove_unnamed(manifest)
         raise KnownRejectionError(manifest.rejected, manifest.reason)
     return Outcome(Disposition.UNCHANGED)

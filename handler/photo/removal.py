@@ -1,11 +1,11 @@
 """A photo that is gone: its renditions are removed, and the manifest says so."""
 
-from handler.errors import Disposition
+from handler.errors import ConditionFailedError, Disposition
 from handler.photo.attempt import Attempt, Outcome, found_gone
 from handler.photo.making import leave_nothing, make, superseded
 from handler.photo.present import present_event
 from handler.stages import Stage
-from handler.version import version_from_event
+from handler.version import SourceVersion, version_from_event
 
 __all__ = ["remove"]
 
@@ -30,6 +30,9 @@ def remove(attempt: Attempt) -> Outcome:
         if manifest is not None and gone.precedes(manifest.version):
             superseded(attempt, gone)
         if (present := present_event(attempt.requests, event)) is not None:
+            if not _told(attempt, version_from_event(present)):
+                manifest = manifests.manifest
+                continue
             return make(attempt.about(present))
         if manifest is None and event.key.endswith("/"):
             # A folder of a console's: nothing is to be kept of its end.
@@ -39,3 +42,24 @@ def remove(attempt: Attempt) -> Outcome:
         if manifests.write(found_gone(event)):
             return Outcome(Disposition.REMOVED)
         manifest = manifests.manifest
+
+
+def _told(attempt: Attempt, left: SourceVersion) -> bool:
+    """Write the manifest again if it is of the version that is left: tell whether it was as read.
+
+    An attempt at the version that is gone may have asked for the photo before the deletion, and
+    have read that manifest since: it must not write over it. If it has taken something away by
+    then, that version is made anew.
+
+    *Cost*: for such a manifest, a PutObject and a HeadObject for each rendition.
+    """
+    manifest = attempt.manifests.manifest
+    if manifest is None or not manifest.version.is_same(left) or manifest.version.covers(left):
+        return True
+    if not attempt.manifests.cover(left):
+        return False
+    try:
+        attempt.leftovers.check_there(manifest.kept or ())
+    except ConditionFailedError:
+        attempt.leftovers.removed.add(left.etag)
+    return True

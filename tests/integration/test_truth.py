@@ -50,13 +50,19 @@ def versioned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House
 
 
 def _before(
-    house: House, operation: str, key: str, call: Callable[[], object], nth: int = 1
+    house: House,
+    operation: str,
+    key: str,
+    call: Callable[[], object],
+    nth: int = 1,
+    *,
+    bucket: str = "renditions",
 ) -> None:
     """Let ``call`` happen before the ``nth`` request of that kind from now on."""
     house.proxy.add(
         Fault(
             operation=operation,
-            bucket="renditions",
+            bucket=bucket,
             key=key,
             nth=nth,
             action=CallBefore(function=lambda _: call()),
@@ -667,6 +673,19 @@ def test_http_remembers_what_it_rejected(house: House) -> None:
     assert made == ["GetObject renditions", "GetObject photos"]
     assert house.handle(event).code == "not-a-photo"
     assert house.requests_of(event) == ["HeadObject renditions"]
+
+
+def test_a_job_does_not_decode_what_was_rejected_meanwhile(house: House) -> None:
+    """The event of the photo is done between the job's look at the manifest and the photo."""
+    house.handle(house.put(_OLD))
+    event = house.put(_NEW[: len(_NEW) // 2])
+    first: list[JobReport] = []
+    _before(house, "GetObject", KEY, lambda: first.append(house.handle(event)), bucket="photos")
+    second = house.handle(_JOB)
+    assert (second.disposition, second.code) == (Disposition.REJECTED, first[0].code)
+    assert first[0].loader is not None
+    assert second.loader is None, "nothing is decoded"
+    assert house.stored() == {}
 
 
 def test_a_rejection_of_one_rendition_leaves_the_others(house: House) -> None:

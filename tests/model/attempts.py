@@ -360,7 +360,8 @@ class Attempt:
         self._check_place()
         if self._manifest is not None and named.etag not in self._removed:
             match (yield from self._judge(named)):
-                case Verdict.UNCHANGED if (yield from self._is_left_unchanged(named)):
+                case Verdict.UNCHANGED:
+                    yield from self._unchanged(self._manifest)
                     return
                 case Verdict.SUPERSEDED:
                     yield from self._superseded()
@@ -400,42 +401,6 @@ class Attempt:
         if self._manifest is None:
             return Verdict.MAKE
         return manifests.judge(named, self._manifest, _ASKED)
-
-    def _is_left_unchanged(self, named: SourceVersion) -> Generator[Request, Any, bool]:
-        is_whole = yield from self._is_whole(named)
-        if is_whole and self._manifest is not None:
-            yield from self._unchanged(self._manifest)
-        return is_whole
-
-    def _is_whole(self, named: SourceVersion) -> Generator[Request, Any, bool]:
-        """Have whoever is at the version that is gone find out; tell whether it removed nothing."""
-        trigger = self._trigger
-        manifest = self._manifest
-        if manifest is None or not isinstance(trigger, Event) or not trigger.is_deletion:
-            return True
-        if manifest.version.covers(named):
-            return True
-        yield from self._read()
-        manifest = self._manifest
-        photo = yield AskPhoto(_bucket_of(trigger))
-        is_as_before = manifest is not None and manifest.version.is_same(named)
-        if (
-            not is_as_before
-            or photo is None
-            or _names_another(named, version_of(_bucket_of(trigger), photo))
-        ):
-            raise _AgainError
-        assert manifest is not None
-        after = rule.covering(manifest, named)
-        written = yield Write(after, self._etag)
-        if written is None:
-            raise _AgainError
-        self._etag, self._manifest = written, after
-        for one in manifest.kept or ():
-            found = yield LookAtFile(one.key)
-            if found is None or found.etag != one.etag:
-                return False
-        return True
 
     def _unchanged(self, manifest: Manifest) -> Steps:
         if manifest.rejected is not None and not self._comes_again(manifest.version):
@@ -537,6 +502,23 @@ class Attempt:
             yield from self._remove_unnamed(manifest)
         raise _EndedError
 
+    def _tell(self, left: SourceVersion) -> Generator[Request, Any, bool]:
+        """Write the manifest of the version that is left again; tell whether it is as it was."""
+        before = self._manifest
+        if before is None or not before.version.is_same(left) or before.version.covers(left):
+            return True
+        after = rule.covering(before, left)
+        written = yield Write(after, self._etag)
+        if written is None:
+            yield from self._read()
+            return False
+        self._etag, self._manifest = written, after
+        for one in before.kept or ():
+            found = yield LookAtFile(one.key)
+            if found is None or found.etag != one.etag:
+                self._removed.add(left.etag)
+        return True
+
     def _remove(self, gone: SourceVersion) -> Steps:
         assert gone.bucket is not None
         yield from self._read()
@@ -549,8 +531,10 @@ class Attempt:
                 photo = yield AskPhoto(gone.bucket)
                 if photo is not None:
                     named = replace(version_of(gone.bucket, photo), sequencer=gone.sequencer)
-                    yield from self._make(named)
-                    return
+                    if (yield from self._tell(named)):
+                        yield from self._make(named)
+                        return
+                    continue
             if self._has_slash and manifest is None:
                 nothing = Manifest(version=SourceVersion(), deleted=True)
                 yield from self._remove_unnamed(nothing)
