@@ -13,6 +13,7 @@ import pytest
 
 from tests import photos
 from tests.container import engine
+from tests.container.processes import InContainer, processes
 from tests.servers import REGION, CallBefore, Fault, FaultProxy, FileS3
 from tests.servers.runtime import RuntimeApi
 
@@ -27,33 +28,6 @@ pytestmark = pytest.mark.skipif(
 
 _SECRET: Final = "wJalrXUtnFEMI" + "K7MDENGbPxRfiCY"
 _RENDITIONS: Final = 5
-
-# Of all processes in the container but this one: the ID, the parent's, the command, and whether a
-# word is in its memory.
-_LOOK: Final = """\
-import os, sys
-for pid in sorted(map(int, filter(str.isdigit, os.listdir("/proc")))):
-    if pid == os.getpid():
-        continue
-    found = 0
-    with open(f"/proc/{pid}/stat") as stat:
-        name, _, rest = stat.read().partition("(")[2].rpartition(")")
-    state, above, *_ = rest.split()
-    if state == "Z":
-        print(pid, above, name + "-zombie", 0)
-        continue
-    memory = open(f"/proc/{pid}/mem", "rb", 0)
-    for line in open(f"/proc/{pid}/maps"):
-        addresses, rights, *_ = line.split()
-        start, end = (int(address, 16) for address in addresses.split("-"))
-        if rights.startswith("r") and "[v" not in line:
-            memory.seek(start)
-            try:
-                found += memory.read(end - start).count(sys.argv[1].encode())
-            except OSError:
-                continue
-    print(pid, above, name, int(found > 0))
-"""
 
 
 class House:
@@ -96,24 +70,10 @@ class House:
             finally:
                 self.container.remove(force=True)
 
-    def processes(self) -> list[tuple[int, int, str, bool]]:
-        """Return each: its ID, its parent's, its name, and whether the secret is in its memory.
-
-        The kernel's word for one that has ended and was not reaped is part of its name.
-        """
+    def processes(self) -> list[InContainer]:
+        """Return each process of the container."""
         assert self.container is not None
-        with engine.connected() as client:
-            said: bytes = client.containers.run(
-                self.image,
-                entrypoint=["/usr/bin/python3", "-c", _LOOK, _SECRET],
-                command=[],
-                cap_add=["SYS_PTRACE"],
-                pid_mode=f"container:{self.container.id}",
-                remove=True,
-                user="root",
-            )
-        lines = [line.split() for line in said.decode().splitlines()]
-        return [(int(pid), int(above), name, found == "1") for pid, above, name, found in lines]
+        return processes(self.image, str(self.container.id), _SECRET)
 
     def put(self, *keys: str) -> None:
         """Store a photo under each key."""

@@ -383,11 +383,18 @@ class Attempt:
         self._proven = True
         yield from self._read_list()
         yield from self._prove(version)
+        if isinstance(self._trigger, Job) and self._is_rejected(version):
+            return
         if photo.kind is Kind.TEXT:
             yield from self._commit(_rejection(version))
             return
         kept = yield from self._store(photo, version, SETS[photo.kind])
         yield from self._commit(WholeSet(version=version, made=_ASKED, kept=kept))
+
+    def _is_rejected(self, version: SourceVersion) -> bool:
+        manifest = self._manifest
+        is_same = manifest is not None and version.is_same(manifest.version)
+        return is_same and manifest is not None and manifest.rejected is not None
 
     def _judge(self, named: SourceVersion) -> Generator[Request, Any, Verdict]:
         verdict = self._judged(named)
