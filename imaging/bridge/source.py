@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
@@ -57,6 +57,19 @@ class Watcher(Protocol):
             RejectedPhotoError: The photo is not to be rendered.
         """
         ...
+
+
+def _called(operation: str, photo: object, options: Mapping[str, object]) -> pyvips.Image:
+    """Return what a loader makes of a photo, with no limit of libvips' own.
+
+    What a photo may be, :class:`imaging.limits.Limits` and the plan's memory say, each by its name.
+    What a library allows less, such as libtiff its 50 MB, would be taken for damage.
+    """
+    if "unlimited" in pyvips.Introspect.get(operation).optional_input:
+        options = {"unlimited": True, **options}
+    image = pyvips.Operation.call(operation, photo, **options)
+    assert isinstance(image, pyvips.Image)  # noqa: S101 - what every loader returns
+    return image
 
 
 class OpenPhoto:
@@ -312,18 +325,14 @@ class OpenPhoto:
             self._records = False
             return self.load_encoded(data, **options)
         with self.decoding():
-            call = f"{self._row.loader}_source"
-            image = pyvips.Operation.call(call, self._source, **options)
+            image = _called(f"{self._row.loader}_source", self._source, options)
         self._records = False
-        assert isinstance(image, pyvips.Image)  # noqa: S101 - what every loader returns
         return image
 
     def load_encoded(self, data: bytes, **options: object) -> pyvips.Image:
         """Return the lazy image of ``data``, which stands for the photo, by the photo's loader."""
         with self.decoding():
-            image = pyvips.Operation.call(f"{self._row.loader}_buffer", data, **options)
-        assert isinstance(image, pyvips.Image)  # noqa: S101 - what every loader returns
-        return image
+            return _called(f"{self._row.loader}_buffer", data, options)
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return up to ``length`` bytes from ``offset``; of a TIFF, an AVIF or a HEIC.

@@ -66,11 +66,8 @@ def check_codec(format_: InputFormat) -> None:
 
 
 def described(photo: "OpenPhoto") -> pyvips.Image:
-    """Return what libvips says of the photo: sizes as shown, and metadata; it decodes nothing.
-
-    Its own limit is 256 items; 200 megapixels in tiles are more.
-    """
-    return photo.load(unlimited=True)
+    """Return what libvips says of the photo: sizes as shown, and metadata; it decodes nothing."""
+    return photo.load()
 
 
 def agreed(layout: Layout | None, image: pyvips.Image) -> Layout | None:

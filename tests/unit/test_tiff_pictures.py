@@ -11,6 +11,7 @@ from PIL import Image
 from imaging.errors import CorruptPhotoError, RejectedPhotoError, UnsupportedFormatError
 from imaging.formats import OutputFormat
 from imaging.specs import RenditionSpec
+from tests import photos
 from tests.photos.directories import Layout, Value, long, short, write_directories
 from tests.photos.tiffs import Samples, Stored, directory, tiff_of
 from tests.rendering import rendered
@@ -323,3 +324,11 @@ def test_junk_for_a_compression_is_refused(compression: int) -> None:
         stored = Stored(tile=tile, others=((259, short(compression)),))
         with pytest.raises(RejectedPhotoError):
             shown(tiff_of(noise, stored))
+
+
+def test_a_strip_of_any_size_is_shown() -> None:
+    """By itself libvips lets libtiff have 50 MB; one strip of this photo is more than that."""
+    spec = RenditionSpec(name="a", width=300, formats=(OutputFormat.PNG,))
+    large = photos.tiff(3060, 9180, layout="one strip", compression="deflate")
+    assert len(large) > 50 << 20
+    assert rendered(large, spec).files == rendered(photos.tiff(3060, 9180), spec).files
