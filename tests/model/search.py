@@ -95,6 +95,9 @@ class _Numbers(Generic[_Value]):
         return self._values[number]
 
 
+_Step: TypeAlias = "tuple[object, ...]"
+"""What happened: its words, which are values until somebody wants to read them."""
+
 _Running: TypeAlias = "tuple[int, tuple[Any, ...]]"
 """An attempt under way: its trigger, and the answers that it has had."""
 
@@ -125,7 +128,9 @@ class _Search:
             repeats=scenario.repeats,
         )
         outcome = Outcome()
-        came_by: dict[_State, tuple[_State, str] | None] = {start: None}
+        # A step is told again for those that lead to a wrong end: words for each would take most
+        # of the memory.
+        came_by: dict[_State, _State | None] = {start: None}
         to_do = [start]
         while to_do:
             state = to_do.pop()
@@ -137,17 +142,26 @@ class _Search:
                 buckets = {change.bucket for change in scenario.changes}
                 # Of several buckets one has the place.
                 if wrong := min((tuple(world.wrong(one)) for one in buckets), key=len):
-                    outcome.wrong.setdefault(wrong, _history(came_by, state))
+                    outcome.wrong.setdefault(wrong, self._history(came_by, state))
                     if self._without:
                         return outcome
-            for what, successor in successors:
+            for _, successor in successors:
                 if successor not in came_by:
-                    came_by[successor] = (state, what)
+                    came_by[successor] = state
                     to_do.append(successor)
         return outcome
 
-    def _successors(self, state: _State) -> list[tuple[str, _State]]:
-        successors = []
+    def _history(self, came_by: dict[_State, _State | None], state: _State) -> list[str]:
+        history = []
+        while (before := came_by[state]) is not None:
+            history.append(
+                next(_said(*what) for what, one in self._successors(before) if one == state)
+            )
+            state = before
+        return history[::-1]
+
+    def _successors(self, state: _State) -> list[tuple[_Step, _State]]:
+        successors: list[tuple[_Step, _State]] = []
         if state.to_come < len(self._scenario.changes):
             successors.append(self._changed(state))
         if len(state.running) < _MOST_AT_ONCE:
@@ -155,17 +169,17 @@ class _Search:
                 trigger = self._triggers[number]
                 running = _plus(state.running, self._runs.of((number, ())))
                 begun = state._replace(due=_minus(state.due, number), running=running)
-                successors.append((f"{trigger.name} begins", begun))
+                successors.append(((trigger.name, "begins"), begun))
                 if state.repeats and isinstance(trigger, Event):
                     again = state._replace(running=running, repeats=state.repeats - 1)
-                    successors.append((f"{trigger.name} begins, and comes again", again))
+                    successors.append(((trigger.name, "begins, and comes again"), again))
         for number in dict.fromkeys(state.running):
             successors.append(self._stepped(state, number))
             if state.crashes:
                 successors.append(self._killed(state, number))
         return successors
 
-    def _changed(self, state: _State) -> tuple[str, _State]:
+    def _changed(self, state: _State) -> tuple[_Step, _State]:
         change = self._scenario.changes[state.to_come]
         before = self._worlds[state.world]
         world = before.changed(change)
@@ -190,22 +204,22 @@ class _Search:
             to_come=state.to_come + 1,
             due=_plus(state.due, self._triggers.of(trigger)),
         )
-        return str(change), after
+        return (change,), after
 
-    def _stepped(self, state: _State, number: int) -> tuple[str, _State]:
+    def _stepped(self, state: _State, number: int) -> tuple[_Step, _State]:
         trigger, answers = self._runs[number]
         name = self._triggers[trigger].name
         request = self._request(number)
         others = _minus(state.running, number)
         if isinstance(request, bool):
             due = _plus(state.due, trigger) if request else state.due
-            return f"{name} ends", state._replace(running=others, due=due)
+            return (name, "ends"), state._replace(running=others, due=due)
         answer, world = self._worlds[state.world].asked(request)
         after = state._replace(
             world=self._worlds.of(world),
             running=_plus(others, self._runs.of((trigger, (*answers, answer)))),
         )
-        return f"{name}: {request} -> {answer}", after
+        return (name, request, "->", answer), after
 
     def _request(self, number: int) -> Request | bool:
         if number not in self._requests:
@@ -223,7 +237,7 @@ class _Search:
             self._requests[number] = request
         return self._requests[number]
 
-    def _killed(self, state: _State, number: int) -> tuple[str, _State]:
+    def _killed(self, state: _State, number: int) -> tuple[_Step, _State]:
         trigger, _ = self._runs[number]
         comes_again = not isinstance(self._triggers[trigger], Http)
         after = state._replace(
@@ -231,7 +245,7 @@ class _Search:
             running=_minus(state.running, number),
             crashes=state.crashes - 1,
         )
-        return f"{self._triggers[trigger].name} is killed", after
+        return (self._triggers[trigger].name, "is killed"), after
 
 
 def _plus(numbers: tuple[int, ...], number: int) -> tuple[int, ...]:
@@ -243,9 +257,5 @@ def _minus(numbers: tuple[int, ...], number: int) -> tuple[int, ...]:
     return numbers[:at] + numbers[at + 1 :]
 
 
-def _history(came_by: dict[_State, tuple[_State, str] | None], state: _State) -> list[str]:
-    history = []
-    while (step := came_by[state]) is not None:
-        state, what = step
-        history.append(what)
-    return history[::-1]
+def _said(*step: object) -> str:
+    return " ".join(map(str, step))
