@@ -20,7 +20,7 @@ from handler.photo.destinations import made_digest
 from handler.photo.manifest import Kept, Manifest, Verdict, judge
 from handler.photo.poison import watched
 from handler.photo.renditions import store_renditions
-from handler.photo.rule import Addition, Draft, Refusal, Rejection, WholeSet
+from handler.photo.rule import Addition, Draft, Refusal, Rejection, WholeSet, Withheld
 from handler.s3.source import S3Source
 from handler.stages import Stage
 from handler.version import SourceVersion, version_from_event
@@ -118,8 +118,7 @@ def _open(attempt: Attempt, unless: str | None = None) -> S3Source:
             if unless is not None:
                 raise NotModifiedError(error.message) from error
             raise
-        # Restored, it is the same version and to be made: nothing may say that this is known.
-        draft = Rejection(version=version, made="", code=error.code, reason=error.message)
+        draft = Withheld(version=version, code=error.code, reason=error.message)
         _commit(attempt, lambda: check_still_refused(attempt, version), draft)
         raise
 

@@ -18,6 +18,7 @@ __all__ = [
     "Rejection",
     "Removal",
     "WholeSet",
+    "Withheld",
     "covering",
     "is_named",
     "is_outdated",
@@ -95,6 +96,21 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Withheld:
+    """S3 does not hand the photo over; it may have done so before, and may again.
+
+    Attributes:
+        version: The photo's.
+        code: The error's.
+        reason: The error's message.
+    """
+
+    version: SourceVersion
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
     """The photo is gone: S3 said so.
 
@@ -105,7 +121,7 @@ class Removal:
     version: SourceVersion
 
 
-Draft: TypeAlias = WholeSet | Addition | Rejection | Refusal | Removal
+Draft: TypeAlias = WholeSet | Addition | Rejection | Refusal | Withheld | Removal
 """What an attempt has to say about a photo, before it knows what others have said."""
 
 
@@ -140,11 +156,12 @@ def merged(before: Manifest | None, draft: Draft) -> Manifest:
                 made=draft.made,
                 rejected=draft.code,
                 reason=draft.reason,
-                # Of an archived photo there may be renditions that only that list named.
                 lost=before is not None and before.lost,
             )
         case Refusal():
             return _with_refusal(before, draft, version)
+        case Withheld():
+            return _with_withheld(before, draft, version)
         case Removal():
             return Manifest(version=version, deleted=True)
         case _:
@@ -186,6 +203,28 @@ def _with_refusal(before: Manifest | None, draft: Refusal, version: SourceVersio
     )
     others = (one for one in before.refused if one.name not in draft.names)
     return replace(before, version=version, refused=(*others, *new))
+
+
+def _with_withheld(before: Manifest | None, draft: Withheld, version: SourceVersion) -> Manifest:
+    """Return a manifest that leaves what is of the very version, which is as right as before.
+
+    Another attempt may have stored it, and be about to write that.
+    """
+    rejected = Manifest(
+        version=version,
+        # Once it is handed over it is the same version, and to be made: nothing says that it is
+        # known.
+        made="",
+        rejected=draft.code,
+        reason=draft.reason,
+    )
+    if before is None:
+        return rejected
+    if draft.version.is_same(before.version) and not before.deleted:
+        return replace(before, version=version)
+    announced = tuple(one for one in before.announced if one.version == draft.version.name)
+    # There may be renditions of this version that only that list named.
+    return replace(rejected, announced=announced, lost=before.lost)
 
 
 def taken(before: Manifest | None, place: SourceVersion) -> Manifest:

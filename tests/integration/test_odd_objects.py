@@ -338,6 +338,33 @@ def test_a_photo_that_moves_into_an_archive_keeps_its_renditions(house: House, w
     assert _keys(house) == before
 
 
+@pytest.mark.parametrize("before", ["nothing", "an older photo"])
+def test_what_was_stored_before_a_photo_moved_into_an_archive_stays(
+    house: House, before: str
+) -> None:
+    """Whoever stored it may be about to name it; it goes with the photo."""
+    if before == "an older photo":
+        house.handle(_put(house, "a.jpg", jpeg(96, 64)))
+    event = _put(house, "a.jpg", jpeg(64, 96))
+    job = ObjectEvent(bucket="photos", key="a.jpg")
+    refused = Answer(status=403, code="AccessDenied", message="no")
+    # The first one names what will be stored.
+    place = "a.jpg/photo.json"
+    house.proxy.add(Fault(operation="PutObject", key=place, nth=2, action=refused, times=None))
+    (spec,) = (one for one in house.settings.config.renditions if one.name == "small")
+    assert house.handle(job, specs=[spec]).disposition is Disposition.RETRY
+    house.proxy.clear()
+    _refuse(house, _ARCHIVED, hides_head=False)
+    assert house.handle(event).code == "archived"
+    assert _keys(house) == {"a.jpg/small.jpg", place}
+    assert house.handle(job).code == "archived"
+    house.proxy.clear()
+    deleted = replace(event, change=Change.DELETED, etag=None, sequencer=house.sequencer())
+    house.s3.delete_object(Bucket="photos", Key="a.jpg")
+    assert house.handle(deleted).disposition is Disposition.REMOVED
+    assert _keys(house) == {place}
+
+
 def test_a_photo_comes_back_from_its_archive(house: House) -> None:
     """It is rejected while it is there, and made when its restore has ended."""
     event = _put(house, "a.jpg", jpeg(96, 64))
