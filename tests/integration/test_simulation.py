@@ -31,11 +31,14 @@ def test_the_renditions_of_an_archived_photo_are_not_left_over() -> None:
 
 @pytest.mark.parametrize("piece", PIECES)
 def test_a_piece_of_the_rule_is_missed(piece: str) -> None:
-    """Switched back, one at a time, it is found within 2,000 steps, on one of six seeds.
+    """Switched back, one at a time, it is found within 2,000 steps.
+
+    Most are by the first seed. The rarest is by one in four or five, so that of thirty some find it
+    whatever a change of the function makes of their histories.
 
     Three are none of them, since none of those drew what each needs: that an announcement is of a
     version; that who announces takes the place; that a deletion announces what it makes.
     test_truth.py lets it happen.
     """
     with switched_back(piece):
-        assert any(simulate(steps=2_000, keys=40, seed=seed)[1] for seed in (6, 1, 13, 8, 3, 4))
+        assert any(simulate(steps=2_000, keys=40, seed=seed)[1] for seed in range(1, 31))

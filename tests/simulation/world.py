@@ -104,6 +104,7 @@ _STEPS: Final[Mapping[str, float]] = {
     "moved into an archive": 2,
     "restored": 3,
     "deleted": 8,
+    "changed while everybody asks": 4,
     "version deleted for good": 4,
     "put in both buckets": 1.5,
     "put in the other bucket": 1,
@@ -319,6 +320,7 @@ class Simulation:
             "moved into an archive": self._move_away,
             "restored": self._restore,
             "deleted": self._delete,
+            "changed while everybody asks": self._ask_and_change,
             "version deleted for good": self._delete_version,
             "put in both buckets": self._put_in_both,
             "put in the other bucket": lambda _, key: self._put(OTHER, key, self._body()),
@@ -382,6 +384,17 @@ class Simulation:
         self._ask("job", bucket, key)
         self._request_all(bucket, key)
         self._ask("job", bucket, key)
+
+    def _ask_and_change(self, bucket: str, key: str) -> None:
+        """Let everybody ask for a photo, and replace or delete it when some have begun."""
+        self._request_all(bucket, key)
+        self._ask("job", bucket, key)
+        for _ in range(self._dice.randrange(24)):
+            self.advance()
+        if self._dice.random() < 0.5:
+            self._put(bucket, key, self._body())
+        else:
+            self._delete(bucket, key)
 
     def _move_away(self, bucket: str, key: str) -> None:
         """A lifecycle rule moves the photo into an archive, which no event tells."""
@@ -482,7 +495,7 @@ class Simulation:
         # Its metadata may have been kept.
         metadata = before.metadata if before is not None and self._dice.random() < 0.5 else {}
         self._store.put(DESTINATION, place, body, Metadata=metadata)
-        self._ask_again(key)
+        self._ask_again(key, before)
 
     def _copy(self, bucket: str, key: str) -> None:
         """Somebody copies another photo's manifest over this one's, and asks for the photo."""
@@ -491,10 +504,10 @@ class Simulation:
         copied = self._store.current(DESTINATION, other)
         if copied is None:
             return
-        self._forget(bucket, key)
+        before = self._forget(bucket, key)
         place = self._manifest_place(bucket, key)
         self._store.put(DESTINATION, place, copied.body, Metadata=copied.metadata)
-        self._ask_again(key)
+        self._ask_again(key, before)
 
     def _delete_manifest(self, bucket: str, key: str) -> None:
         """Somebody deletes the manifest, and asks for the photo.
@@ -508,16 +521,19 @@ class Simulation:
             if extension is not None
         ]
         is_seen = any(self._store.current(DESTINATION, place) is not None for place in fixed)
-        if is_seen and self._forget(bucket, key) is not None:
+        if is_seen and (before := self._forget(bucket, key)) is not None:
             self._store.delete(DESTINATION, self._manifest_place(bucket, key))
-            self._ask_again(key)
+            self._ask_again(key, before)
 
-    def _ask_again(self, key: str) -> None:
-        """Ask for the photos whose place's manifest somebody destroyed.
+    def _ask_again(self, key: str, before: Photo | None) -> None:
+        """Ask for the photos whose place's manifest, ``before``, somebody destroyed.
 
-        While one of them is being changed, either takes it.
+        While one of them is being changed, or where the photo that had the place was `poison`,
+        either takes it.
         """
         self._destroyed.add(key)
+        if before is not None and before.metadata.get("rejected") == "poison":
+            self._lost.add(key)
         under_way = [*self._due, *(trigger for _, trigger in self._running)]
         if any(one.key == key and one.kind.startswith("event") for one in under_way):
             self._lost.add(key)
