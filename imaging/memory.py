@@ -32,7 +32,7 @@ _MB: Final = 1 << 20
 
 MARGIN: Final = 1.12
 
-PROCESS_BYTES: Final = 89 * _MB
+PROCESS_BYTES: Final = 92 * _MB
 """Two interpreters: one with the S3 client and two megabytes of reading ahead, one with libvips."""
 
 _APPEARANCE_BYTES: Final = 12 * _MB
@@ -103,7 +103,7 @@ def _decoding(plan: RenditionPlan, bands: int) -> _Decoding:
     if any(rendition.keeps_gain_map for rendition in plan.renditions):
         codec += _GAIN_MAP_FILES * header.size
     strips = working.decoding_bytes(header, plan.load, plan.base[1] if sideways else plan.base[0])
-    kept = strips * working.KEPT_STRIPS + codec * working.KEPT_PLANES
+    kept = strips + codec * working.KEPT_PLANES
     pixels = plan.base[0] * plan.base[1]
     if plan.frames > 1:
         frames = pixels * header.bands * plan.frames

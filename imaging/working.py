@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = [
     "KEPT_ENCODER",
     "KEPT_PLANES",
-    "KEPT_STRIPS",
     "decoding_bytes",
     "marking_bytes",
     "resizing_bytes",
@@ -27,9 +26,8 @@ __all__ = [
 
 _MB: Final = 1 << 20
 
-# What malloc keeps of freed strips, of a decoder's planes, and of what an encoder held.
-KEPT_STRIPS: Final = 0.93
-KEPT_PLANES: Final = 0.7
+# What malloc keeps of a decoder's planes, and of what an encoder held; of freed strips, all.
+KEPT_PLANES: Final = 0.8
 KEPT_ENCODER: Final = 0.3
 
 # So many lines of the wider picture are held, and so many more for each of its lines that goes into
@@ -39,31 +37,31 @@ _STRIP_LINES_PER_FACTOR: Final = 380
 _MAX_STRIP_FACTOR: Final = 4.0
 
 # With alpha the colours are multiplied by it before the resize, as floats.
-_ALPHA_LINES: Final = 800
-_ALPHA_LINES_PER_FACTOR: Final = 140
+_ALPHA_LINES: Final = 900
+_ALPHA_LINES_PER_FACTOR: Final = 180
 _FLOAT_BYTES: Final = 4
 _GREY_AND_ALPHA: Final = 2
-_GREY_LINES: Final = 0.6
+_GREY_LINES: Final = 0.4
 
 # A picture in memory is not decoded, so its strips take fewer lines.
 _DERIVED_LINES: Final = 260
 _DERIVED_LINES_PER_FACTOR: Final = 480
 
 # In linear light each sample has two bytes.
-_LINEAR_LINES: Final = 600
-_LINEAR_LINES_PER_FACTOR: Final = 240
+_LINEAR_LINES: Final = 700
+_LINEAR_LINES_PER_FACTOR: Final = 260
 _LINEAR_BYTES: Final = 2
 
 _MAX_STRIPS: Final = 1.8
 """Times the whole picture at most, which counts where it has few lines."""
 
-_SEEKING_STRIPS: Final = 1.3
+_SEEKING_STRIPS: Final = 1.1
 """How many times as much is held of a file in strips whose decoder seeks."""
 
-_CONVERSION_BYTES: Final = 3 * _MB
+_CONVERSION_BYTES: Final = 2 * _MB
 """Tables of littlecms, and the profile, which may have a megabyte."""
 
-_SHARPEN_BYTES: Final = 6 * _MB
+_SHARPEN_BYTES: Final = 4 * _MB
 """And as much again with alpha."""
 
 _SHARPEN_ROWS: Final = 480
