@@ -28,13 +28,13 @@ _MB: Final = 1 << 20
 
 # What malloc keeps of a decoder's planes, and of what an encoder held; of freed strips, all.
 KEPT_PLANES: Final = 0.8
-KEPT_ENCODER: Final = 0.3
+KEPT_ENCODER: Final = 0.44
 
 # So many lines of the wider picture are held, and so many more for each of its lines that goes into
 # one line of the narrower picture.
 _STRIP_LINES: Final = 420
-_STRIP_LINES_PER_FACTOR: Final = 380
-_MAX_STRIP_FACTOR: Final = 4.0
+_STRIP_LINES_PER_FACTOR: Final = 340
+_MAX_STRIP_FACTOR: Final = 3.6
 
 # With alpha the colours are multiplied by it before the resize, as floats.
 _ALPHA_LINES: Final = 900
