@@ -9,10 +9,12 @@ from contextlib import closing
 from typing import NoReturn, assert_never
 
 from handler.errors import (
+    ConditionFailedError,
     Disposition,
     KnownRejectionError,
     NotModifiedError,
     OtherSourceError,
+    PoisonPhotoError,
     SourceChangedError,
 )
 from handler.photo.attempt import Attempt, Outcome, check_not_folder, found_gone, is_folder
@@ -20,7 +22,7 @@ from handler.photo.destinations import made_digest
 from handler.photo.manifest import Kept, Manifest, Verdict, judge
 from handler.photo.poison import watched
 from handler.photo.renditions import store_renditions
-from handler.photo.rule import Addition, Draft, Refusal, Rejection, WholeSet, Withheld
+from handler.photo.rule import Addition, Draft, GivenUp, Refusal, Rejection, WholeSet, Withheld
 from handler.s3.source import S3Source
 from handler.stages import Stage
 from handler.version import SourceVersion, version_from_event
@@ -148,6 +150,9 @@ def _make_of(attempt: Attempt, source: S3Source) -> Outcome:
     except OtherSourceError:
         # It says nothing of the photo.
         raise
+    except PoisonPhotoError as error:
+        _give_up(attempt, source, error)
+        raise
     except RejectedPhotoError as error:
         # The renditions of the version before show another photo.
         _commit(attempt, source.check_current, _rejection(attempt, source, error))
@@ -243,6 +248,9 @@ def make_some(attempt: Attempt, specs: Sequence[RenditionSpec]) -> Outcome:
         except OtherSourceError:
             # As in the whole set.
             raise
+        except PoisonPhotoError as error:
+            _give_up(attempt, source, error)
+            raise
         except RejectedPhotoError as error:
             draft = Refusal(names=names, rejection=_rejection(attempt, source, error))
             _commit(attempt, source.check_current, draft)
@@ -278,6 +286,27 @@ def _rejection(attempt: Attempt, source: S3Source, error: RejectedPhotoError) ->
         code=error.code,
         reason=error.message,
     )
+
+
+def _give_up(attempt: Attempt, source: S3Source, error: PoisonPhotoError) -> None:
+    """Say that the photo is poison, unless anybody has written anything meanwhile.
+
+    The attempt that left the trace may have been slow, and be done by now.
+
+    Raises:
+        ConditionFailedError: Another wrote the manifest.
+        RenditionsError: As :func:`_commit`.
+    """
+    rejection = _rejection(attempt, source, error)
+    draft = GivenUp(
+        version=rejection.version,
+        made=rejection.made,
+        code=rejection.code,
+        reason=rejection.reason,
+    )
+    attempt.manifests.prove(source.check_current)
+    if not attempt.manifests.write(draft):
+        raise ConditionFailedError("Expected the manifest to be as it was; another wrote it")
 
 
 def _check_no_folder(attempt: Attempt, source: S3Source) -> None:

@@ -377,23 +377,6 @@ class ManifestStore:
                 self._change(_unsuspected, lambda: None)
             raise
 
-    def hold(self, ask: Callable[[], None]) -> None:
-        """Write the manifest as it was read: whoever has read it before this finds out.
-
-        For who is about to remove renditions of the photo's present version.
-
-        *Cost*: one PutObject.
-
-        Args:
-            ask: As for :meth:`prove`.
-
-        Raises:
-            ConditionFailedError: Another wrote the manifest meanwhile.
-        """
-        self.prove(ask)
-        if not self._swap(self._taken(self.manifest)):
-            raise ConditionFailedError(f"Expected {self._key} to be as it was; another wrote it")
-
     def cover(self, version: SourceVersion) -> bool:
         """Write the manifest, which is of ``version``, again: as :func:`rule.covering` says.
 

@@ -41,7 +41,7 @@ def watched(attempt: Attempt, source: S3Source) -> Iterator[None]:
     *Cost*: a small file; for a photo that comes again, what :meth:`ManifestStore.suspecting` costs.
 
     Raises:
-        PoisonPhotoError: The process ended twice; what was stored by then is removed.
+        PoisonPhotoError: The process ended twice.
         ConditionFailedError: Another delivery decodes it, has ended its process, or is done.
     """
     event = attempt.event
@@ -50,9 +50,6 @@ def watched(attempt: Attempt, source: S3Source) -> Iterator[None]:
     marked = manifest is not None and manifest.suspect == name
     is_third = event.receive_count > _MOST_CRASHES
     if (marked and is_third) or _crashes(name) >= _MOST_CRASHES:
-        # The attempt that left the trace may have been slow, and be done by now.
-        attempt.manifests.hold(source.check_current)
-        attempt.leftovers.remove_of_version(source.version)
         raise PoisonPhotoError(
             f"Expected a photo that can be decoded but s3://{event.bucket}/{event.key} ended the "
             f"process {_MOST_CRASHES} times"

@@ -14,6 +14,7 @@ __all__ = [
     "Addition",
     "Draft",
     "Found",
+    "GivenUp",
     "Refusal",
     "Rejection",
     "Removal",
@@ -111,6 +112,23 @@ class Withheld:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GivenUp:
+    """The photo ends the processes that decode it; a slow one may be done after all.
+
+    Attributes:
+        version: The photo's.
+        made: The digest of what is accepted today.
+        code: The error's.
+        reason: The error's message.
+    """
+
+    version: SourceVersion
+    made: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
     """The photo is gone: S3 said so.
 
@@ -121,7 +139,7 @@ class Removal:
     version: SourceVersion
 
 
-Draft: TypeAlias = WholeSet | Addition | Rejection | Refusal | Withheld | Removal
+Draft: TypeAlias = WholeSet | Addition | Rejection | Refusal | Withheld | GivenUp | Removal
 """What an attempt has to say about a photo, before it knows what others have said."""
 
 
@@ -162,6 +180,16 @@ def merged(before: Manifest | None, draft: Draft) -> Manifest:
             return _with_refusal(before, draft, version)
         case Withheld():
             return _with_withheld(before, draft, version)
+        case GivenUp():
+            return Manifest(
+                version=version,
+                made=draft.made,
+                rejected=draft.code,
+                reason=draft.reason,
+                announced=_of_version(before, draft.version),
+                # Those that it ended may have stored more.
+                lost=True,
+            )
         case Removal():
             return Manifest(version=version, deleted=True)
         case _:
@@ -206,10 +234,7 @@ def _with_refusal(before: Manifest | None, draft: Refusal, version: SourceVersio
 
 
 def _with_withheld(before: Manifest | None, draft: Withheld, version: SourceVersion) -> Manifest:
-    """Return a manifest that leaves what is of the very version, which is as right as before.
-
-    Another attempt may have stored it, and be about to write that.
-    """
+    """Return a manifest that leaves what is of the very version: it is as right as before."""
     rejected = Manifest(
         version=version,
         # Once it is handed over it is the same version, and to be made: nothing says that it is
@@ -222,9 +247,24 @@ def _with_withheld(before: Manifest | None, draft: Withheld, version: SourceVers
         return rejected
     if draft.version.is_same(before.version) and not before.deleted:
         return replace(before, version=version)
-    announced = tuple(one for one in before.announced if one.version == draft.version.name)
+    announced = _of_version(before, draft.version)
     # There may be renditions of this version that only that list named.
     return replace(rejected, announced=announced, lost=before.lost)
+
+
+def _of_version(before: Manifest | None, version: SourceVersion) -> tuple[Announced, ...]:
+    """Return what ``before`` names of ``version``.
+
+    Who finds that such a photo cannot be had leaves that: another attempt may have seen it there,
+    and be about to write so.
+    """
+    if before is None:
+        return ()
+    announced = tuple(one for one in before.announced if one.version == version.name)
+    if before.deleted or not version.is_same(before.version):
+        return announced
+    kept = (Announced(key=one.key, version=version.name) for one in before.kept or ())
+    return tuple(dict.fromkeys((*announced, *kept)))
 
 
 def taken(before: Manifest | None, place: SourceVersion) -> Manifest:
@@ -270,8 +310,14 @@ def left_behind(before: Manifest | None, after: Manifest) -> tuple[Kept | Announ
     if before is None:
         return ()
     names = {one.key for one in after.kept or ()}
+    version = before.version.name
+    kept = (
+        one
+        for one in before.kept or ()
+        if Announced(key=one.key, version=version) not in after.announced
+    )
     announced = (one for one in before.announced if one not in after.announced)
-    named: tuple[Kept | Announced, ...] = (*(before.kept or ()), *announced)
+    named: tuple[Kept | Announced, ...] = (*kept, *announced)
     return tuple(one for one in named if one.key not in names)
 
 

@@ -133,7 +133,10 @@ def test_a_removal_that_fails_half_way_is_taken_up_again(house: House) -> None:
 def test_a_photo_that_ends_the_process_twice_is_refused(
     house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, same_tmp: bool
 ) -> None:
-    """The third time nothing is decoded; it is rejected for good, and the next replay is a HEAD."""
+    """The third time nothing is decoded; it is rejected for good, and the next replay is a HEAD.
+
+    What those that ended had stored is whole, and goes with the photo.
+    """
     event = house.put(_PHOTO)
     function = Function()
 
@@ -164,12 +167,13 @@ def test_a_photo_that_ends_the_process_twice_is_refused(
     assert status == 0
     assert '"poison"' in output
     stored = [call for call in house.proxy.requests[before:] if call.method == "PUT"]
-    # As it was read, so that whoever is slow finds out; and with what there is to say.
-    assert [call.key for call in stored] == [MANIFEST, MANIFEST]
+    assert [call.key for call in stored] == [MANIFEST]
     house.proxy.clear()
     report = house.handle(event)
     assert (report.disposition, report.code) == (Disposition.REJECTED, "poison")
     assert len(house.proxy.requests) == 1
+    assert house.stored() == of(event, "small.jpg")
+    assert house.handle(house.put(b"no photo")).disposition is Disposition.REJECTED
     assert house.stored() == {}
 
 

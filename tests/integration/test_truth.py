@@ -486,6 +486,23 @@ def test_a_set_that_was_made_meanwhile_is_not_removed_as_poison(house: House) ->
     assert house.handle(replace(event, receive_count=4)).disposition is Disposition.UNCHANGED
 
 
+def test_a_slow_attempt_at_a_photo_that_is_poison_by_now_is_done(house: House) -> None:
+    """The third delivery finds its mark, and says so, just before it is done after all."""
+    event = house.put(_OLD)
+    third: list[JobReport] = []
+
+    def come_again() -> None:
+        third.append(house.handle(replace(event, receive_count=3)))
+
+    # The first one is the mark.
+    _before(house, "PutObject", MANIFEST, come_again, nth=2)
+    assert house.handle(replace(event, receive_count=2)).disposition is Disposition.WRITTEN
+    assert third[0].code == "poison"
+    assert house.stored() == of(event, *BOTH)
+    assert _named(house) == set(BOTH)
+    assert house.handle(replace(event, receive_count=4)).disposition is Disposition.UNCHANGED
+
+
 @pytest.mark.parametrize("who", ["job", "http", "another event"])
 def test_renditions_without_a_manifest_have_the_place_beside_anothers_announcement(
     house: House, who: str

@@ -756,8 +756,7 @@ class Simulation:
             self._holders[key] = holder
         self._gone.discard((holder, key))
         expected = self._expected(holder, key, photo)
-        if photo is not None and manifest is not None and _is_poison(manifest, photo):
-            expected = {}
+        is_poison = photo is not None and manifest is not None and _is_poison(manifest, photo)
         named = _kept(manifest)
         kept = named or {}
         # Where somebody spoilt the list alone, a HEAD shows a set that is there.
@@ -765,9 +764,9 @@ class Simulation:
         if manifest is not None and not manifest.is_archived:
             self._forgotten.difference_update(kept)
             self._unknowable.difference_update(kept)
-        if photo is not None and photo.is_archived:
-            # What was made before it was moved stays, also what another configuration asked for,
-            # and what no manifest names, since its attempt ended before it was moved.
+        if photo is not None and (photo.is_archived or is_poison):
+            # What was made before stays, also what another configuration asked for, and what no
+            # manifest names, since its attempt ended before.
             of_version = (
                 place
                 for place, one in found.items()
