@@ -18,8 +18,8 @@ from handler.errors import (
     SourceChangedError,
 )
 from handler.photo.attempt import Attempt, Outcome, check_not_folder, found_gone, is_folder
-from handler.photo.destinations import made_digest
-from handler.photo.manifest import Kept, Manifest, Verdict, judge
+from handler.photo.destinations import candidate_keys, made_digest
+from handler.photo.manifest import Announced, Kept, Manifest, Verdict, judge
 from handler.photo.poison import watched
 from handler.photo.renditions import store_renditions
 from handler.photo.rule import Addition, Draft, GivenUp, Refusal, Rejection, WholeSet, Withheld
@@ -297,12 +297,13 @@ def _give_up(attempt: Attempt, source: S3Source, error: PoisonPhotoError) -> Non
         ConditionFailedError: Another wrote the manifest.
         RenditionsError: As :func:`_commit`.
     """
-    rejection = _rejection(attempt, source, error)
+    keys = candidate_keys(attempt.event, attempt.settings)
     draft = GivenUp(
-        version=rejection.version,
-        made=rejection.made,
-        code=rejection.code,
-        reason=rejection.reason,
+        version=source.version,
+        made=made_digest(attempt.settings, attempt.event.key, error.code),
+        code=error.code,
+        reason=error.message,
+        announced=tuple(Announced(key=key, version=source.version.name) for key in sorted(keys)),
     )
     attempt.manifests.prove(source.check_current)
     if not attempt.manifests.write(draft):

@@ -120,12 +120,14 @@ class GivenUp:
         made: The digest of what is accepted today.
         code: The error's.
         reason: The error's message.
+        announced: What those processes may have stored of it: nothing else tells of that.
     """
 
     version: SourceVersion
     made: str
     code: str
     reason: str
+    announced: tuple[Announced, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,9 +188,10 @@ def merged(before: Manifest | None, draft: Draft) -> Manifest:
                 made=draft.made,
                 rejected=draft.code,
                 reason=draft.reason,
-                announced=_of_version(before, draft.version),
-                # Those that it ended may have stored more.
-                lost=True,
+                announced=tuple(
+                    dict.fromkeys((*_of_version(before, draft.version), *draft.announced))
+                ),
+                lost=before is not None and before.lost,
             )
         case Removal():
             return Manifest(version=version, deleted=True)
