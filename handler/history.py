@@ -132,7 +132,8 @@ def _state(manifest: Manifest, answer: Mapping[str, Any]) -> Iterator[str]:
     else:
         yield f"{written}  begun, or not the whole set, of {of}"
     if manifest.suspect is not None:
-        yield f"{'':<19}  a version may have ended the process: {manifest.suspect}"
+        name, times = manifest.suspect.version, manifest.suspect.times
+        yield f"{'':<19}  a version may have ended the process {times} times: {name}"
     if version.sequencer is not None:
         yield f"{'':<19}  the latest event that it covers has the sequencer {version.sequencer}"
 

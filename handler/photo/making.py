@@ -147,6 +147,13 @@ def _make_of(attempt: Attempt, source: S3Source) -> Outcome:
                 sidecar=attempt.settings.config.sidecar,
                 announces=_announces(attempt, source.version),
             )
+            draft = WholeSet(
+                version=source.version,
+                made=made,
+                kept=(*there, *stored.kept),
+                about=stored.about,
+            )
+            _commit_stored(attempt, source, draft)
     except OtherSourceError:
         # It says nothing of the photo.
         raise
@@ -157,13 +164,6 @@ def _make_of(attempt: Attempt, source: S3Source) -> Outcome:
         # The renditions of the version before show another photo.
         _commit(attempt, source.check_current, _rejection(attempt, source, error))
         raise
-    draft = WholeSet(
-        version=source.version,
-        made=made,
-        kept=(*there, *stored.kept),
-        about=stored.about,
-    )
-    _commit_stored(attempt, source, draft)
     return Outcome(Disposition.WRITTEN, stored.reports)
 
 
@@ -245,6 +245,8 @@ def make_some(attempt: Attempt, specs: Sequence[RenditionSpec]) -> Outcome:
             with watched(attempt, source):
                 # Nobody asks again for what was asked for if this ends in between.
                 stored = store_renditions(attempt, source, specs, sidecar=False, announces=True)
+                addition = Addition(version=source.version, kept=stored.kept, about=stored.about)
+                _commit_stored(attempt, source, addition)
         except OtherSourceError:
             # As in the whole set.
             raise
@@ -255,8 +257,6 @@ def make_some(attempt: Attempt, specs: Sequence[RenditionSpec]) -> Outcome:
             draft = Refusal(names=names, rejection=_rejection(attempt, source, error))
             _commit(attempt, source.check_current, draft)
             raise
-        addition = Addition(version=source.version, kept=stored.kept, about=stored.about)
-        _commit_stored(attempt, source, addition)
         return Outcome(Disposition.WRITTEN, stored.reports)
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "Kept",
     "Manifest",
     "Refused",
+    "Suspect",
     "UnreadableManifestError",
     "Verdict",
     "judge",
@@ -79,6 +80,24 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Suspect:
+    """A version that is being decoded, and of which an attempt failed before.
+
+    Attributes:
+        version: Its name.
+        times: How many attempts began so without an answer, this one included.
+        over_s: When this one, and all that had not read of it, are over: seconds since 1970.
+    """
+
+    version: str
+    times: int
+    over_s: int
+
+    def __str__(self) -> str:
+        return f"{self.version} {self.times} {self.over_s}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """What the destination holds of one photo.
 
@@ -87,7 +106,7 @@ class Manifest:
         made: :func:`set_digest` of what they were to be; empty where that is not the whole set.
         rejected: The code with which this version was rejected; None where it was not.
         reason: The message of that rejection, in ASCII, truncated to what fits.
-        suspect: The name of a version that is being decoded, and may have ended a process before.
+        suspect: A version that is being decoded, and may have ended a process before.
         lost: Its list could not be read, or it stands for what is no manifest of this photo: what
             it may have named has to be looked for.
         deleted: The photo is gone, and what is older than that must not bring it back.
@@ -103,7 +122,7 @@ class Manifest:
     made: str = ""
     rejected: str | None = None
     reason: str = ""
-    suspect: str | None = None
+    suspect: Suspect | None = None
     lost: bool = False
     deleted: bool = False
     kept: tuple[Kept, ...] | None = ()
@@ -122,7 +141,7 @@ class Manifest:
         """Return the part that a HeadObject shows."""
         state = {"state": "deleted"} if self.deleted else {"state": "made", "set": self.made}
         if self.suspect is not None:
-            state["suspect"] = self.suspect
+            state["suspect"] = str(self.suspect)
         metadata = self.version.metadata() | state
         if self.rejected is None:
             return metadata
@@ -174,10 +193,22 @@ def manifest_from_head(metadata: Mapping[str, str]) -> Manifest:
         made=metadata.get("set", ""),
         rejected=metadata.get("rejected"),
         reason=text_from_metadata(metadata, "reason"),
-        suspect=metadata.get("suspect"),
+        suspect=_suspect(metadata.get("suspect")),
         deleted=metadata["state"] == "deleted",
         kept=None,
     )
+
+
+def _suspect(text: str | None) -> Suspect | None:
+    if text is None:
+        return None
+    version, *numbers = text.split(" ")
+    try:
+        times, over_s = map(int, numbers)
+    except ValueError:
+        # A release before this one said no more; its attempts are over.
+        return Suspect(version=version, times=1, over_s=0)
+    return Suspect(version=version, times=times, over_s=over_s)
 
 
 def manifest_from_object(metadata: Mapping[str, str], body: bytes) -> Manifest:

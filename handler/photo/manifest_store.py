@@ -26,6 +26,7 @@ from handler.photo.manifest import (
     Announced,
     Kept,
     Manifest,
+    Suspect,
     UnreadableManifestError,
     manifest_from_head,
     manifest_from_object,
@@ -35,7 +36,7 @@ from handler.s3.requests import Requests
 from handler.s3.sink import Condition, condition_over
 from handler.settings import Settings
 from handler.version import SourceVersion, key_digest
-from imaging.errors import RejectedPhotoError
+from imaging.errors import RejectedPhotoError, RenditionsError
 
 __all__ = ["ManifestStore", "remove_former"]
 
@@ -357,25 +358,43 @@ class ManifestStore:
             self._requests.of_destination("delete_object", **self._where, **condition)
 
     @contextmanager
-    def suspecting(self, name: str, ask: Callable[[], None]) -> Iterator[None]:
-        """Within: the manifest says that the version called ``name`` is being decoded.
+    def suspecting(self, suspect: Suspect, ask: Callable[[], None]) -> Iterator[None]:
+        """Within: the manifest says that a version is being decoded.
 
         Any answer removes the mark; an end of the process leaves it.
 
         *Cost*: one PutObject, and another where no manifest of the version follows.
 
         Args:
-            name: The version's.
+            suspect: The mark.
             ask: As for :meth:`prove`.
+
+        Raises:
+            ConditionFailedError: Another wrote the manifest: it may have made the photo.
         """
-        self._change(lambda manifest: replace(self._taken(manifest), suspect=name), ask)
+        self.prove(ask)
+        marked = replace(self._taken(self.manifest), suspect=suspect)
+        if not self._swap(marked) and self.manifest != marked:
+            raise ConditionFailedError(f"Expected {self._key} to be as it was; another wrote it")
         try:
             yield
         except Exception:
-            # It says nothing of the photo, so nobody has to be asked for it.
-            with suppress(OtherSourceError):
-                self._change(_unsuspected, lambda: None)
+            self._answered(suspect)
             raise
+
+    def _answered(self, suspect: Suspect) -> None:
+        """Take the mark away, also when the deadline has passed.
+
+        It says nothing of the photo, so nobody is asked for it.
+        """
+        try:
+            while self.manifest is not None and self.manifest.suspect == suspect:
+                after = replace(self.manifest, suspect=None)
+                if self._swap(after, self._requests.to_clean_up):
+                    return
+        except RenditionsError as error:
+            # The error that led here counts.
+            _log.warning("%s still says that a decode is under way: %s", self._key, error)
 
     def cover(self, version: SourceVersion) -> bool:
         """Write the manifest, which is of ``version``, again: as :func:`rule.covering` says.
@@ -403,37 +422,33 @@ class ManifestStore:
             ask: As for :meth:`prove`.
         """
         ours = tuple(Announced(key=key, version=version.name) for key in keys)
-
-        def announced(manifest: Manifest | None) -> Manifest:
-            taken = self._taken(manifest)
+        while True:
+            self.prove(ask)
+            taken = self._taken(self.manifest)
             new = (one for one in ours if one not in taken.announced)
-            return replace(taken, announced=(*taken.announced, *new))
-
-        self._change(announced, ask)
+            after = replace(taken, announced=(*taken.announced, *new))
+            if after == self.manifest or self._swap(after):
+                return
 
     def _taken(self, manifest: Manifest | None) -> Manifest:
         self.check_free()
         return rule.taken(manifest, self._place)
 
-    def _change(
-        self, change: Callable[[Manifest | None], Manifest | None], ask: Callable[[], None]
-    ) -> None:
-        """Write the manifest, changed, unless it is so already."""
-        while True:
-            self.prove(ask)
-            after = change(self.manifest)
-            if after is None or after == self.manifest or self._swap(after):
-                return
+    def _swap(self, after: Manifest, put: Callable[..., dict[str, Any]] | None = None) -> bool:
+        """Write ``after`` over what was read; otherwise read again, and return False.
 
-    def _swap(self, after: Manifest) -> bool:
-        """Write ``after`` over what was read; otherwise read again, and return False."""
+        Args:
+            after: The manifest.
+            put: What makes the request; None for the usual way.
+        """
+        put = put or self._requests.of_destination
         condition: Condition = {}
         if self._settings.conditional_writes:
             condition = condition_over(self._etag)
         elif not self._is_as_read():
             return self._lost()
         try:
-            answer = self._requests.of_destination(
+            answer = put(
                 "put_object",
                 **self._where,
                 **condition,
@@ -468,10 +483,6 @@ class ManifestStore:
             self._requests.pause(min(self._turns - 1, _LONGEST_PAUSE))
         self.read()
         return False
-
-
-def _unsuspected(manifest: Manifest | None) -> Manifest | None:
-    return None if manifest is None else replace(manifest, suspect=None)
 
 
 def remove_former(

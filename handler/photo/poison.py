@@ -1,21 +1,25 @@
-"""Photos that end the process which decodes them: noticed, and refused at the third attempt.
+"""Photos that end the process which decodes them: noticed, and refused when two traces say so.
 
-Two traces show it; neither costs an ordinary photo a request:
+There are two kinds of traces; neither costs an ordinary photo a request:
 
 - A file in /tmp while a photo is decoded. When a runtime ends, Lambda starts it anew beside the
   same /tmp, so the next attempt finds the file if it comes to the same execution environment.
 - A mark in the photo's manifest, written before the decode, and only when the queue delivers the
-  photo for the second time or later: an attempt has failed already. The third delivery that finds
-  the mark knows that the one before ended without an answer. Whoever else finds it, such as an HTTP
-  request, may have come beside that one: it comes again.
+  photo for the second time or later: an attempt has failed already. The next delivery that finds
+  the mark knows that the one before ended without an answer, and so does whoever finds it when no
+  attempt of that time can be under way any more; they try once more, under a second mark. Whoever
+  else finds it, such as an HTTP request, may have come beside that one: it comes again.
 
-Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+Sources:
+    https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html
 """
 
 import collections
 import os
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -23,11 +27,14 @@ from typing import Final
 
 from handler.errors import ConditionFailedError, PoisonPhotoError
 from handler.photo.attempt import Attempt
+from handler.photo.manifest import Suspect
 from handler.s3.source import S3Source
 
 __all__ = ["watched"]
 
 _MOST_CRASHES: Final = 2
+# Lambda ends an invocation after 15 minutes; two machines' clocks differ by less than one more.
+_LONGEST_ATTEMPT_S: Final = 16 * 60
 
 # How many threads of this process decode a version now.
 _under_way: Final = collections.Counter[str]()
@@ -46,24 +53,34 @@ def watched(attempt: Attempt, source: S3Source) -> Iterator[None]:
     """
     event = attempt.event
     name = source.version.name
-    manifest = attempt.manifests.manifest
-    marked = manifest is not None and manifest.suspect == name
-    is_third = event.receive_count > _MOST_CRASHES
-    if (marked and is_third) or _crashes(name) >= _MOST_CRASHES:
+    now_s = int(time.time())
+    mark = _mark(attempt, name)
+    times = mark.times if mark is not None else 0
+    # The first one is the second delivery's.
+    is_over = mark is not None and (event.receive_count > times + 1 or mark.over_s < now_s)
+    if (is_over and times >= _MOST_CRASHES) or _crashes(name) >= _MOST_CRASHES:
         raise PoisonPhotoError(
             f"Expected a photo that can be decoded but s3://{event.bucket}/{event.key} ended the "
             f"process {_MOST_CRASHES} times"
         )
-    if marked:
+    if mark is not None and not is_over:
         raise ConditionFailedError(
             f"Expected the attempt at s3://{event.bucket}/{event.key} that another delivery began "
             "to end first"
         )
     with ExitStack() as stack:
-        if event.receive_count > 1:
-            stack.enter_context(attempt.manifests.suspecting(name, source.check_current))
+        if is_over or event.receive_count > 1:
+            own = Suspect(version=name, times=times + 1, over_s=now_s + _LONGEST_ATTEMPT_S)
+            stack.enter_context(attempt.manifests.suspecting(own, source.check_current))
         stack.enter_context(_traced(name))
         yield
+
+
+def _mark(attempt: Attempt, name: str) -> Suspect | None:
+    """Return what the manifest says of attempts at the version called ``name``."""
+    manifest = attempt.manifests.manifest
+    suspect = manifest.suspect if manifest is not None else None
+    return suspect if suspect is not None and suspect.version == name else None
 
 
 def _file(name: str) -> Path:

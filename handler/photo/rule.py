@@ -221,7 +221,10 @@ def _with_addition(before: Manifest | None, draft: Addition, version: SourceVers
     if before.rejected is not None:
         return replace(alone, kept=kept)
     about = before.about or draft.about
-    return replace(before, version=version, kept=kept, announced=announced, about=about)
+    # What was made of it says that no attempt at it ends its process.
+    return replace(
+        before, version=version, kept=kept, announced=announced, about=about, suspect=None
+    )
 
 
 def _with_refusal(before: Manifest | None, draft: Refusal, version: SourceVersion) -> Manifest:
@@ -233,7 +236,7 @@ def _with_refusal(before: Manifest | None, draft: Refusal, version: SourceVersio
         for name in draft.names
     )
     others = (one for one in before.refused if one.name not in draft.names)
-    return replace(before, version=version, refused=(*others, *new))
+    return replace(before, version=version, refused=(*others, *new), suspect=None)
 
 
 def _with_withheld(before: Manifest | None, draft: Withheld, version: SourceVersion) -> Manifest:

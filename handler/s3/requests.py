@@ -109,7 +109,7 @@ class Requests:
         except _FAILURES as error:
             raise _destination_failure(error, _place(arguments)) from error
 
-    def to_clean_up(self, operation: str, **arguments: Any) -> None:  # noqa: ANN401
+    def to_clean_up(self, operation: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
         """Undo something in the destination, also when the deadline has passed.
 
         What S3 refuses for the moment is tried twice more, after up to 0.5 seconds in all, which do
@@ -122,14 +122,15 @@ class Requests:
         call = getattr(self._client, operation)
         for attempt in range(1, _CLEAN_UP_ATTEMPTS + 1):
             try:
-                call(**arguments)
+                answer: dict[str, Any] = call(**arguments)
             except _FAILURES as error:
                 may_retry = isinstance(error, ClientError) or not self.deadline.has_passed
                 if attempt == _CLEAN_UP_ATTEMPTS or not may_retry or not _is_transient(error):
                     raise _destination_failure(error, _place(arguments)) from error
                 time.sleep(_pause_s(attempt))
             else:
-                return
+                return answer
+        raise AssertionError("the last attempt returns or raises")
 
     def presigned_url(self, operation: str, *, seconds: int, **arguments: Any) -> str:  # noqa: ANN401
         """Return a URL by which anybody may do this one thing for a while. *Cost*: no request."""

@@ -28,7 +28,7 @@ from imaging.limits import Memory
 from imaging.specs import RenditionSpec
 from tests.house import BOTH, CONFIG, KEY, MANIFEST, House, of, open_house
 from tests.photos import jpeg, png, text
-from tests.servers import Answer, CallBefore, Fault
+from tests.servers import SLOW_DOWN, Answer, CallBefore, Fault
 
 _OLD: Final = jpeg(96, 64)
 _NEW: Final = jpeg(64, 96)
@@ -461,8 +461,25 @@ def test_renditions_of_another_bucket_without_a_manifest_have_the_place(
     assert house.stored() == of(event, *BOTH)
 
 
-def test_a_set_that_was_made_meanwhile_is_not_removed_as_poison(house: House) -> None:
-    """The third delivery finds the mark of the second, which was slow and is done by now."""
+def _mark(house: House, times: int, over_s: int = 0) -> str:
+    """Mark the manifest's photo so, or its version that is under way; return the version's name."""
+    answer = house.s3.get_object(Bucket="renditions", Key=MANIFEST)
+    metadata = answer["Metadata"]
+    name = metadata["suspect"].split()[0]
+    house.s3.put_object(
+        Bucket="renditions",
+        Key=MANIFEST,
+        Body=answer["Body"].read(),
+        Metadata=metadata | {"suspect": f"{name} {times} {over_s}"},
+    )
+    return name
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_set_that_was_made_meanwhile_is_neither_marked_nor_poison(
+    house: House, times: int
+) -> None:
+    """The next delivery finds the mark of the one before, which was slow and is done by now."""
     event = house.put(_OLD)
 
     def read() -> tuple[bytes, dict[str, str]]:
@@ -477,30 +494,93 @@ def test_a_set_that_was_made_meanwhile_is_not_removed_as_poison(house: House) ->
     second = house.handle(replace(event, receive_count=2))
     assert second.disposition is Disposition.WRITTEN
     made = read()
-    assert marked[0][1]["suspect"]
     write(*marked[0])
+    _mark(house, times)
     _before(house, "PutObject", MANIFEST, lambda: write(*made))
-    third = house.handle(replace(event, receive_count=3))
-    assert (third.disposition, third.code) == (Disposition.RETRY, "store-contended")
+    later = house.handle(replace(event, receive_count=times + 2))
+    assert (later.disposition, later.code) == (Disposition.RETRY, "store-contended")
+    assert read() == made
     assert house.stored() == of(event, *BOTH)
-    assert house.handle(replace(event, receive_count=4)).disposition is Disposition.UNCHANGED
+    assert house.handle(replace(event, receive_count=5)).disposition is Disposition.UNCHANGED
 
 
 def test_a_slow_attempt_at_a_photo_that_is_poison_by_now_is_done(house: House) -> None:
-    """The third delivery finds its mark, and says so, just before it is done after all."""
+    """A later delivery finds two marks, and says so, just before it is done after all."""
     event = house.put(_OLD)
-    third: list[JobReport] = []
+    later: list[JobReport] = []
 
     def come_again() -> None:
-        third.append(house.handle(replace(event, receive_count=3)))
+        _mark(house, 2)
+        later.append(house.handle(replace(event, receive_count=4)))
 
     # The first one is the mark.
     _before(house, "PutObject", MANIFEST, come_again, nth=2)
     assert house.handle(replace(event, receive_count=2)).disposition is Disposition.WRITTEN
-    assert third[0].code == "poison"
+    assert later[0].code == "poison"
     assert house.stored() == of(event, *BOTH)
     assert _named(house) == set(BOTH)
-    assert house.handle(replace(event, receive_count=4)).disposition is Disposition.UNCHANGED
+    assert house.handle(replace(event, receive_count=5)).disposition is Disposition.UNCHANGED
+
+
+@pytest.mark.parametrize("who", ["job", "http"])
+def test_a_mark_whose_time_is_over_stops_nobody(house: House, who: str) -> None:
+    """No delivery comes any more that would take it away; a second one that is over says poison."""
+    event = house.put(_OLD)
+
+    def ask() -> JobReport:
+        return house.handle(_JOB) if who == "job" else house.ask_for("small")
+
+    asked: list[JobReport] = []
+
+    def leave_marks() -> None:
+        asked.append(ask())
+        _mark(house, 1, over_s=int(time.time()) + 60)
+        asked.append(ask())
+        _mark(house, 1)
+        asked.append(ask())
+
+    _before(house, "PutObject", f"{KEY}/small.jpg", leave_marks)
+    house.handle(replace(event, receive_count=2))
+    beside, before, after = asked
+    assert [beside.code, before.code] == ["store-contended", "store-contended"]
+    assert after.disposition is Disposition.WRITTEN
+    assert "suspect" not in house.s3.head_object(Bucket="renditions", Key=MANIFEST)["Metadata"]
+
+
+def test_two_marks_whose_time_is_over_are_poison_for_everybody(house: House) -> None:
+    """They came again for ever, where no queue delivered the photo a third time."""
+    event = house.put(_OLD)
+    asked: list[JobReport] = []
+
+    def leave_marks() -> None:
+        _mark(house, 2, over_s=int(time.time()) + 60)
+        asked.append(house.handle(_JOB))
+        _mark(house, 2)
+        asked.append(house.handle(_JOB))
+
+    _before(house, "PutObject", f"{KEY}/small.jpg", leave_marks)
+    assert house.handle(replace(event, receive_count=2)).disposition is Disposition.WRITTEN
+    assert [one.code for one in asked] == ["store-contended", "poison"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "key", "nth"),
+    [("PutObject", f"{KEY}/small.jpg", 1), ("PutObject", MANIFEST, 2)],
+    ids=["a rendition", "the manifest"],
+)
+def test_a_photo_that_fails_in_any_other_way_is_no_suspect(
+    house: House, operation: str, key: str, nth: int
+) -> None:
+    """Each time its process lives: the mark goes, also where S3 is too busy for what comes then."""
+    event = house.put(_OLD)
+    for count in (2, 3, 4, 5):
+        # The four attempts at it, and the first one at taking the mark away.
+        house.proxy.add(Fault(operation=operation, key=key, nth=nth, action=SLOW_DOWN, times=5))
+        assert house.handle(replace(event, receive_count=count)).disposition is Disposition.RETRY
+        metadata = house.s3.head_object(Bucket="renditions", Key=MANIFEST)["Metadata"]
+        assert "suspect" not in metadata
+        house.proxy.clear()
+    assert house.handle(replace(event, receive_count=6)).disposition is Disposition.WRITTEN
 
 
 @pytest.mark.parametrize("who", ["job", "http", "another event"])

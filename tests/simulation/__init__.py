@@ -22,6 +22,7 @@ from unittest import mock
 
 import handler.http.respond
 import handler.photo.attempt
+import handler.photo.poison
 import handler.s3.requests
 from handler.settings import read_settings
 
@@ -85,5 +86,6 @@ def _each_attempt_a_process(store: MemoryStore) -> Iterator[None]:
         mock.patch.object(handler.s3.requests, "_FIRST_PAUSE_S", 0.0),
         mock.patch.object(handler.http.respond, "taking_turns", alone),
         mock.patch.object(handler.photo.attempt, "time", mock.Mock(time=lambda: store.now_s)),
+        mock.patch.object(handler.photo.poison, "time", mock.Mock(time=lambda: store.now_s)),
     ):
         yield

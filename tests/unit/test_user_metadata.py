@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.photo.manifest import Manifest
+from handler.photo.manifest import Manifest, Suspect, manifest_from_head
 from handler.s3.metadata import text_from_metadata, with_text
 from handler.version import SourceVersion
 
@@ -21,6 +21,14 @@ _VERSIONS = st.builds(
 )
 
 
+_SUSPECTS = st.builds(
+    Suspect,
+    version=st.text("0123456789abcdef", min_size=16, max_size=16),
+    times=st.integers(1, 99),
+    over_s=st.integers(0, 1 << 33),
+)
+
+
 def _size(metadata: dict[str, str]) -> int:
     return sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
 
@@ -28,10 +36,10 @@ def _size(metadata: dict[str, str]) -> int:
 @given(
     _VERSIONS,
     st.text(max_size=2000),
-    st.none() | st.text("0123456789abcdef", min_size=16, max_size=16),
+    st.none() | _SUSPECTS,
 )
 def test_a_manifest_s_metadata_is_ascii_and_fits(
-    version: SourceVersion, reason: str, suspect: str | None
+    version: SourceVersion, reason: str, suspect: Suspect | None
 ) -> None:
     """S3 takes 2,048 bytes, names included, and no character that a header cannot have."""
     manifest = Manifest(version=version, rejected="corrupt", reason=reason, suspect=suspect)
@@ -39,6 +47,7 @@ def test_a_manifest_s_metadata_is_ascii_and_fits(
     assert _size(metadata) <= 2048
     assert all(value.isascii() and value.isprintable() for value in metadata.values())
     assert all(value == " ".join(value.split()) for value in metadata.values())
+    assert manifest_from_head(metadata).suspect == suspect
     # What fits can be read again; half of a surrogate pair cannot be written.
     kept = text_from_metadata(metadata, "reason")
     assert reason.encode(errors="replace").decode().startswith(kept)
