@@ -380,8 +380,10 @@ def _unchanged(attempt: Attempt, manifest: Manifest) -> Outcome:
         # A job, such as a backfill's, looks after what another template has left.
         attempt.manifests.remove_former()
     if manifest.rejected is not None:
-        if not _comes_again(attempt, manifest.version):
-            # What an attempt left that does not come again, nothing else may tell of.
+        is_given_up = manifest.rejected == PoisonPhotoError.code
+        if is_given_up or not _comes_again(attempt, manifest.version):
+            # Of what an attempt left that does not come again, nothing else may tell; nor of what
+            # an attempt at a photo left that others gave up, while a deletion is under way.
             attempt.leftovers.remove_unnamed(manifest)
         raise KnownRejectionError(manifest.rejected, manifest.reason)
     return Outcome(Disposition.UNCHANGED)

@@ -133,7 +133,7 @@ def test_a_removal_that_fails_half_way_is_taken_up_again(house: House) -> None:
 def test_a_photo_that_ends_the_process_twice_is_refused(
     house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, same_tmp: bool
 ) -> None:
-    """Nothing is decoded any more; it is rejected for good, and the next replay is a HEAD.
+    """Nothing is decoded any more; it is rejected for good, and the next replay only looks.
 
     A delivery tells in its own environment; from another one on, the mark of the one before does.
     What those that ended had stored is whole, and goes with the photo.
@@ -173,7 +173,7 @@ def test_a_photo_that_ends_the_process_twice_is_refused(
     house.proxy.clear()
     report = house.handle(event)
     assert (report.disposition, report.code) == (Disposition.REJECTED, "poison")
-    assert len(house.proxy.requests) == 1
+    assert {call.operation for call in house.proxy.requests} == {"HeadObject"}
     assert house.stored() == of(event, "small.jpg")
     assert house.handle(house.put(b"no photo")).disposition is Disposition.REJECTED
     assert house.stored() == {}

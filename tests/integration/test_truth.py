@@ -28,7 +28,7 @@ from imaging.limits import Memory
 from imaging.specs import RenditionSpec
 from tests.house import BOTH, CONFIG, KEY, MANIFEST, House, of, open_house
 from tests.photos import jpeg, png, text
-from tests.servers import SLOW_DOWN, Answer, CallBefore, Fault
+from tests.servers import ACCESS_DENIED, SLOW_DOWN, Answer, CallBefore, Fault
 
 _OLD: Final = jpeg(96, 64)
 _NEW: Final = jpeg(64, 96)
@@ -520,6 +520,26 @@ def test_a_slow_attempt_at_a_photo_that_is_poison_by_now_is_done(house: House) -
     assert house.stored() == of(event, *BOTH)
     assert _named(house) == set(BOTH)
     assert house.handle(replace(event, receive_count=5)).disposition is Disposition.UNCHANGED
+
+
+def test_what_is_left_of_a_photo_that_others_gave_up_goes_with_it(versioned: House) -> None:
+    """A deletion may have looked before it was stored, and not have written yet that it is gone."""
+    event = versioned.put(_OLD)
+
+    def give_up() -> None:
+        _mark(versioned, 2)
+        assert versioned.handle(replace(event, receive_count=4)).code == "poison"
+
+    _before(versioned, "PutObject", f"{KEY}/small.jpg", give_up)
+    ends = Fault(operation="PutObject", key=MANIFEST, nth=3, action=ACCESS_DENIED)
+    versioned.proxy.add(ends)
+    assert versioned.handle(replace(event, receive_count=2)).disposition is Disposition.RETRY
+    assert versioned.stored() == of(event, *BOTH)
+    assert versioned.handle(replace(event, receive_count=5)).code == "poison"
+    assert versioned.stored() == of(event, *BOTH)
+    versioned.s3.delete_object(Bucket="photos", Key=KEY)
+    assert versioned.handle(replace(event, receive_count=5)).code == "poison"
+    assert versioned.stored() == {}
 
 
 @pytest.mark.parametrize("who", ["job", "http"])

@@ -7,13 +7,14 @@ sent the answers, and ends when the attempt does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from handler.errors import PoisonPhotoError
 from handler.photo import manifest as manifests
 from handler.photo import rule
 from handler.photo.manifest import Announced, Kept, Manifest, Verdict
-from handler.photo.rule import Addition, Draft, Found, Rejection, Removal, WholeSet
+from handler.photo.rule import Addition, Draft, Found, GivenUp, Rejection, Removal, WholeSet
 from handler.version import SourceVersion
 
 from .world import (
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from .world import Request
 
 _ASKED: Final = "set"
+_POISON: Final = PoisonPhotoError.code
 _CANDIDATES: Final = tuple(sorted({key for keys in SETS.values() for key in keys}))
 
 
@@ -66,7 +68,15 @@ class Http:
     bucket: str = "photos"
 
 
-Trigger: TypeAlias = Event | Job | Http
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveUp:
+    """Who takes the version, or whatever is there, for poison; others may be making it still."""
+
+    name: str
+    version: SourceVersion = field(default_factory=lambda: SourceVersion(bucket="photos"))
+
+
+Trigger: TypeAlias = Event | Job | Http | GiveUp
 Piece: TypeAlias = str
 Steps: TypeAlias = "Generator[Request, Any, None]"
 Attempted: TypeAlias = "Generator[Request, Any, bool]"
@@ -208,6 +218,8 @@ class Attempt:
                 yield from self._make(SourceVersion(bucket=bucket))
             case Http(bucket=bucket, stems=stems):
                 yield from self._make_some(bucket, stems)
+            case GiveUp(version=version):
+                yield from self._give_up(version)
 
     # The manifest
 
@@ -287,7 +299,7 @@ class Attempt:
         after = rule.merged(before, draft)
         if before is not None:
             yield from self._remove_named(rule.left_behind(before, after), before)
-        if isinstance(draft, Removal | Rejection):
+        if isinstance(draft, Removal | Rejection | GivenUp):
             is_anothers = yield from self._remove_unnamed(after)
             if is_anothers and not isinstance(draft, Removal) and not self._is_held():
                 raise _OtherSourceError
@@ -410,7 +422,9 @@ class Attempt:
         return manifests.judge(named, self._manifest, _ASKED)
 
     def _unchanged(self, manifest: Manifest) -> Steps:
-        if manifest.rejected is not None and not self._comes_again(manifest.version):
+        if manifest.rejected is None:
+            return
+        if manifest.rejected == _POISON or not self._comes_again(manifest.version):
             yield from self._remove_unnamed(manifest)
 
     def _comes_again(self, version: SourceVersion) -> bool:
@@ -444,6 +458,26 @@ class Attempt:
         keys = [key for key in SETS[photo.kind] if key.split(".")[0] in stems]
         kept = yield from self._store(photo, version, keys)
         yield from self._commit(Addition(version=version, kept=kept))
+
+    def _give_up(self, named: SourceVersion) -> Steps:
+        assert named.bucket is not None
+        yield from self._read()
+        self._check_place()
+        photo = yield AskPhoto(named.bucket)
+        if photo is None or _names_another(named, version_of(named.bucket, photo)):
+            return
+        self._proven = True
+        version = replace(version_of(named.bucket, photo), sequencer=named.sequencer)
+        yield from self._prove(version)
+        draft = GivenUp(
+            version=version,
+            made=_ASKED,
+            code=_POISON,
+            reason="",
+            announced=tuple(Announced(key=key, version=version.name) for key in _CANDIDATES),
+        )
+        # If another has written meanwhile, it finds no mark when it comes again.
+        yield from self._write(draft)
 
     def _store(
         self, photo: Photo, version: SourceVersion, keys: Iterable[str]
@@ -552,7 +586,7 @@ class Attempt:
 
 
 def _bucket_of(trigger: Trigger) -> str:
-    bucket = trigger.version.bucket if isinstance(trigger, Event) else trigger.bucket
+    bucket = trigger.version.bucket if isinstance(trigger, Event | GiveUp) else trigger.bucket
     assert bucket is not None
     return bucket
 

@@ -10,10 +10,10 @@ from unittest import mock
 import handler.version
 from handler.photo import rule
 from handler.photo.manifest import Manifest
-from handler.photo.rule import Addition, Draft
+from handler.photo.rule import Addition, Draft, GivenUp
 from handler.version import SourceVersion
 
-from .attempts import ASKS_AGAIN, ASKS_AT_DELETION, READS_LIST, TAKES_PLACE, Http, Job
+from .attempts import ASKS_AGAIN, ASKS_AT_DELETION, READS_LIST, TAKES_PLACE, GiveUp, Http, Job
 from .search import Scenario
 from .world import Buckets, Delete, DeleteNewest, Kind, Put
 
@@ -26,6 +26,10 @@ _TEXT: Final = Put(name="t", kind=Kind.TEXT)
 _HTTP: Final = Http(name="http")
 _HTTP_LARGE: Final = Http(name="http large", stems=("large",))
 _JOB: Final = Job(name="job")
+_GIVE_UP: Final = GiveUp(name="give up")
+_LATER: Final = GiveUp(
+    name="a later delivery", version=SourceVersion(bucket="photos", etag="a", sequencer="01")
+)
 
 
 def _of_any_bucket(buckets: Buckets) -> dict[str, Scenario]:
@@ -39,6 +43,11 @@ def _of_any_bucket(buckets: Buckets) -> dict[str, Scenario]:
         "deleted": Scenario(buckets=buckets, changes=(_PNG, Delete()), crashes=1),
         "deleted, HTTP": Scenario(buckets=buckets, changes=(_PNG, Delete()), others=(_HTTP,)),
     }
+    scenarios["given up"] = Scenario(buckets=buckets, changes=(_PNG,), others=(_LATER,), crashes=1)
+    scenarios["replaced, given up"] = Scenario(
+        buckets=buckets, changes=(_PNG, _JPEG), others=(_LATER,)
+    )
+    scenarios["deleted, given up"] = replace(scenarios["deleted"], others=(_GIVE_UP,))
     scenarios["deleted, with a slash"] = replace(scenarios["deleted"], has_slash=True)
     return {f"{buckets}: {name}": scenario for name, scenario in scenarios.items()}
 
@@ -81,6 +90,9 @@ LONG: Final = {
         f"{buckets}: deleted, job": Scenario(
             buckets=buckets, changes=(_PNG, Delete()), others=(_JOB,)
         ),
+        f"{buckets}: given up, HTTP": Scenario(
+            buckets=buckets, changes=(_PNG,), others=(_GIVE_UP, _HTTP), crashes=1
+        ),
         f"{buckets}: replaced by text, job": Scenario(
             buckets=buckets, changes=(_PNG, _TEXT), others=(_JOB,)
         ),
@@ -119,11 +131,18 @@ LONG: Final = {
 MERGES: Final = "a writer merges"
 NULL_IS_NO_VERSION: Final = "null is no version"
 BUCKET_IS_OF_VERSION: Final = "a version has a bucket"
+ANNOUNCES_ALL: Final = "who gives a photo up announces what others may be storing"
 
 
 def _unmerged(before: Manifest | None, draft: Draft) -> Manifest:
     if isinstance(draft, Addition):
         return Manifest(version=draft.version, kept=draft.kept)
+    return _merged(before, draft)
+
+
+def _unannounced(before: Manifest | None, draft: Draft) -> Manifest:
+    if isinstance(draft, GivenUp):
+        draft = replace(draft, announced=())
     return _merged(before, draft)
 
 
@@ -137,12 +156,14 @@ FOUND_BY: Final = {
     TAKES_PLACE: "plain: deleted, with a slash",
     NULL_IS_NO_VERSION: "suspended: another photo of the same size",
     BUCKET_IS_OF_VERSION: "plain: two buckets",
+    ANNOUNCES_ALL: "plain: given up",
 }
 """Which scenario ends wrong without which piece."""
 
 
 _INSTEAD: Final[tuple[tuple[str, object, str, Callable[..., Any]], ...]] = (
     (MERGES, rule, "merged", _unmerged),
+    (ANNOUNCES_ALL, rule, "merged", _unannounced),
     (NULL_IS_NO_VERSION, handler.version, "_identity", lambda version_id: version_id),
     (BUCKET_IS_OF_VERSION, SourceVersion, "is_of_bucket", lambda *_: True),
 )

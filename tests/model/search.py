@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeAlias, Ty
 
 from handler.version import SourceVersion
 
-from .attempts import Attempt, Event, Http, Job
+from .attempts import Attempt, Event, GiveUp, Http, Job
 from .world import Buckets, Put, World, version_of
 
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ class _Search:
             repeats=scenario.repeats,
         )
         outcome = Outcome()
+        is_given_up = any(isinstance(one, GiveUp) for one in scenario.others)
         # A step is told again for those that lead to a wrong end: words for each would take most
         # of the memory.
         came_by: dict[_State, _State | None] = {start: None}
@@ -141,7 +142,8 @@ class _Search:
                 world = self._worlds[state.world]
                 buckets = {change.bucket for change in scenario.changes}
                 # Of several buckets one has the place.
-                if wrong := min((tuple(world.wrong(one)) for one in buckets), key=len):
+                wrongs = (tuple(world.wrong(one, is_given_up=is_given_up)) for one in buckets)
+                if wrong := min(wrongs, key=len):
                     outcome.wrong.setdefault(wrong, self._history(came_by, state))
                     if self._without:
                         return outcome
@@ -239,7 +241,7 @@ class _Search:
 
     def _killed(self, state: _State, number: int) -> tuple[_Step, _State]:
         trigger, _ = self._runs[number]
-        comes_again = not isinstance(self._triggers[trigger], Http)
+        comes_again = not isinstance(self._triggers[trigger], Http | GiveUp)
         after = state._replace(
             due=_plus(state.due, trigger) if comes_again else state.due,
             running=_minus(state.running, number),

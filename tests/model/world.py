@@ -239,23 +239,33 @@ class World:
     def _with_files(self, files: dict[str, Found]) -> World:
         return replace(self, files=tuple(sorted(files.items())))
 
-    def wrong(self, bucket: str) -> list[str]:
-        """Return what the destination holds and should not, and the other way round."""
+    def wrong(self, bucket: str, *, is_given_up: bool = False) -> list[str]:
+        """Return what the destination holds and should not, and the other way round.
+
+        Of a photo that was given up there may be less, if the manifest tells of what is there.
+        """
         photo = self.photo(bucket)
         expected = {key: f"{photo.name}/{key}" for key in SETS[photo.kind]} if photo else {}
         found = {key: one.etag for key, one in self.files}
-        wrong = [f"missing {key}" for key in expected.keys() - found.keys()]
+        manifest = self.manifest[1] if self.manifest is not None else None
+        named = {one.key: one.etag for one in manifest.kept or ()} if manifest is not None else {}
+        missing = expected.keys() - found.keys()
+        told = named
+        if is_given_up and photo is not None and manifest is not None:
+            name = version_of(bucket, photo).name
+            announced = {one.key for one in manifest.announced if one.version == name}
+            missing &= named.keys()
+            told = {key: etag for key, etag in found.items() if key in announced} | named
+        wrong = [f"missing {key}" for key in missing]
         wrong += [f"left over {key}" for key in found.keys() - expected.keys()]
         wrong += [
             f"of another photo: {key}"
             for key in expected.keys() & found.keys()
             if expected[key] != found[key]
         ]
-        manifest = self.manifest[1] if self.manifest is not None else None
-        named = {one.key: one.etag for one in manifest.kept or ()} if manifest is not None else {}
         if self.is_robbed:
             wrong.append("a rendition of another bucket's photo was stored over")
-        if not wrong and named != found:
+        if not wrong and told != found:
             wrong.append(f"the manifest names {named}")
         return sorted(wrong)
 
