@@ -74,6 +74,10 @@ class StepClient:
         if self._is_dead:
             raise KilledError
 
+    def end_after(self, requests: int) -> None:
+        """Let the process end with its next request after so many."""
+        self._left = requests
+
     def __getattr__(self, operation: str) -> Any:  # noqa: ANN401 - botocore's
         call = getattr(self._client, operation)
 

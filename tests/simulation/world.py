@@ -29,9 +29,13 @@ from .schedule import AtOnce, KilledError, Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from handler.report import JobReport
     from handler.settings import Settings
+    from imaging.photo import Photo as OpenedPhoto
+    from imaging.photo import PhotoOpener
+    from imaging.planning import Asked
     from imaging.specs import RenditionSpec
 
 DESTINATION: Final = "renditions"
@@ -96,6 +100,7 @@ _MOST_AT_ONCE: Final = 4
 _MOST_TRIES: Final = 40
 _COMES_AGAIN_AFTER_S: Final = 60
 _LONGEST_ATTEMPT_S: Final = 900
+_DEADLY: Final = 0.8
 _MAGIC: Final = ((b"\xff\xd8", "jpg"), (b"\x89PNG", "png"), (b"RIFF", "webp"))
 _STEPS: Final[Mapping[str, float]] = {
     "put": 30,
@@ -103,6 +108,7 @@ _STEPS: Final[Mapping[str, float]] = {
     "put and everybody asks": 2,
     "put what S3 refuses": 1.5,
     "put into an archive": 1.5,
+    "put what ends processes": 1.5,
     "moved into an archive": 2,
     "restored": 3,
     "deleted": 8,
@@ -268,6 +274,7 @@ class Simulation:
         self._bodies: dict[tuple[str, str], list[bytes]] = collections.defaultdict(list)
         self._foreign: dict[str, bytes] = {}
         self._holders: dict[str, str] = {}
+        self._deadly: set[str] = set()
         self._gone: set[tuple[str, str]] = set()
         self._destroyed: set[str] = set()
         self._lost: set[str] = set()
@@ -323,6 +330,7 @@ class Simulation:
             "put into an archive": lambda bucket, key: self._put(
                 bucket, key, self._body(), StorageClass="GLACIER"
             ),
+            "put what ends processes": self._put_deadly,
             "moved into an archive": self._move_away,
             "restored": self._restore,
             "deleted": self._delete,
@@ -358,6 +366,16 @@ class Simulation:
             key = self._dice.choice(contested or self._keys)
         self.drawn[kind] += 1
         happenings[kind](self._bucket(key), key)
+
+    def _put_deadly(self, bucket: str, key: str) -> None:
+        """Store a photo that ends most processes which decode it; mostly everybody asks for it."""
+        self._put(bucket, key, self._body())
+        photo = self._store.current(bucket, key)
+        assert photo is not None
+        self._deadly.add(photo.etag)
+        if self._dice.random() < 0.7:
+            self._ask("job", bucket, key)
+            self._request_all(bucket, key)
 
     def _put_back(self, bucket: str, key: str) -> None:
         if bodies := self._bodies[bucket, key]:
@@ -626,8 +644,10 @@ class Simulation:
 
         def work(client: Any, settings: Settings, count: int) -> bool:  # noqa: ANN401 - botocore's
             delivered = replace(event, receive_count=count if is_counted else 1)
-            report = process(delivered, settings, Requests(client), AtOnce(), open_photo)
+            opening = self._opening(client)
+            report = process(delivered, settings, Requests(client), AtOnce(), opening)
             self.came[str(report.disposition)] += 1
+            self.came["poison"] += report.code == "poison"
             if report.code == "internal":
                 raise AssertionError(report.message)
             if event.bucket == OUTSIDE and report.code != "outside-source":
@@ -649,7 +669,8 @@ class Simulation:
             requests = Requests(client)
 
             def make(of: ObjectEvent, specs: Sequence[RenditionSpec]) -> JobReport:
-                return process(of, settings, requests, AtOnce(), open_photo, specs)
+                opening = self._opening(client)
+                return process(of, settings, requests, AtOnce(), opening, specs)
 
             served = replace(settings, source_buckets=(bucket,))
             answer = respond(event, served, requests, make, lambda _: None)
@@ -658,6 +679,17 @@ class Simulation:
             return answer["statusCode"] == 503 and self._dice.random() < 0.5
 
         self._due.append(Trigger(kind=kind, work=work, key=key, ends_after=ends_after))
+
+    def _opening(self, client: StepClient) -> PhotoOpener:
+        """Return what opens a photo in the process of `client`, and may be its end."""
+
+        def opening(source: Any, asked: Asked) -> AbstractContextManager[OpenedPhoto]:  # noqa: ANN401 - an S3Source
+            if source.version.etag in self._deadly and self._dice.random() < _DEADLY:
+                self.drawn["a photo ends its process"] += 1
+                client.end_after(self._dice.randrange(8))
+            return open_photo(source, asked)
+
+        return opening
 
     # Attempts
 
