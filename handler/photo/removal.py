@@ -54,9 +54,10 @@ def _told(attempt: Attempt, left: SourceVersion) -> bool:
     *Cost*: for such a manifest, a PutObject and a HeadObject for each rendition.
     """
     manifest = attempt.manifests.manifest
-    if manifest is None or not manifest.version.is_same(left) or manifest.version.covers(left):
+    if manifest is None or not manifest.version.is_same(left):
         return True
-    if not attempt.manifests.cover(left):
+    # Where it was told already, that attempt may have ended before it looked.
+    if not manifest.version.covers(left) and not attempt.manifests.cover(left):
         return False
     try:
         attempt.leftovers.check_there(manifest.kept or ())

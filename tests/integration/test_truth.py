@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 import pytest
@@ -29,6 +29,9 @@ from imaging.specs import RenditionSpec
 from tests.house import BOTH, CONFIG, KEY, MANIFEST, House, of, open_house
 from tests.photos import jpeg, png, text
 from tests.servers import ACCESS_DENIED, SLOW_DOWN, Answer, CallBefore, Fault
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import TagTypeDef
 
 _OLD: Final = jpeg(96, 64)
 _NEW: Final = jpeg(64, 96)
@@ -241,10 +244,14 @@ def test_a_version_deleted_for_good_after_others_touched_its_manifest(
     assert house.stored() == of(older, *BOTH)
 
 
+@pytest.mark.parametrize("is_first", [True, False], ids=["at once", "after an attempt"])
 def test_a_version_that_comes_back_is_made_where_another_took_its_renditions(
-    versioned: House,
+    versioned: House, *, is_first: bool
 ) -> None:
-    """The attempt at the newer one removed them, and ended before it wrote its manifest."""
+    """The attempt at the newer one removed them, and ended before it wrote its manifest.
+
+    So may the first attempt at the deletion, when it has written that manifest, and not yet looked.
+    """
     house = versioned
     older = house.put(_OLD)
     house.handle(older)
@@ -255,6 +262,9 @@ def test_a_version_that_comes_back_is_made_where_another_took_its_renditions(
     house.proxy.clear()
     house.s3.delete_object(Bucket="photos", Key=KEY, VersionId=str(newer.version_id))
     deleted = replace(newer, change=Change.DELETED, etag=None, sequencer=house.sequencer())
+    if not is_first:
+        house.proxy.add(Fault(operation="HeadObject", bucket="renditions", action=refused))
+        assert house.handle(deleted).disposition is Disposition.RETRY
     assert house.handle(deleted).disposition is Disposition.WRITTEN
     assert house.stored() == of(older, *BOTH)
     again = replace(deleted, sequencer=house.sequencer())
@@ -601,6 +611,38 @@ def test_a_photo_that_fails_in_any_other_way_is_no_suspect(
         assert "suspect" not in metadata
         house.proxy.clear()
     assert house.handle(replace(event, receive_count=6)).disposition is Disposition.WRITTEN
+
+
+def test_copied_tags_are_those_of_the_version_that_is_made(versioned: House) -> None:
+    """It was replaced before they were asked for, and is the photo again after that."""
+    toml = '[[renditions]]\nname = "small"\nwidth = 16\ncopy_tags = true\n'
+    settings = replace(versioned.settings, config=parse_config(toml, file="tags"))
+
+    def tagged(body: bytes, value: str) -> ObjectEvent:
+        event = versioned.put(body)
+        tags: list[TagTypeDef] = [{"Key": "of", "Value": value}]
+        versioned.s3.put_object_tagging(Bucket="photos", Key=KEY, Tagging={"TagSet": tags})
+        return event
+
+    first, second = tagged(_OLD, "first"), []
+
+    def put_another() -> None:
+        second.append(tagged(_NEW, "second"))
+
+    def delete_it() -> None:
+        gone = second[0].version_id
+        versioned.s3.delete_object(Bucket="photos", Key=KEY, VersionId=str(gone))
+
+    _before(versioned, "GetObjectTagging", KEY, put_another, bucket="photos")
+    _before(versioned, "PutObject", f"{KEY}/small.jpg", delete_it)
+    # It is over before it stores anything, or S3's tags of another version would be stored.
+    assert versioned.handle(first, settings).disposition is Disposition.SUPERSEDED
+    delete_it()
+    deletion = replace(second[0], change=Change.DELETED, sequencer=versioned.sequencer(), etag=None)
+    versioned.proxy.clear()
+    assert versioned.handle(deletion, settings).disposition is Disposition.WRITTEN
+    found = versioned.s3.get_object_tagging(Bucket="renditions", Key=f"{KEY}/small.jpg")
+    assert found["TagSet"] == [{"Key": "of", "Value": "first"}]
 
 
 @pytest.mark.parametrize("who", ["job", "http", "another event"])

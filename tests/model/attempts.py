@@ -546,14 +546,15 @@ class Attempt:
     def _tell(self, left: SourceVersion) -> Generator[Request, Any, bool]:
         """Write the manifest of the version that is left again; tell whether it is as it was."""
         before = self._manifest
-        if before is None or not before.version.is_same(left) or before.version.covers(left):
+        if before is None or not before.version.is_same(left):
             return True
-        after = rule.covering(before, left)
-        written = yield Write(after, self._etag)
-        if written is None:
-            yield from self._read()
-            return False
-        self._etag, self._manifest = written, after
+        if not before.version.covers(left):
+            after = rule.covering(before, left)
+            written = yield Write(after, self._etag)
+            if written is None:
+                yield from self._read()
+                return False
+            self._etag, self._manifest = written, after
         for one in before.kept or ():
             found = yield LookAtFile(one.key)
             if found is None or found.etag != one.etag:
