@@ -14,6 +14,7 @@ __all__ = [
     "version_from_answer",
     "version_from_event",
     "version_from_metadata",
+    "version_id_from_answer",
 ]
 
 # One of other letters, or of thousands, would come after every genuine one, for ever.
@@ -156,13 +157,18 @@ def version_from_event(event: ObjectEvent) -> SourceVersion:
     )
 
 
+def version_id_from_answer(answer: Mapping[str, Any]) -> str | None:
+    """Return which version S3's answer is about; None where it has no identity."""
+    return _identity(answer.get("VersionId"))
+
+
 def version_from_answer(event: ObjectEvent, answer: Mapping[str, Any]) -> SourceVersion:
     """Return what S3's answer says of the version, in the order that the event gives it."""
     return SourceVersion(
         bucket=event.bucket,
         key_digest=key_digest(event.key),
         etag=answer["ETag"].strip('"'),
-        version_id=_identity(answer.get("VersionId")),
+        version_id=version_id_from_answer(answer),
         sequencer=event.sequencer,
         modified=int(answer["LastModified"].timestamp()),
     )

@@ -14,7 +14,7 @@ from handler.report import RenditionReport
 from handler.s3.sink import S3Sink
 from handler.s3.source import S3Source
 from handler.stages import Stage
-from handler.version import SourceVersion
+from handler.version import SourceVersion, version_id_from_answer
 from imaging.errors import RejectedPhotoError
 from imaging.header import ImageHeader
 from imaging.plan import PlannedRendition, RenditionPlan
@@ -130,7 +130,7 @@ def store_renditions(
     """
     attempt.journal.enter(Stage.DECODE)
     attempt.journal.add_etag(source.version.etag)
-    tags = _tags(attempt, specs)
+    tags = _tags(attempt, source, specs)
     attempt.journal.add_warnings(tags_left_out(specs, tags))
     uploads = _Uploads(attempt, source, tags)
     if (before := attempt.manifests.manifest) is not None and before.kept:
@@ -163,12 +163,23 @@ def store_renditions(
     )
 
 
-def _tags(attempt: Attempt, specs: Sequence[RenditionSpec]) -> dict[str, str]:
-    """Return the photo's tags. *Cost*: a GetObjectTagging, where a rendition copies them."""
+def _tags(attempt: Attempt, source: S3Source, specs: Sequence[RenditionSpec]) -> dict[str, str]:
+    """Return the photo's tags. *Cost*: a GetObjectTagging, where a rendition copies them.
+
+    It is not asked by the version's ID, which would take a permission for all versions. Where there
+    are no IDs, or the answer has none, a newer photo's tags go with it: its event comes.
+
+    Raises:
+        SourceChangedError: The tags are another version's.
+    """
     if not any(spec.copy_tags for spec in specs):
         return {}
-    event = attempt.event
+    event, version = attempt.event, source.version
     answer = attempt.requests.of_source("get_object_tagging", Bucket=event.bucket, Key=event.key)
+    if "VersionId" in answer and version_id_from_answer(answer) != version.version_id:
+        raise SourceChangedError(
+            f"Expected the tags of {version} but S3 gave those of {answer['VersionId']}"
+        )
     return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
 
 

@@ -10,6 +10,7 @@ import threading
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from botocore.exceptions import ClientError
 
@@ -143,6 +144,13 @@ class MemoryS3:
                 answer["ContentRange"] = f"bytes {first}-{last}/{len(body)}"
                 body = body[first : last + 1]
             return answer | {"ContentLength": len(body), "Body": io.BytesIO(body)}
+
+    def get_object_tagging(self, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - botocore's
+        with self._lock:
+            version = self._chosen("GetObjectTagging", request)
+            tags = parse_qsl(version.headers.get("Tagging", ""))
+            tag_set = [{"Key": name, "Value": value} for name, value in tags]
+            return {"TagSet": tag_set} | self._shown_id(request["Bucket"], version)
 
     def put_object(self, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - botocore's
         with self._lock:

@@ -55,6 +55,7 @@ class MemoryStore:
             version_id=None if is_plain else version.version_id,
             body=version.body or b"",
             metadata=version.headers.get("Metadata", {}),
+            tagging=version.headers.get("Tagging", ""),
             is_archived=version.headers.get("StorageClass") == "GLACIER",
             is_locked="SSECustomerKey" in version.headers,
         )

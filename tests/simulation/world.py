@@ -6,6 +6,7 @@ import collections
 import functools
 import json
 import random
+import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote
@@ -51,6 +52,7 @@ _SPECS: Final = {
     "small": '[[renditions]]\nname = "small"\nwidth = 8\n',
     "two": '[[renditions]]\nname = "two"\nwidth = 12\nformat = ["webp", "jpeg"]\n',
     "small of most": '[[renditions]]\nname = "small"\nwidth = 8\nexclude = ["**2 photo.jpg**"]\n',
+    "small with tags": '[[renditions]]\nname = "small"\nwidth = 8\ncopy_tags = true\n',
     "two of some": (
         '[[renditions]]\nname = "two"\nwidth = 12\nformat = ["webp", "jpeg"]\n'
         'storage_class = "STANDARD_IA"\nkeys = ["sets/**", "**7 photo.jpg**"]\n'
@@ -72,6 +74,7 @@ _GIVEN: Final[Mapping[str, tuple[str, tuple[str | None, ...], Callable[[str], bo
     "small": ("small", ("jpg",), lambda _: True),
     "two": ("two", ("webp", "jpg"), lambda _: True),
     "small of most": ("small", ("jpg",), lambda key: "2 photo.jpg" not in key),
+    "small with tags": ("small", ("jpg",), lambda _: True),
     "two of some": ("two", ("webp", "jpg"), _is_of_some),
     "two of others": ("two", ("jpg",), lambda key: not _is_of_some(key)),
 }
@@ -79,12 +82,15 @@ _GIVEN: Final[Mapping[str, tuple[str, tuple[str | None, ...], Callable[[str], bo
 
 The code under test is not asked for what is expected of it.
 """
+_TAGGING: Final = {"small with tags": "{}", "two of others": "of=others"}
+"""The tags of what a spec gives, where it has some; `{}` for the photo's."""
 _SETS: Final = (
     ("own", "small"),
     ("own", "small", "two"),
     ("small", "two"),
     ("own",),
     ("own", "small of most"),
+    ("own", "small with tags"),
     ("small of most", "two of some"),
     ("own", "two of some", "two of others"),
 )
@@ -180,6 +186,7 @@ class Photo:
         version_id: as S3 says it.
         body: its bytes.
         metadata: its user metadata.
+        tagging: its tags, as a query.
         is_archived: only a HEAD tells of it.
         is_locked: by its uploader's key; not even a HEAD does.
     """
@@ -188,6 +195,7 @@ class Photo:
     version_id: str | None
     body: bytes
     metadata: Mapping[str, str]
+    tagging: str
     is_archived: bool = False
     is_locked: bool = False
 
@@ -207,6 +215,11 @@ class Trigger:
     work: Callable[[Any, Settings, int], bool]
     key: str
     ends_after: int | None = None
+
+
+def _tagging(body: bytes) -> str:
+    """Return the tags of the photo: the same bytes have the same."""
+    return f"crc={zlib.crc32(body)}"
 
 
 def _key(number: int) -> str:
@@ -236,6 +249,13 @@ def _kept(manifest: Photo | None) -> dict[str, str] | None:
         return None
     kept = document.get("kept")
     return kept if isinstance(kept, dict) else None
+
+
+def _announced(manifest: Photo) -> list[str]:
+    """Return what a manifest that is not spoilt announces."""
+    if _kept(manifest) is None:
+        return []
+    return [key for key, _ in json.loads(manifest.body).get("announced", [])]
 
 
 def _is_of(manifest: Photo, key: str) -> bool:
@@ -465,7 +485,7 @@ class Simulation:
 
     def _put(self, bucket: str, key: str, body: bytes, **headers: str) -> None:
         self._bodies[bucket, key] = [*self._bodies[bucket, key][-2:], body]
-        photo = self._store.put(bucket, key, body, **headers)
+        photo = self._store.put(bucket, key, body, Tagging=_tagging(body), **headers)
         self._tell(
             "event: created",
             ObjectEvent(
@@ -592,7 +612,7 @@ class Simulation:
         """
         manifest = self._store.current(DESTINATION, self._manifest_place(bucket, key))
         if manifest is not None and _is_of(manifest, key):
-            self._forgotten.update(_kept(manifest) or ())
+            self._forgotten.update(_kept(manifest) or (), _announced(manifest))
         return manifest
 
     def _reconfigure(
@@ -829,6 +849,8 @@ class Simulation:
             stored = found.pop(place)
             if stored.metadata.get("source-etag") != etag:
                 wrong.append(f"of another version: {place}")
+            if photo is not None and not (photo.is_archived or is_poison):
+                wrong += self._wrong_tags(place, stored, photo)
             # Torn or flipped bytes would not decode to their end.
             pyvips.Image.new_from_buffer(stored.body, "", fail_on="warning").avg()
         wrong += [f"named, and the photo is gone: {place}" for place in kept if photo is None]
@@ -848,6 +870,17 @@ class Simulation:
             template.destination(key, name, extension or own, bucket=bucket): photo.etag
             for name, extension in self._given(key)
         }
+
+    def _wrong_tags(self, place: str, stored: Photo, photo: Photo) -> list[str]:
+        """Return what is wrong with the tags of a rendition: its spec's, or the photo's."""
+        found = self._settings.key_template.source(place)
+        assert found is not None
+        key, name, _ = found
+        of = [spec for spec in self._set if _GIVEN[spec][0] == name and _GIVEN[spec][2](key)]
+        tagging = "".join(_TAGGING.get(spec, "").format(photo.tagging) for spec in of)
+        if tagging == stored.tagging:
+            return []
+        return [f"tagged {stored.tagging!r}, not {tagging!r}: {place}"]
 
     def _given(self, key: str) -> Iterator[tuple[str, str | None]]:
         """Give the name and the ending, None for the photo's own, of each rendition of a key."""
