@@ -4,7 +4,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
@@ -147,8 +147,12 @@ class ManifestStore:
         Whoever is about to write it, or to remove it, calls this; so does whoever would only waste
         requests on such a photo.
         """
-        if self.manifest is not None and self.manifest.is_of_another(self._event.bucket):
+        if self.manifest is not None and self.is_of_another():
             raise self._other_source(self.manifest.version)
+
+    def is_of_another(self) -> bool:
+        """Tell whether the manifest, as it was read last, is of another's photo."""
+        return self.manifest is not None and self.manifest.is_of_another(self._event.bucket)
 
     def check_free(self) -> None:
         """Raise OtherSourceError if another bucket's renditions are there beside a lost list.
@@ -200,18 +204,21 @@ class ManifestStore:
         if not self._is_as_read():
             raise ConditionFailedError(f"Expected {self._key} to be as it was; another wrote it")
 
-    def withdraw(self) -> None:
+    def withdraw(self) -> bool:
         """Read the manifest, and remove it if it only says what somebody was about to store.
+
+        Tell whether nobody has written it meanwhile.
 
         *Cost*: a GetObject; a HeadObject and a DeleteObject for each rendition that was stored, and
         a DeleteObject.
         """
         manifest = self.read()
         if manifest is None or manifest.deleted or manifest.lost or self.is_held():
-            return
-        if not manifest.is_of_another(self._event.bucket):
-            self._leftovers.remove_named(manifest.announced, manifest)
-            self._delete()
+            return True
+        if manifest.is_of_another(self._event.bucket):
+            return True
+        self._leftovers.remove_named(manifest.announced, manifest)
+        return self._delete()
 
     def withdraw_of_another(self) -> bool:
         """Do the same for another bucket's photo where a rendition of this one has the place.
@@ -351,11 +358,14 @@ class ManifestStore:
             return
         self._delete()
 
-    def _delete(self) -> None:
-        """Remove the manifest, unless another wrote it since it was read."""
+    def _delete(self) -> bool:
+        """Remove the manifest, unless another wrote it since it was read; tell whether it went."""
         condition = condition_over(self._etag) if self._settings.conditional_writes else {}
-        with suppress(ConditionFailedError, ObjectMissingError):
+        try:
             self._requests.of_destination("delete_object", **self._where, **condition)
+        except (ConditionFailedError, ObjectMissingError):
+            return False
+        return True
 
     @contextmanager
     def suspecting(self, suspect: Suspect, ask: Callable[[], None]) -> Iterator[None]:
@@ -395,6 +405,17 @@ class ManifestStore:
         except RenditionsError as error:
             # The error that led here counts.
             _log.warning("%s still says that a decode is under way: %s", self._key, error)
+
+    def write_again(self) -> bool:
+        """Write the manifest as it was read, with its list: who has read it before finds out.
+
+        Tell whether it was as read. If not, another has written meanwhile, and the manifest was
+        read again.
+
+        *Cost*: one PutObject.
+        """
+        assert self.manifest is not None, "it says whose place it is"  # noqa: S101 - the caller's
+        return self._swap(self.manifest)
 
     def cover(self, version: SourceVersion) -> bool:
         """Write the manifest, which is of ``version``, again: as :func:`rule.covering` says.

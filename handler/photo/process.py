@@ -83,6 +83,7 @@ def _work_until_true(attempt: Attempt, specs: Sequence[RenditionSpec] | None) ->
 
     The same bytes, put again, have the same ETags: what was removed as the older photo's may have
     been named as the newer one's meanwhile. So may what was removed since its place was another's.
+    Then the whole set is made, also for who asked for some of it.
     """
     for _ in range(_MAX_TURNS):
         try:
@@ -90,14 +91,24 @@ def _work_until_true(attempt: Attempt, specs: Sequence[RenditionSpec] | None) ->
         except OtherSourceError:
             if not _is_free_by_now(attempt):
                 raise
+            present = _robbed_event(attempt)
         except SourceChangedError:
-            if not attempt.leftovers.removed:
+            present = _robbed_event(attempt)
+            if present is None:
                 raise
-            present = present_event(attempt.requests, attempt.event)
-            if present is None or present.etag not in attempt.leftovers.removed:
-                raise
-            attempt = attempt.about(present)
+        if present is not None:
+            attempt, specs = attempt.about(present), None
     raise StorageError("Expected the photo to stay unchanged; others write it all the time")
+
+
+def _robbed_event(attempt: Attempt) -> ObjectEvent | None:
+    """Return the event of the present photo if something of it was removed.
+
+    *Cost*: none, where nothing was removed; else a HeadObject.
+    """
+    removed = attempt.leftovers.removed
+    present = present_event(attempt.requests, attempt.event) if removed else None
+    return present if present is not None and present.etag in removed else None
 
 
 def _is_free_by_now(attempt: Attempt) -> bool:
@@ -107,15 +118,19 @@ def _is_free_by_now(attempt: Attempt) -> bool:
     its own before it looks here: the last one to do so finds the place free.
     """
     manifests, leftovers = attempt.manifests, attempt.leftovers
-    manifest = manifests.manifest
-    if manifest is not None and manifest.is_of_another(attempt.event.bucket):
+    if manifests.is_of_another():
         if manifests.withdraw_of_another():
             return True
         # Whatever is left from an attempt that found the place free, or from before.
         manifests.remove_former()
-        return leftovers.remove_every(attempt.settings)
+        manifests.read_kept()
+        if not manifests.is_of_another():
+            return True
+        # If the place was free meanwhile, the present photo's may have been among it.
+        return leftovers.remove_every(attempt.settings) and not manifests.write_again()
     # Only a rendition says so.
-    manifests.withdraw()
+    if not manifests.withdraw():
+        return True
     if manifests.is_held() or leftovers.find_other_bucket() is None:
         return True
     manifests.remove_former()

@@ -403,6 +403,45 @@ def test_a_place_that_was_taken_in_between_is_left_alone(house: House, who: str)
     assert house.s3.get_object(Bucket="renditions", Key=MANIFEST)["Body"].read() == body
 
 
+@pytest.mark.parametrize("who", ["http", "job"])
+def test_a_place_that_is_free_by_now_is_not_robbed(house: House, who: str) -> None:
+    """Who finds it another's removes its own bucket's renditions; by then they are the photo's."""
+    house.s3.create_bucket(Bucket="other")
+    house.s3.put_object(Bucket="other", Key=KEY, Body=_NEW)
+    theirs = ObjectEvent(bucket="other", key=KEY, sequencer=house.sequencer())
+    assert house.handle(theirs).disposition is Disposition.WRITTEN
+    event = house.put(_OLD)
+
+    def free_and_make() -> None:
+        house.s3.delete_object(Bucket="other", Key=KEY)
+        house.handle(replace(theirs, change=Change.DELETED, sequencer=house.sequencer()))
+        assert house.handle(event).disposition is Disposition.WRITTEN
+
+    _before(house, "HeadObject", f"{KEY}/large.jpg", free_and_make)
+    report = house.ask_for("small") if who == "http" else house.handle(_JOB)
+    assert report.disposition is Disposition.WRITTEN
+    assert house.stored() == of(event, *BOTH)
+    assert _named(house) == set(BOTH)
+
+
+def test_a_request_that_takes_away_what_comes_back_makes_all_of_it(versioned: House) -> None:
+    """It replaces the older version's renditions when that one is the photo again."""
+    house = versioned
+    older = house.put(_OLD)
+    house.handle(older)
+    newer = house.put(_NEW)
+
+    def delete() -> None:
+        house.s3.delete_object(Bucket="photos", Key=KEY, VersionId=str(newer.version_id))
+        gone = replace(newer, change=Change.DELETED, etag=None, sequencer=house.sequencer())
+        assert house.handle(gone).disposition is Disposition.WRITTEN
+
+    _before(house, "HeadObject", f"{KEY}/large.jpg", delete)
+    assert house.ask_for("small").disposition is Disposition.WRITTEN
+    assert house.stored() == of(older, *BOTH)
+    assert _named(house) == set(BOTH)
+
+
 @pytest.mark.parametrize("before", ["nothing", "a tombstone", "theirs", "unreadable"])
 def test_who_announces_takes_the_place(house: House, before: str) -> None:
     """What a request of one bucket has stored is not another bucket's to remove."""

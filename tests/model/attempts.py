@@ -138,20 +138,18 @@ class Attempt:
             try:
                 yield from self._work(trigger)
             except _EndedError:
-                pass
+                is_over = True
             except _OtherSourceError:
                 if not (yield from self._is_free_by_now(_bucket_of(trigger))):
                     return
-                continue
+                is_over = False
             else:
                 return
-            if not self._removed:
-                return
             bucket = _bucket_of(trigger)
-            photo = yield AskPhoto(bucket)
+            photo = (yield AskPhoto(bucket)) if self._removed else None
             if photo is None or photo.name not in self._removed:
-                return
-            if isinstance(trigger, Http):
+                if is_over:
+                    return
                 continue
             version = version_of(bucket, photo)
             if isinstance(trigger, Event):
@@ -160,11 +158,16 @@ class Attempt:
 
     def _is_free_by_now(self, bucket: str) -> Generator[Request, Any, bool]:
         """Give up a place that is another's; tell whether that may have changed meanwhile."""
-        if self._manifest is not None and self._manifest.is_of_another(bucket):
+        if self._is_of_another(bucket):
             if (yield from self._withdraw_of_another(bucket)):
                 return True
-            return (yield from self._remove_every(bucket))
-        yield from self._withdraw(bucket)
+            yield from self._read_list()
+            if not self._is_of_another(bucket):
+                return True
+            is_gone = yield from self._remove_every(bucket)
+            return is_gone and not (yield from self._write_again())
+        if not (yield from self._withdraw(bucket)):
+            return True
         if self._is_held():
             return True
         for key in _CANDIDATES:
@@ -173,16 +176,30 @@ class Attempt:
                 return False
         return True
 
-    def _withdraw(self, bucket: str) -> Steps:
-        """Remove a manifest that only announces, and what it announces."""
+    def _is_of_another(self, bucket: str) -> bool:
+        return self._manifest is not None and self._manifest.is_of_another(bucket)
+
+    def _withdraw(self, bucket: str) -> Generator[Request, Any, bool]:
+        """Remove a manifest that only announces, and what it announces; False if it was written."""
         yield from self._read()
         manifest = self._manifest
         if manifest is None or manifest.deleted or self._is_held():
-            return
-        if not manifest.is_of_another(bucket):
-            yield from self._remove_named(manifest.announced, manifest)
-            assert self._etag is not None
-            yield Unwrite(self._etag)
+            return True
+        if manifest.is_of_another(bucket):
+            return True
+        yield from self._remove_named(manifest.announced, manifest)
+        assert self._etag is not None
+        is_gone: bool = yield Unwrite(self._etag)
+        return is_gone
+
+    def _write_again(self) -> Generator[Request, Any, bool]:
+        assert self._manifest is not None
+        written = yield Write(self._manifest, self._etag)
+        if written is None:
+            yield from self._read()
+            return False
+        self._etag = written
+        return True
 
     def _withdraw_of_another(self, bucket: str) -> Generator[Request, Any, bool]:
         """Do the same for another bucket's photo where a rendition of this one has the place."""

@@ -212,7 +212,7 @@ class World:
                 return number, replace(self, manifest=(number, manifest), writes=number)
             case Unwrite(over):
                 is_there = self.manifest is not None and self.manifest[0] == over
-                return None, replace(self, manifest=None) if is_there else self
+                return is_there, replace(self, manifest=None) if is_there else self
             case AskPhoto(bucket):
                 return self.photo(bucket), self
             case LookAtFile(key):
