@@ -26,7 +26,7 @@ class Leftovers:
     for each that is removed.
 
     Attributes:
-        removed: The ETags of the photos of which something was removed.
+        removed: The ETags of the photos of which something was removed, or is not there.
         has_met_unnamed: Something stood where a rendition was to be stored, and no manifest said
             so: there may be more.
     """
@@ -50,6 +50,9 @@ class Leftovers:
         names: while a deletion is under way that has looked there. What is for this photo no more
         goes also where it is of the present version.
 
+        What it names may have been replaced or removed by an attempt at another version, which
+        ended before it could notice.
+
         *Cost*: a HeadObject for each key, and one of the photo besides, where something is found.
 
         Args:
@@ -63,12 +66,11 @@ class Leftovers:
         unasked: set[str] = set()
         if not manifest.deleted and manifest.rejected is None:
             unasked = keys - asked_keys(self._event, self._settings)
-        named = {(one.key, one.etag) for one in manifest.kept or ()}
-        found = {
-            key: one
-            for key in sorted(keys)
-            if (one := self._find(key)) is not None and (key, one.etag) not in named
-        }
+        there = {key: one for key in sorted(keys) if (one := self._find(key)) is not None}
+        named = {one.key: one.etag for one in manifest.kept or ()}
+        if any(key not in there or there[key].etag != named[key] for key in named.keys() & keys):
+            self.removed.add(manifest.version.etag)
+        found = {key: one for key, one in there.items() if one.etag != named.get(key)}
         if not found:
             return None
         event = present_event(self._requests, self._event)

@@ -424,6 +424,38 @@ def test_a_place_that_is_free_by_now_is_not_robbed(house: House, who: str) -> No
     assert _named(house) == set(BOTH)
 
 
+@pytest.mark.parametrize("ends", ["before it stores", "before it removes", "before it writes"])
+def test_who_comes_again_to_what_it_took_from_the_version_below_gives_it_back(
+    versioned: House, ends: str
+) -> None:
+    """The deletion for good was over before it took anything; its first attempt ended then."""
+    house = versioned
+    older = house.put(_OLD)
+    house.handle(older)
+    newer = house.put(text() if ends == "before it writes" else png(96, 64))
+
+    def delete() -> None:
+        house.s3.delete_object(Bucket="photos", Key=KEY, VersionId=str(newer.version_id))
+        gone = replace(newer, change=Change.DELETED, etag=None, sequencer=house.sequencer())
+        assert house.handle(gone).disposition is Disposition.UNCHANGED
+
+    operation, key = {
+        "before it stores": ("PutObject", f"{KEY}/large.png"),
+        "before it removes": ("DeleteObject", f"{KEY}/large.jpg"),
+        "before it writes": ("PutObject", MANIFEST),
+    }[ends]
+    first = "HeadObject" if ends == "before it writes" else "PutObject"
+    _before(house, first, f"{KEY}/small.jpg", delete)
+    # The deletion writes it, too.
+    nth = 2 if ends == "before it writes" else 1
+    house.proxy.add(Fault(operation=operation, key=key, nth=nth, action=ACCESS_DENIED))
+    assert house.handle(newer).disposition is Disposition.RETRY
+    house.proxy.clear()
+    house.handle(newer)
+    assert house.stored() == of(older, *BOTH)
+    assert _named(house) == set(BOTH)
+
+
 def test_a_request_that_takes_away_what_comes_back_makes_all_of_it(versioned: House) -> None:
     """It replaces the older version's renditions when that one is the photo again."""
     house = versioned

@@ -336,11 +336,13 @@ class Attempt:
 
     def _remove_unnamed(self, manifest: Manifest) -> Generator[Request, Any, bool]:
         """Remove what is outdated; tell whether another bucket's rendition is there."""
-        named = {(one.key, one.etag) for one in manifest.kept or ()}
+        named = {one.key: one.etag for one in manifest.kept or ()}
         files: dict[str, Found] = {}
         for key in _CANDIDATES:
             found = yield LookAtFile(key)
-            if found is not None and (key, found.etag) not in named:
+            if key in named and (found is None or found.etag != named[key]):
+                self._removed.add(manifest.version.etag)
+            if found is not None and found.etag != named.get(key):
                 files[key] = found
         if not files:
             return False
