@@ -132,8 +132,9 @@ def _state(manifest: Manifest, answer: Mapping[str, Any]) -> Iterator[str]:
     else:
         yield f"{written}  begun, or not the whole set, of {of}"
     if manifest.suspect is not None:
-        name, times = manifest.suspect.version, manifest.suspect.times
-        yield f"{'':<19}  a version may have ended the process {times} times: {name}"
+        mark = manifest.suspect
+        until = _time(datetime.fromtimestamp(mark.over_s, UTC))
+        yield f"{'':<19}  marked attempt {mark.times} at version {mark.version} ends by {until}"
     if version.sequencer is not None:
         yield f"{'':<19}  the latest event that it covers has the sequencer {version.sequencer}"
 

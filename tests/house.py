@@ -15,10 +15,10 @@ from handler.s3.requests import Requests
 from handler.settings import read_settings
 from imaging.deadline import NEVER, Deadline
 from tests.doors import WORKERS
-from tests.servers import FaultProxy, MotoServer
+from tests.servers import CallBefore, Fault, FaultProxy, MotoServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     import pytest
@@ -58,9 +58,9 @@ class House:
         self._client = client
         self._sequence = 0
 
-    def put(self, body: bytes, key: str = KEY) -> ObjectEvent:
-        """Store the photo, and return the event that tells of it."""
-        answer = self.s3.put_object(Bucket="photos", Key=key, Body=body)
+    def put(self, body: bytes, key: str = KEY, **said: Any) -> ObjectEvent:  # noqa: ANN401 - botocore's
+        """Store the photo, with what is `said` of it, and return the event that tells of it."""
+        answer = self.s3.put_object(Bucket="photos", Key=key, Body=body, **said)
         return ObjectEvent(
             bucket="photos",
             key=key,
@@ -124,6 +124,30 @@ class House:
             for item in listed
             if item["Key"] != MANIFEST
         }
+
+    def before(
+        self,
+        operation: str,
+        key: str,
+        call: Callable[[], object],
+        nth: int = 1,
+        *,
+        bucket: str = "renditions",
+    ) -> None:
+        """Let `call` happen before the `nth` request of that kind from now on."""
+        action = CallBefore(function=lambda _: call())
+        self.proxy.add(Fault(operation=operation, bucket=bucket, key=key, nth=nth, action=action))
+
+    def mark(self, times: int, over_s: int = 0) -> None:
+        """Let the mark in the manifest be so; it stands there already."""
+        answer = self.s3.get_object(Bucket="renditions", Key=MANIFEST)
+        name = answer["Metadata"]["suspect"].split()[0]
+        self.s3.put_object(
+            Bucket="renditions",
+            Key=MANIFEST,
+            Body=answer["Body"].read(),
+            Metadata=answer["Metadata"] | {"suspect": f"{name} {times} {over_s}"},
+        )
 
     def manifest(self) -> dict[str, Any]:
         """Return the manifest's body."""

@@ -238,6 +238,7 @@ def make_some(attempt: Attempt, specs: Sequence[RenditionSpec]) -> Outcome:
     with closing(_open(attempt)) as source:
         attempt.manifests.asked()
         _check_no_folder(attempt, source)
+        attempt.manifests.prove(source.check_current)
         names = tuple(spec.name for spec in specs)
         # Asking again must not decode again.
         _check_not_refused(attempt, source.version, names)

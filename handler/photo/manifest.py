@@ -86,7 +86,7 @@ class Suspect:
     Attributes:
         version: Its name.
         times: How many attempts began so without an answer, this one included.
-        over_s: When this one, and all that had not read of it, are over: seconds since 1970.
+        over_s: When Lambda has ended it, at the latest, in seconds since 1970.
     """
 
     version: str

@@ -147,7 +147,7 @@ class ManifestStore:
         Whoever is about to write it, or to remove it, calls this; so does whoever would only waste
         requests on such a photo.
         """
-        if self.manifest is not None and self.is_of_another():
+        if self.manifest is not None and self.manifest.is_of_another(self._event.bucket):
             raise self._other_source(self.manifest.version)
 
     def is_of_another(self) -> bool:
@@ -264,7 +264,7 @@ class ManifestStore:
             SourceChangedError: The photo is another by now.
         """
         while self.manifest is None and self._event.key.endswith("/"):
-            self._swap(rule.taken(None, self._place))
+            self.swap(rule.taken(None, self._place))
             self._is_proven = False
         self.check_place()
         if not self._is_proven:
@@ -326,7 +326,7 @@ class ManifestStore:
             takes_place = not isinstance(draft, Removal)
             if other is not None and takes_place and not self.is_held():
                 raise self._other_source(other)
-        return self._swap(after)
+        return self.swap(after)
 
     def remove_former(self) -> None:
         """As :func:`remove_former`; what the manifest names stays.
@@ -384,7 +384,7 @@ class ManifestStore:
         """
         self.prove(ask)
         marked = replace(self._taken(self.manifest), suspect=suspect)
-        if not self._swap(marked) and self.manifest != marked:
+        if not self.swap(marked) and self.manifest != marked:
             raise ConditionFailedError(f"Expected {self._key} to be as it was; another wrote it")
         try:
             yield
@@ -400,33 +400,11 @@ class ManifestStore:
         try:
             while self.manifest is not None and self.manifest.suspect == suspect:
                 after = replace(self.manifest, suspect=None)
-                if self._swap(after, self._requests.to_clean_up):
+                if self.swap(after, self._requests.to_clean_up):
                     return
         except RenditionsError as error:
             # The error that led here counts.
             _log.warning("%s still says that a decode is under way: %s", self._key, error)
-
-    def write_again(self) -> bool:
-        """Write the manifest as it was read, with its list: who has read it before finds out.
-
-        Tell whether it was as read. If not, another has written meanwhile, and the manifest was
-        read again.
-
-        *Cost*: one PutObject.
-        """
-        assert self.manifest is not None, "it says whose place it is"  # noqa: S101 - the caller's
-        return self._swap(self.manifest)
-
-    def cover(self, version: SourceVersion) -> bool:
-        """Write the manifest, which is of ``version``, again: as :func:`rule.covering` says.
-
-        Tell whether it is there now. If not, another has written meanwhile, and the manifest was
-        read again.
-
-        *Cost*: one PutObject.
-        """
-        assert self.manifest is not None, "it is of this version"  # noqa: S101 - the caller's
-        return self._swap(rule.covering(self.manifest, version))
 
     def announce(
         self, keys: Iterable[str], version: SourceVersion, ask: Callable[[], None]
@@ -448,15 +426,20 @@ class ManifestStore:
             taken = self._taken(self.manifest)
             new = (one for one in ours if one not in taken.announced)
             after = replace(taken, announced=(*taken.announced, *new))
-            if after == self.manifest or self._swap(after):
+            if after == self.manifest or self.swap(after):
                 return
 
     def _taken(self, manifest: Manifest | None) -> Manifest:
         self.check_free()
         return rule.taken(manifest, self._place)
 
-    def _swap(self, after: Manifest, put: Callable[..., dict[str, Any]] | None = None) -> bool:
-        """Write ``after`` over what was read; otherwise read again, and return False.
+    def swap(self, after: Manifest, put: Callable[..., dict[str, Any]] | None = None) -> bool:
+        """Write ``after`` over what was read; tell whether nobody had written meanwhile.
+
+        If another has, the manifest was read again. The same as was read is another write: who has
+        read it before finds out.
+
+        *Cost*: one PutObject.
 
         Args:
             after: The manifest.

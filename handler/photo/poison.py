@@ -4,11 +4,10 @@ There are two kinds of traces; neither costs an ordinary photo a request:
 
 - A file in /tmp while a photo is decoded. When a runtime ends, Lambda starts it anew beside the
   same /tmp, so the next attempt finds the file if it comes to the same execution environment.
-- A mark in the photo's manifest, written before the decode, and only when the queue delivers the
-  photo for the second time or later: an attempt has failed already. The next delivery that finds
-  the mark knows that the one before ended without an answer, and so does whoever finds it when no
-  attempt of that time can be under way any more; they try once more, under a second mark. Whoever
-  else finds it, such as an HTTP request, may have come beside that one: it comes again.
+- A mark in the photo's manifest, written before the decode, and only where an attempt has failed
+  already: when the queue delivers the photo for the second time, or where there was a mark. It
+  says when Lambda ends that attempt. Whoever finds it later than that knows that there was no
+  answer, and tries once more, under a second mark. Whoever finds it before comes again.
 
 Sources:
     https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
@@ -33,8 +32,10 @@ from handler.s3.source import S3Source
 __all__ = ["watched"]
 
 _MOST_CRASHES: Final = 2
-# Lambda ends an invocation after 15 minutes; two machines' clocks differ by less than one more.
-_LONGEST_ATTEMPT_S: Final = 16 * 60
+# Lambda ends an invocation after that.
+_LONGEST_ATTEMPT_S: Final = 15 * 60
+# Between the deadline and Lambda's end, and between the clocks of two machines.
+_MARGIN_S: Final = 60
 
 # How many threads of this process decode a version now.
 _under_way: Final = collections.Counter[str]()
@@ -56,12 +57,11 @@ def watched(attempt: Attempt, source: S3Source) -> Iterator[None]:
     now_s = int(time.time())
     mark = _mark(attempt, name)
     times = mark.times if mark is not None else 0
-    # The first one is the second delivery's.
-    is_over = mark is not None and (event.receive_count > times + 1 or mark.over_s < now_s)
+    is_over = mark is not None and mark.over_s < now_s
     if (is_over and times >= _MOST_CRASHES) or _crashes(name) >= _MOST_CRASHES:
         raise PoisonPhotoError(
             f"Expected a photo that can be decoded but s3://{event.bucket}/{event.key} ended the "
-            f"process {_MOST_CRASHES} times"
+            "process again and again"
         )
     if mark is not None and not is_over:
         raise ConditionFailedError(
@@ -70,7 +70,9 @@ def watched(attempt: Attempt, source: S3Source) -> Iterator[None]:
         )
     with ExitStack() as stack:
         if is_over or event.receive_count > 1:
-            own = Suspect(version=name, times=times + 1, over_s=now_s + _LONGEST_ATTEMPT_S)
+            left_s = min(attempt.requests.deadline.remaining_s, _LONGEST_ATTEMPT_S)
+            over_s = now_s + int(left_s) + _MARGIN_S
+            own = Suspect(version=name, times=times + 1, over_s=over_s)
             stack.enter_context(attempt.manifests.suspecting(own, source.check_current))
         stack.enter_context(_traced(name))
         yield

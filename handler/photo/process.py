@@ -5,7 +5,15 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import Final, assert_never
 
-from handler.errors import Disposition, OtherSourceError, SourceChangedError, StorageError
+from handler.errors import (
+    ConditionFailedError,
+    Disposition,
+    FolderError,
+    KnownRejectionError,
+    OtherSourceError,
+    SourceChangedError,
+    StorageError,
+)
 from handler.objects import Change, ObjectEvent
 from handler.photo.attempt import Attempt, Outcome
 from handler.photo.destinations import check_source
@@ -18,6 +26,7 @@ from handler.photo.removal import remove
 from handler.report import JobReport
 from handler.s3.requests import Requests
 from handler.settings import Settings
+from handler.version import version_from_event
 from imaging.errors import InternalError, RejectedPhotoError, error_from_exception
 from imaging.photo import PhotoOpener
 from imaging.specs import RenditionSpec
@@ -92,7 +101,7 @@ def _work_until_true(attempt: Attempt, specs: Sequence[RenditionSpec] | None) ->
             if not _is_free_by_now(attempt):
                 raise
             present = _robbed_event(attempt)
-        except SourceChangedError:
+        except (SourceChangedError, KnownRejectionError, FolderError):
             present = _robbed_event(attempt)
             if present is None:
                 raise
@@ -104,11 +113,24 @@ def _work_until_true(attempt: Attempt, specs: Sequence[RenditionSpec] | None) ->
 def _robbed_event(attempt: Attempt) -> ObjectEvent | None:
     """Return the event of the present photo if something of it was removed.
 
-    *Cost*: none, where nothing was removed; else a HeadObject.
+    Photos that look the same have the same renditions: one's, removed, can be the other's.
+
+    *Cost*: none, where nothing was removed; else a HeadObject, and, where it was another photo's, a
+    GetObject of the manifest and a HeadObject for each rendition.
     """
     removed = attempt.leftovers.removed
     present = present_event(attempt.requests, attempt.event) if removed else None
-    return present if present is not None and present.etag in removed else None
+    if present is None or present.etag in removed:
+        return present
+    manifest = attempt.manifests.read()
+    if manifest is None or not manifest.version.is_same(version_from_event(present)):
+        return None
+    try:
+        attempt.leftovers.check_there(manifest.kept or ())
+    except ConditionFailedError:
+        removed.add(present.etag)
+        return present
+    return None
 
 
 def _is_free_by_now(attempt: Attempt) -> bool:
@@ -124,10 +146,11 @@ def _is_free_by_now(attempt: Attempt) -> bool:
         # Whatever is left from an attempt that found the place free, or from before.
         manifests.remove_former()
         manifests.read_kept()
-        if not manifests.is_of_another():
+        manifest = manifests.manifest
+        if manifest is None or not manifests.is_of_another():
             return True
         # If the place was free meanwhile, the present photo's may have been among it.
-        return leftovers.remove_every(attempt.settings) and not manifests.write_again()
+        return leftovers.remove_every(attempt.settings) and not manifests.swap(manifest)
     # Only a rendition says so.
     if not manifests.withdraw():
         return True

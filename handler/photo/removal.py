@@ -1,6 +1,7 @@
 """A photo that is gone: its renditions are removed, and the manifest says so."""
 
 from handler.errors import ConditionFailedError, Disposition
+from handler.photo import rule
 from handler.photo.attempt import Attempt, Outcome, found_gone
 from handler.photo.making import leave_nothing, make, superseded
 from handler.photo.present import present_event
@@ -57,7 +58,8 @@ def _told(attempt: Attempt, left: SourceVersion) -> bool:
     if manifest is None or not manifest.version.is_same(left):
         return True
     # Where it was told already, that attempt may have ended before it looked.
-    if not manifest.version.covers(left) and not attempt.manifests.cover(left):
+    is_told = manifest.version.covers(left)
+    if not is_told and not attempt.manifests.swap(rule.covering(manifest, left)):
         return False
     try:
         attempt.leftovers.check_there(manifest.kept or ())

@@ -59,6 +59,10 @@ class _Uploads:
         attempt = self._attempt
         attempt.journal.enter(Stage.ENCODE)
         place = self.place(rendition)
+        manifest = attempt.manifests.manifest
+        if manifest is not None and any(one.key == place.key for one in manifest.kept or ()):
+            # It is replaced.
+            attempt.leftovers.removed.add(manifest.version.etag)
         sink = S3Sink(
             attempt.requests,
             attempt.executor,
@@ -133,9 +137,6 @@ def store_renditions(
     tags = _tags(attempt, source, specs)
     attempt.journal.add_warnings(tags_left_out(specs, tags))
     uploads = _Uploads(attempt, source, tags)
-    if (before := attempt.manifests.manifest) is not None and before.kept:
-        # They are replaced.
-        attempt.leftovers.removed.add(before.version.etag)
     try:
         asked = replace(
             attempt.settings.config.asked(

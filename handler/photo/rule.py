@@ -219,7 +219,9 @@ def _with_addition(before: Manifest | None, draft: Addition, version: SourceVers
         return alone
     kept = (*(one for one in before.kept or () if one.key not in new), *draft.kept)
     if before.rejected is not None:
-        return replace(alone, kept=kept)
+        # That stands for the whole set. What was made goes with the photo.
+        new_ones = (Announced(key=key, version=version.name) for key in sorted(new))
+        return replace(before, version=version, announced=(*announced, *new_ones))
     about = before.about or draft.about
     # What was made of it says that no attempt at it ends its process.
     return replace(

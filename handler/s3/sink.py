@@ -170,11 +170,15 @@ class S3Sink:
             return None
 
     def _is_this(self, answer: Mapping[str, Any]) -> bool:
-        """Tell whether ``answer`` is of this very rendition, where it can be read."""
+        """Tell whether ``answer`` is of this very rendition, where it can be read.
+
+        The same bytes, put again with other tags or another focal point, were modified later.
+        """
         present = answer["Metadata"]
         ours, theirs = version_from_metadata(self._metadata), version_from_metadata(present)
-        is_same = ours.is_same(theirs) and self._metadata.get("spec") == present.get("spec")
-        return is_same and not is_archived(answer)
+        is_same = ours.is_same(theirs) and ours.modified == theirs.modified
+        is_wanted = self._metadata.get("spec") == present.get("spec")
+        return is_same and is_wanted and not is_archived(answer)
 
     @property
     def key(self) -> str:

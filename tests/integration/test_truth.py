@@ -28,7 +28,7 @@ from imaging.limits import Memory
 from imaging.specs import RenditionSpec
 from tests.house import BOTH, CONFIG, KEY, MANIFEST, House, of, open_house
 from tests.photos import jpeg, png, text
-from tests.servers import ACCESS_DENIED, SLOW_DOWN, Answer, CallBefore, Fault
+from tests.servers import ACCESS_DENIED, SLOW_DOWN, Answer, Fault
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import TagTypeDef
@@ -52,27 +52,6 @@ def versioned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House
         yield opened
 
 
-def _before(
-    house: House,
-    operation: str,
-    key: str,
-    call: Callable[[], object],
-    nth: int = 1,
-    *,
-    bucket: str = "renditions",
-) -> None:
-    """Let ``call`` happen before the ``nth`` request of that kind from now on."""
-    house.proxy.add(
-        Fault(
-            operation=operation,
-            bucket=bucket,
-            key=key,
-            nth=nth,
-            action=CallBefore(function=lambda _: call()),
-        )
-    )
-
-
 def _named(house: House) -> set[str]:
     return {key.removeprefix(f"{KEY}/") for key in house.manifest()["kept"]}
 
@@ -84,7 +63,7 @@ def test_an_http_request_that_loses_to_the_event_takes_nothing_away(house: House
     """The whole set is recorded while one of it is asked for: all of it stays."""
     event = house.put(_OLD)
     # The first one names what will be stored.
-    _before(house, "PutObject", MANIFEST, lambda: house.handle(event), nth=2)
+    house.before("PutObject", MANIFEST, lambda: house.handle(event), nth=2)
     assert house.ask_for("small").disposition is Disposition.WRITTEN
     assert house.stored() == of(event, *BOTH)
     assert _named(house) == set(BOTH)
@@ -94,7 +73,7 @@ def test_an_http_request_that_loses_to_the_event_takes_nothing_away(house: House
 def test_two_http_requests_at_once_are_both_named(house: House) -> None:
     """The second merges into what the first has written."""
     event = house.put(_OLD)
-    _before(house, "PutObject", MANIFEST, lambda: house.ask_for("large"), nth=2)
+    house.before("PutObject", MANIFEST, lambda: house.ask_for("large"), nth=2)
     assert house.ask_for("small").disposition is Disposition.WRITTEN
     assert house.stored() == of(event, *BOTH)
     assert _named(house) == set(BOTH)
@@ -198,7 +177,7 @@ def test_what_an_ended_attempt_stored_behind_a_deletion_goes(house: House) -> No
         assert house.handle(event).disposition is Disposition.SUPERSEDED
 
     deletion = house.delete()
-    _before(house, "PutObject", MANIFEST, end_and_come_again)
+    house.before("PutObject", MANIFEST, end_and_come_again)
     assert house.handle(deletion).disposition is Disposition.REMOVED
     assert house.stored() == {}
 
@@ -305,7 +284,7 @@ def test_a_version_deleted_for_good_while_it_is_made_has_no_place(versioned: Hou
         gone = replace(newer, change=Change.DELETED, etag=None, sequencer=house.sequencer())
         house.handle(gone)
 
-    _before(house, "PutObject", f"{KEY}/small.jpg", delete)
+    house.before("PutObject", f"{KEY}/small.jpg", delete)
     house.handle(newer)
     assert house.stored() == of(older, "small.jpg")
 
@@ -340,7 +319,7 @@ def test_the_second_photo_of_the_version_null_is_another(versioned: House) -> No
 def test_a_photo_deleted_while_http_makes_it_leaves_nothing(house: House) -> None:
     """S3 is asked for the photo before the tombstone would be replaced."""
     house.put(_OLD)
-    _before(house, "PutObject", f"{KEY}/small.jpg", lambda: house.handle(house.delete()))
+    house.before("PutObject", f"{KEY}/small.jpg", lambda: house.handle(house.delete()))
     assert house.ask_for("small").disposition is Disposition.SUPERSEDED
     assert house.stored() == {}
     assert house.manifest()["deleted"] is True
@@ -390,7 +369,7 @@ def test_a_place_that_was_taken_in_between_is_left_alone(house: House, who: str)
         house.s3.put_object(Bucket="renditions", Key=MANIFEST, Body=body, Metadata=metadata)
 
     event = house.put(_OLD)
-    _before(house, "PutObject", MANIFEST, take)
+    house.before("PutObject", MANIFEST, take)
     match who:
         case "event":
             report = house.handle(event)
@@ -417,7 +396,7 @@ def test_a_place_that_is_free_by_now_is_not_robbed(house: House, who: str) -> No
         house.handle(replace(theirs, change=Change.DELETED, sequencer=house.sequencer()))
         assert house.handle(event).disposition is Disposition.WRITTEN
 
-    _before(house, "HeadObject", f"{KEY}/large.jpg", free_and_make)
+    house.before("HeadObject", f"{KEY}/large.jpg", free_and_make)
     report = house.ask_for("small") if who == "http" else house.handle(_JOB)
     assert report.disposition is Disposition.WRITTEN
     assert house.stored() == of(event, *BOTH)
@@ -445,7 +424,7 @@ def test_who_comes_again_to_what_it_took_from_the_version_below_gives_it_back(
         "before it writes": ("PutObject", MANIFEST),
     }[ends]
     first = "HeadObject" if ends == "before it writes" else "PutObject"
-    _before(house, first, f"{KEY}/small.jpg", delete)
+    house.before(first, f"{KEY}/small.jpg", delete)
     # The deletion writes it, too.
     nth = 2 if ends == "before it writes" else 1
     house.proxy.add(Fault(operation=operation, key=key, nth=nth, action=ACCESS_DENIED))
@@ -468,7 +447,7 @@ def test_a_request_that_takes_away_what_comes_back_makes_all_of_it(versioned: Ho
         gone = replace(newer, change=Change.DELETED, etag=None, sequencer=house.sequencer())
         assert house.handle(gone).disposition is Disposition.WRITTEN
 
-    _before(house, "HeadObject", f"{KEY}/large.jpg", delete)
+    house.before("HeadObject", f"{KEY}/large.jpg", delete)
     assert house.ask_for("small").disposition is Disposition.WRITTEN
     assert house.stored() == of(older, *BOTH)
     assert _named(house) == set(BOTH)
@@ -542,20 +521,6 @@ def test_renditions_of_another_bucket_without_a_manifest_have_the_place(
     assert house.stored() == of(event, *BOTH)
 
 
-def _mark(house: House, times: int, over_s: int = 0) -> str:
-    """Mark the manifest's photo so, or its version that is under way; return the version's name."""
-    answer = house.s3.get_object(Bucket="renditions", Key=MANIFEST)
-    metadata = answer["Metadata"]
-    name = metadata["suspect"].split()[0]
-    house.s3.put_object(
-        Bucket="renditions",
-        Key=MANIFEST,
-        Body=answer["Body"].read(),
-        Metadata=metadata | {"suspect": f"{name} {times} {over_s}"},
-    )
-    return name
-
-
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_set_that_was_made_meanwhile_is_neither_marked_nor_poison(
     house: House, times: int
@@ -571,13 +536,13 @@ def test_a_set_that_was_made_meanwhile_is_neither_marked_nor_poison(
         house.s3.put_object(Bucket="renditions", Key=MANIFEST, Body=body, Metadata=metadata)
 
     marked: list[tuple[bytes, dict[str, str]]] = []
-    _before(house, "PutObject", f"{KEY}/small.jpg", lambda: marked.append(read()))
+    house.before("PutObject", f"{KEY}/small.jpg", lambda: marked.append(read()))
     second = house.handle(replace(event, receive_count=2))
     assert second.disposition is Disposition.WRITTEN
     made = read()
     write(*marked[0])
-    _mark(house, times)
-    _before(house, "PutObject", MANIFEST, lambda: write(*made))
+    house.mark(times)
+    house.before("PutObject", MANIFEST, lambda: write(*made))
     later = house.handle(replace(event, receive_count=times + 2))
     assert (later.disposition, later.code) == (Disposition.RETRY, "store-contended")
     assert read() == made
@@ -591,11 +556,11 @@ def test_a_slow_attempt_at_a_photo_that_is_poison_by_now_is_done(house: House) -
     later: list[JobReport] = []
 
     def come_again() -> None:
-        _mark(house, 2)
+        house.mark(2)
         later.append(house.handle(replace(event, receive_count=4)))
 
     # The first one is the mark.
-    _before(house, "PutObject", MANIFEST, come_again, nth=2)
+    house.before("PutObject", MANIFEST, come_again, nth=2)
     assert house.handle(replace(event, receive_count=2)).disposition is Disposition.WRITTEN
     assert later[0].code == "poison"
     assert house.stored() == of(event, *BOTH)
@@ -608,10 +573,10 @@ def test_what_is_left_of_a_photo_that_others_gave_up_goes_with_it(versioned: Hou
     event = versioned.put(_OLD)
 
     def give_up() -> None:
-        _mark(versioned, 2)
+        versioned.mark(2)
         assert versioned.handle(replace(event, receive_count=4)).code == "poison"
 
-    _before(versioned, "PutObject", f"{KEY}/small.jpg", give_up)
+    versioned.before("PutObject", f"{KEY}/small.jpg", give_up)
     ends = Fault(operation="PutObject", key=MANIFEST, nth=3, action=ACCESS_DENIED)
     versioned.proxy.add(ends)
     assert versioned.handle(replace(event, receive_count=2)).disposition is Disposition.RETRY
@@ -635,12 +600,12 @@ def test_a_mark_whose_time_is_over_stops_nobody(house: House, who: str) -> None:
 
     def leave_marks() -> None:
         asked.append(ask())
-        _mark(house, 1, over_s=int(time.time()) + 60)
+        house.mark(1, over_s=int(time.time()) + 60)
         asked.append(ask())
-        _mark(house, 1)
+        house.mark(1)
         asked.append(ask())
 
-    _before(house, "PutObject", f"{KEY}/small.jpg", leave_marks)
+    house.before("PutObject", f"{KEY}/small.jpg", leave_marks)
     house.handle(replace(event, receive_count=2))
     beside, before, after = asked
     assert [beside.code, before.code] == ["store-contended", "store-contended"]
@@ -654,12 +619,12 @@ def test_two_marks_whose_time_is_over_are_poison_for_everybody(house: House) -> 
     asked: list[JobReport] = []
 
     def leave_marks() -> None:
-        _mark(house, 2, over_s=int(time.time()) + 60)
+        house.mark(2, over_s=int(time.time()) + 60)
         asked.append(house.handle(_JOB))
-        _mark(house, 2)
+        house.mark(2)
         asked.append(house.handle(_JOB))
 
-    _before(house, "PutObject", f"{KEY}/small.jpg", leave_marks)
+    house.before("PutObject", f"{KEY}/small.jpg", leave_marks)
     assert house.handle(replace(event, receive_count=2)).disposition is Disposition.WRITTEN
     assert [one.code for one in asked] == ["store-contended", "poison"]
 
@@ -704,8 +669,8 @@ def test_copied_tags_are_those_of_the_version_that_is_made(versioned: House) -> 
         gone = second[0].version_id
         versioned.s3.delete_object(Bucket="photos", Key=KEY, VersionId=str(gone))
 
-    _before(versioned, "GetObjectTagging", KEY, put_another, bucket="photos")
-    _before(versioned, "PutObject", f"{KEY}/small.jpg", delete_it)
+    versioned.before("GetObjectTagging", KEY, put_another, bucket="photos")
+    versioned.before("PutObject", f"{KEY}/small.jpg", delete_it)
     # It is over before it stores anything, or S3's tags of another version would be stored.
     assert versioned.handle(first, settings).disposition is Disposition.SUPERSEDED
     delete_it()
@@ -737,7 +702,7 @@ def test_renditions_without_a_manifest_have_the_place_beside_anothers_announceme
         assert report.disposition is Disposition.WRITTEN
 
     house.put(_OLD)
-    _before(house, "PutObject", f"{KEY}/large.jpg", ask)
+    house.before("PutObject", f"{KEY}/large.jpg", ask)
     report = house.handle(_JOB, settings)
     assert (report.disposition, report.code) == (Disposition.REJECTED, "other-source")
     assert house.stored() == theirs
@@ -792,8 +757,7 @@ def test_two_buckets_that_find_each_others_renditions_do_not_both_give_up(house:
         bucket="other", key=KEY, etag=put["ETag"].strip('"'), sequencer=house.sequencer()
     )
     event = house.put(_OLD)
-    _before(
-        house,
+    house.before(
         "PutObject",
         f"{KEY}/small.jpg",
         lambda: house.s3.put_object(
@@ -804,8 +768,7 @@ def test_two_buckets_that_find_each_others_renditions_do_not_both_give_up(house:
         ),
     )
     # The other one finds ours, and removes its own.
-    _before(
-        house,
+    house.before(
         "DeleteObject",
         f"{KEY}/large.jpg",
         lambda: house.s3.delete_object(Bucket="renditions", Key=f"{KEY}/small.jpg"),
@@ -910,7 +873,7 @@ def test_a_job_does_not_decode_what_was_rejected_meanwhile(house: House) -> None
     house.handle(house.put(_OLD))
     event = house.put(_NEW[: len(_NEW) // 2])
     first: list[JobReport] = []
-    _before(house, "GetObject", KEY, lambda: first.append(house.handle(event)), bucket="photos")
+    house.before("GetObject", KEY, lambda: first.append(house.handle(event)), bucket="photos")
     second = house.handle(_JOB)
     assert (second.disposition, second.code) == (Disposition.REJECTED, first[0].code)
     assert first[0].loader is not None

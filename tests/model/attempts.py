@@ -147,7 +147,7 @@ class Attempt:
                 return
             bucket = _bucket_of(trigger)
             photo = (yield AskPhoto(bucket)) if self._removed else None
-            if photo is None or photo.name not in self._removed:
+            if photo is None or not (yield from self._is_robbed(bucket, photo)):
                 if is_over:
                     return
                 continue
@@ -155,6 +155,20 @@ class Attempt:
             if isinstance(trigger, Event):
                 version = replace(version, sequencer=trigger.version.sequencer)
             trigger = Event(name=trigger.name, version=version, is_deletion=False)
+
+    def _is_robbed(self, bucket: str, photo: Photo) -> Generator[Request, Any, bool]:
+        if photo.name in self._removed:
+            return True
+        yield from self._read()
+        manifest = self._manifest
+        if manifest is None or not manifest.version.is_same(version_of(bucket, photo)):
+            return False
+        for one in manifest.kept or ():
+            found = yield LookAtFile(one.key)
+            if found is None or found.etag != one.etag:
+                self._removed.add(photo.name)
+                return True
+        return False
 
     def _is_free_by_now(self, bucket: str) -> Generator[Request, Any, bool]:
         """Give up a place that is another's; tell whether that may have changed meanwhile."""

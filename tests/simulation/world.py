@@ -103,7 +103,7 @@ _TEMPLATES: Final = (
     "{prefix}{name}/{bucket}/{stem}.{source_ext}.{ext}",
 )
 _MOST_AT_ONCE: Final = 4
-_MOST_TRIES: Final = 40
+_MOST_TRIES: Final = 60
 _COMES_AGAIN_AFTER_S: Final = 60
 _LONGEST_ATTEMPT_S: Final = 900
 _DEADLY: Final = 0.8

@@ -1,0 +1,217 @@
+"""What an attempt takes away of the photo that is there, it gives back, or the next one does.
+
+Each test is an order of requests in which a rendition was missing in the end, or of another photo.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from handler.errors import Disposition
+from handler.objects import Change, ObjectEvent
+from handler.report import JobReport
+from imaging.config import parse_config
+from tests.house import BOTH, KEY, MANIFEST, House, of, open_house
+from tests.photos import jpeg, text
+from tests.servers import ACCESS_DENIED, Fault
+
+_OLD: Final = jpeg(96, 64)
+_NEW: Final = jpeg(64, 96)
+_JOB: Final = ObjectEvent(bucket="photos", key=KEY)
+_SMALL: Final = '[[renditions]]\nname = "small"\nwidth = 16\n'
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    """Buckets without versions."""
+    with open_house(tmp_path, monkeypatch) as opened:
+        yield opened
+
+
+@pytest.fixture
+def versioned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    """Photos with versions."""
+    with open_house(tmp_path, monkeypatch, versioned=True) as opened:
+        yield opened
+
+
+def _configure(house: House, toml: str) -> None:
+    house.settings = replace(house.settings, config=parse_config(toml, file="taken"))
+
+
+def _delete_for_good(house: House, event: ObjectEvent) -> JobReport:
+    house.s3.delete_object(Bucket="photos", Key=KEY, VersionId=str(event.version_id))
+    gone = replace(event, change=Change.DELETED, etag=None, sequencer=house.sequencer())
+    return house.handle(gone)
+
+
+def _named(house: House) -> set[str]:
+    return {key.removeprefix(f"{KEY}/") for key in house.manifest()["kept"]}
+
+
+def test_from_the_bytes_of_before(house: House) -> None:
+    """They are put again while a newer photo is made, whose attempt ends after that.
+
+    The rendition that their event has made anew has the ETag of the one before.
+    """
+    _configure(house, _SMALL)
+    house.handle(house.put(_OLD))
+    newer = house.put(_NEW)
+    last: list[ObjectEvent] = []
+
+    def put_back() -> None:
+        last.append(house.put(_OLD))
+        assert house.handle(last[0]).disposition is Disposition.WRITTEN
+        house.proxy.add(Fault(operation="PutObject", key=MANIFEST, action=ACCESS_DENIED))
+
+    house.before("PutObject", f"{KEY}/small.jpg", put_back)
+    assert house.handle(newer).disposition is Disposition.RETRY
+    assert house.stored() == of(newer, "small.jpg")
+    house.handle(newer)
+    assert house.stored() == of(last[0], "small.jpg")
+    assert house.handle(last[0]).disposition is Disposition.UNCHANGED
+
+
+def test_from_a_photo_that_looks_the_same(house: House) -> None:
+    """Other bytes, and the same picture: its rendition has the ETag that a slow attempt expects."""
+    _configure(house, _SMALL)
+    house.handle(house.put(_OLD))
+    newer = house.put(_NEW)
+    last: list[ObjectEvent] = []
+
+    def put_last() -> None:
+        last.append(house.put(_OLD + b"\0"))
+        assert house.handle(last[0]).disposition is Disposition.WRITTEN
+
+    house.before("PutObject", f"{KEY}/small.jpg", put_last)
+    house.handle(newer)
+    assert house.stored() == of(last[0], "small.jpg")
+    assert house.handle(last[0]).disposition is Disposition.UNCHANGED
+
+
+@pytest.mark.parametrize("who", ["http", "job"])
+def test_from_a_version_whose_list_came_while_it_announced(versioned: House, who: str) -> None:
+    """It is replaced by that list, and is the photo again when all is stored."""
+    house = versioned
+    older = house.put(_OLD)
+    house.handle(older)
+    answer = house.s3.get_object(Bucket="renditions", Key=MANIFEST)
+    body, metadata = answer["Body"].read(), answer["Metadata"]
+    # Its slow writer has not written it yet.
+    house.s3.delete_object(Bucket="renditions", Key=MANIFEST)
+    newer = house.put(_NEW)
+
+    def write() -> None:
+        house.s3.put_object(Bucket="renditions", Key=MANIFEST, Body=body, Metadata=metadata)
+
+    house.before("PutObject", MANIFEST, write)
+    house.before("PutObject", f"{KEY}/small.jpg", lambda: _delete_for_good(house, newer))
+    if who == "http":
+        house.ask_for("small")
+    else:
+        house.handle(_JOB)
+    assert house.stored() == of(older, *BOTH)
+    assert _named(house) == set(BOTH)
+
+
+def test_from_what_comes_back_beside_a_known_rejection(house: House) -> None:
+    """A job takes what an ended attempt left of a photo that is put again just then."""
+    first = house.put(_OLD)
+    house.handle(first)
+    left = {key: house.s3.get_object(Bucket="renditions", Key=f"{KEY}/{key}") for key in BOTH}
+    bodies = {key: (answer["Body"].read(), answer["Metadata"]) for key, answer in left.items()}
+    assert house.handle(house.put(text())).disposition is Disposition.REJECTED
+    assert house.stored() == {}
+    for key, (body, metadata) in bodies.items():
+        house.s3.put_object(Bucket="renditions", Key=f"{KEY}/{key}", Body=body, Metadata=metadata)
+
+    def put_back() -> None:
+        assert house.handle(house.put(_OLD)).disposition is Disposition.WRITTEN
+
+    house.before("DeleteObject", f"{KEY}/small.jpg", put_back)
+    house.handle(_JOB)
+    assert house.stored() == of(first, *BOTH)
+    assert _named(house) == set(BOTH)
+
+
+def test_three_messages_about_a_photo_that_merely_fails(house: House) -> None:
+    """An event that comes twice, and a job: each has a count of its own, and no process ends."""
+    event = house.put(_OLD)
+    said: list[str | None] = []
+
+    def come(*counts: int) -> None:
+        if counts:
+            house.before("PutObject", f"{KEY}/small.jpg", lambda: come(*counts[1:]))
+            said.append(house.handle(replace(event, receive_count=counts[0])).code)
+
+    come(4, 3, 2)
+    assert "poison" not in said
+    house.proxy.clear()
+    house.handle(replace(event, receive_count=5))
+    assert house.stored() == of(event, *BOTH)
+
+
+def test_a_request_that_is_done_when_the_photo_is_poison(house: House) -> None:
+    """What it made stays, and goes with the photo; that the photo is poison stands."""
+    event = house.put(_OLD)
+
+    def give_up() -> None:
+        answer = house.s3.get_object(Bucket="renditions", Key=MANIFEST)
+        body = answer["Body"].read()
+        announced = house.manifest()["announced"]
+        metadata = answer["Metadata"] | {"suspect": f"{announced[0][1]} 2 0"}
+        house.s3.put_object(Bucket="renditions", Key=MANIFEST, Body=body, Metadata=metadata)
+        assert house.handle(replace(event, receive_count=4)).code == "poison"
+        # Whatever an attempt may still store goes with the photo.
+        names = {key.removeprefix(f"{KEY}/") for key, _ in house.manifest()["announced"]}
+        assert names >= {*BOTH, "large.png"}
+
+    house.before("PutObject", f"{KEY}/small.jpg", give_up)
+    assert house.ask_for("small").disposition is Disposition.WRITTEN
+    assert house.handle(replace(event, receive_count=5)).code == "poison"
+    assert house.stored() == of(event, "small.jpg")
+    assert house.handle(house.put(text())).disposition is Disposition.REJECTED
+    assert house.stored() == {}
+
+
+_CROPPED: Final = (
+    '[[renditions]]\nname = "small"\nwidth = 16\nheight = 16\nfit = "cover"\n'
+    'position = "focal-point"\n'
+)
+_TAGGED: Final = '[[renditions]]\nname = "small"\nwidth = 16\ncopy_tags = true\n'
+
+
+@pytest.mark.parametrize("toml", [_CROPPED, _TAGGED], ids=["focal point", "tags"])
+def test_the_same_bytes_with_something_else_said_of_them(house: House, toml: str) -> None:
+    """What an attempt has stored that ended is of the same ETag, and of an older modification."""
+    _configure(house, toml)
+
+    def put(which: int) -> ObjectEvent:
+        return house.put(
+            jpeg(600, 200), Metadata={"focal-point": f"{which},0"}, Tagging=f"of={which}"
+        )
+
+    def small() -> tuple[bytes, Any]:
+        where = f"{KEY}/small.jpg"
+        body = house.s3.get_object(Bucket="renditions", Key=where)["Body"].read()
+        tags = house.s3.get_object_tagging(Bucket="renditions", Key=where)["TagSet"]
+        return body, tags
+
+    put(0)
+    house.proxy.add(Fault(operation="PutObject", key=MANIFEST, action=ACCESS_DENIED))
+    assert house.handle(_JOB).disposition is Disposition.RETRY
+    first = small()
+    # S3 says in whole seconds when an object was modified.
+    time.sleep(1.1)
+    assert house.handle(put(1)).disposition is Disposition.WRITTEN
+    got = small()
+    assert got != first
+    # What it has to be: made where nothing was.
+    for key in (MANIFEST, f"{KEY}/small.jpg"):
+        house.s3.delete_object(Bucket="renditions", Key=key)
+    house.handle(_JOB)
+    assert got == small()
