@@ -70,7 +70,7 @@ def _lines(s3: Any, settings: Settings, bucket: str, key: str) -> Iterator[str]:
     except UnreadableManifestError as error:
         yield f"           unreadable: {error}"
         return
-    yield from _labelled("", _state(manifest, answer))
+    yield from _labelled("", _state(manifest, answer, bucket))
     etags: dict[str, str | None] = {one.key: None for one in manifest.announced}
     etags |= {one.key: one.etag for one in manifest.kept or ()}
     listed = [_rendition(s3, settings.destination_bucket, key, etag) for key, etag in etags.items()]
@@ -119,10 +119,12 @@ def _answer(operation: Any, place: Mapping[str, str]) -> dict[str, Any] | None: 
     return answer
 
 
-def _state(manifest: Manifest, answer: Mapping[str, Any]) -> Iterator[str]:
+def _state(manifest: Manifest, answer: Mapping[str, Any], bucket: str) -> Iterator[str]:
     written = _time(answer["LastModified"])
     version = manifest.version
     of = f"version {version.version_id or 'without an ID'}, ETag {version.etag}"
+    if not version.is_of_bucket(bucket):
+        yield f"{'':<19}  of the photo of this key in {version.bucket}, which has the place"
     if manifest.deleted:
         yield f"{written}  the photo was deleted"
     elif manifest.rejected is not None:

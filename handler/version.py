@@ -45,6 +45,11 @@ class SourceVersion:
     sequencer: str | None = None
     modified: int | None = None
 
+    def __str__(self) -> str:
+        if self.version_id is not None:
+            return f"version {self.version_id}"
+        return f"the version with ETag {self.etag}" if self.etag is not None else "no version"
+
     @property
     def name(self) -> str:
         """16 hexadecimal digits that no other version of any photo has; for manifests and files."""

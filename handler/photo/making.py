@@ -17,6 +17,7 @@ from handler.errors import (
     PoisonPhotoError,
     SourceChangedError,
 )
+from handler.objects import Change
 from handler.photo.attempt import Attempt, Outcome, check_not_folder, found_gone, is_folder
 from handler.photo.destinations import candidate_keys, made_digest
 from handler.photo.manifest import Announced, Kept, Manifest, Verdict, judge
@@ -61,7 +62,7 @@ def make(attempt: Attempt) -> Outcome:
 def _make_unless_made(attempt: Attempt, named: SourceVersion, manifest: Manifest | None) -> Outcome:
     unless = None
     if manifest is not None and named.etag not in attempt.leftovers.removed:
-        match _judged(attempt, named, manifest):
+        match _judged_and_seen(attempt, named, manifest):
             case Verdict.UNCHANGED:
                 return _unchanged(attempt, manifest)
             case Verdict.SUPERSEDED:
@@ -92,6 +93,25 @@ def _make_unless_made(attempt: Attempt, named: SourceVersion, manifest: Manifest
         attempt.manifests.prove(source.check_current)
         attempt.manifests.check_free()
         return _make_of(attempt, source)
+
+
+def _judged_and_seen(attempt: Attempt, named: SourceVersion, manifest: Manifest) -> Verdict:
+    """Return the verdict about ``named``; for a deletion, once what it has left was looked at.
+
+    An attempt at the version that is gone may have taken something away of the one below.
+
+    *Cost*: none, but for a deletion: a GetObject, and a HeadObject for each rendition.
+    """
+    verdict = _judged(attempt, named, manifest)
+    if verdict is not Verdict.UNCHANGED or attempt.trigger.change is not Change.DELETED:
+        return verdict
+    attempt.manifests.read_kept()
+    present = attempt.manifests.manifest
+    try:
+        attempt.leftovers.check_there((present.kept if present is not None else None) or ())
+    except ConditionFailedError:
+        return Verdict.MAKE
+    return verdict
 
 
 def _open(attempt: Attempt, unless: str | None = None) -> S3Source:

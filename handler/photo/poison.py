@@ -119,6 +119,7 @@ def _traced(name: str) -> Iterator[None]:
     """Within: a file says that this process decodes the photo. *Cost*: a small file."""
     with _lock:
         if not _under_way[name]:
+            # Without a /tmp, or with a full one, there is no trace; the photo is made all the same.
             with suppress(OSError):
                 _file(name).write_text(f"{_crashes(name) + 1} {os.getpid()}")
         _under_way[name] += 1
@@ -130,4 +131,5 @@ def _traced(name: str) -> Iterator[None]:
             # An error is an answer: only an end without one leaves the trace.
             if not _under_way[name]:
                 del _under_way[name]
-                _file(name).unlink(missing_ok=True)
+                with suppress(OSError):
+                    _file(name).unlink(missing_ok=True)

@@ -1,6 +1,6 @@
 """A photo that is gone: its renditions are removed, and the manifest says so."""
 
-from handler.errors import ConditionFailedError, Disposition
+from handler.errors import Disposition
 from handler.photo import rule
 from handler.photo.attempt import Attempt, Outcome, found_gone
 from handler.photo.making import leave_nothing, make, superseded
@@ -49,20 +49,11 @@ def _told(attempt: Attempt, left: SourceVersion) -> bool:
     """Write the manifest again if it is of the version that is left: tell whether it was as read.
 
     An attempt at the version that is gone may have asked for the photo before the deletion, and
-    have read that manifest since: it must not write over it. If it has taken something away by
-    then, that version is made anew.
+    have read that manifest since: it must not write over it.
 
-    *Cost*: for such a manifest, a PutObject and a HeadObject for each rendition.
+    *Cost*: for such a manifest, a PutObject.
     """
     manifest = attempt.manifests.manifest
-    if manifest is None or not manifest.version.is_same(left):
+    if manifest is None or not manifest.version.is_same(left) or manifest.version.covers(left):
         return True
-    # Where it was told already, that attempt may have ended before it looked.
-    is_told = manifest.version.covers(left)
-    if not is_told and not attempt.manifests.swap(rule.covering(manifest, left)):
-        return False
-    try:
-        attempt.leftovers.check_there(manifest.kept or ())
-    except ConditionFailedError:
-        attempt.leftovers.removed.add(left.etag)
-    return True
+    return attempt.manifests.swap(rule.covering(manifest, left))

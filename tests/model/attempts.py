@@ -436,6 +436,16 @@ class Attempt:
         kept = yield from self._store(photo, version, SETS[photo.kind])
         yield from self._commit(WholeSet(version=version, made=_ASKED, kept=kept))
 
+    def _is_whole(self) -> Generator[Request, Any, bool]:
+        if not isinstance(self._trigger, Event) or not self._trigger.is_deletion:
+            return True
+        yield from self._read_list()
+        for one in (self._manifest.kept if self._manifest is not None else None) or ():
+            found = yield LookAtFile(one.key)
+            if found is None or found.etag != one.etag:
+                return False
+        return True
+
     def _is_rejected(self, version: SourceVersion) -> bool:
         manifest = self._manifest
         is_same = manifest is not None and version.is_same(manifest.version)
@@ -447,7 +457,8 @@ class Attempt:
             yield from self._read()
             self._check_place()
             verdict = self._judged(named)
-        return verdict
+        is_whole = verdict is not Verdict.UNCHANGED or (yield from self._is_whole())
+        return verdict if is_whole else Verdict.MAKE
 
     def _judged(self, named: SourceVersion) -> Verdict:
         if self._manifest is None:
@@ -588,10 +599,6 @@ class Attempt:
                 yield from self._read()
                 return False
             self._etag, self._manifest = written, after
-        for one in before.kept or ():
-            found = yield LookAtFile(one.key)
-            if found is None or found.etag != one.etag:
-                self._removed.add(left.etag)
         return True
 
     def _remove(self, gone: SourceVersion) -> Steps:
