@@ -96,14 +96,18 @@ def _make_unless_made(attempt: Attempt, named: SourceVersion, manifest: Manifest
 
 
 def _judged_and_seen(attempt: Attempt, named: SourceVersion, manifest: Manifest) -> Verdict:
-    """Return the verdict about ``named``; for a deletion, once what it has left was looked at.
+    """Return the verdict about ``named``; that all is there only after a look, where it is due.
 
-    An attempt at the version that is gone may have taken something away of the one below.
+    An attempt at a version that was deleted may have taken something away of the one below, and one
+    that ended when its version was the photo again, and comes again now, of that one.
 
-    *Cost*: none, but for a deletion: a GetObject, and a HeadObject for each rendition.
+    *Cost*: none, but for a deletion, or from a queue's second delivery on: a GetObject, and a
+    HeadObject for each rendition.
     """
     verdict = _judged(attempt, named, manifest)
-    if verdict is not Verdict.UNCHANGED or attempt.trigger.change is not Change.DELETED:
+    trigger = attempt.trigger
+    is_first = trigger.receive_count == 1 and trigger.change is not Change.DELETED
+    if verdict is not Verdict.UNCHANGED or is_first:
         return verdict
     attempt.manifests.read_kept()
     present = attempt.manifests.manifest

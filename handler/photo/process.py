@@ -101,7 +101,11 @@ def _work_until_true(attempt: Attempt, specs: Sequence[RenditionSpec] | None) ->
             if not _is_free_by_now(attempt):
                 raise
             present = _robbed_event(attempt)
-        except (SourceChangedError, KnownRejectionError, FolderError):
+        except SourceChangedError:
+            present = _robbed_event(attempt) or _returned_event(attempt)
+            if present is None:
+                raise
+        except (KnownRejectionError, FolderError):
             present = _robbed_event(attempt)
             if present is None:
                 raise
@@ -131,6 +135,23 @@ def _robbed_event(attempt: Attempt) -> ObjectEvent | None:
         removed.add(present.etag)
         return present
     return None
+
+
+def _returned_event(attempt: Attempt) -> ObjectEvent | None:
+    """Return the event of the photo if it is what comes again, and was not when it came before.
+
+    An attempt that ended then may have taken away what another makes of it now.
+
+    *Cost*: none at the first delivery; else a HeadObject.
+    """
+    if attempt.trigger.receive_count == 1 or attempt.trigger.change is not Change.CREATED:
+        return None
+    present = present_event(attempt.requests, attempt.event)
+    named = version_from_event(attempt.trigger)
+    if present is None or not named.is_same(version_from_event(present)):
+        return None
+    attempt.leftovers.removed.add(present.etag)
+    return present
 
 
 def _is_free_by_now(attempt: Attempt) -> bool:

@@ -49,6 +49,7 @@ class Event:
     name: str
     version: SourceVersion
     is_deletion: bool
+    is_first: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,7 @@ class Job:
 
     name: str
     bucket: str = "photos"
+    is_first: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +148,8 @@ class Attempt:
             else:
                 return
             bucket = _bucket_of(trigger)
-            photo = (yield AskPhoto(bucket)) if self._removed else None
+            is_first = self._trigger.is_first if isinstance(self._trigger, Event | Job) else True
+            photo = None if is_first and not self._removed else (yield AskPhoto(bucket))
             if photo is None or not (yield from self._is_robbed(bucket, photo)):
                 if is_over:
                     return
@@ -159,6 +162,12 @@ class Attempt:
     def _is_robbed(self, bucket: str, photo: Photo) -> Generator[Request, Any, bool]:
         if photo.name in self._removed:
             return True
+        own = self._trigger
+        if isinstance(own, Event) and not own.is_first and not own.is_deletion:
+            is_own = own.version.is_same(version_of(bucket, photo))
+            if is_own:
+                self._removed.add(photo.name)
+                return True
         yield from self._read()
         manifest = self._manifest
         if manifest is None or not manifest.version.is_same(version_of(bucket, photo)):
@@ -437,7 +446,9 @@ class Attempt:
         yield from self._commit(WholeSet(version=version, made=_ASKED, kept=kept))
 
     def _is_whole(self) -> Generator[Request, Any, bool]:
-        if not isinstance(self._trigger, Event) or not self._trigger.is_deletion:
+        trigger = self._trigger
+        is_deletion = isinstance(trigger, Event) and trigger.is_deletion
+        if isinstance(trigger, Http | GiveUp) or (trigger.is_first and not is_deletion):
             return True
         yield from self._read_list()
         for one in (self._manifest.kept if self._manifest is not None else None) or ():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from handler.version import SourceVersion
@@ -214,7 +214,7 @@ class _Search:
         request = self._request(number)
         others = _minus(state.running, number)
         if isinstance(request, bool):
-            due = _plus(state.due, trigger) if request else state.due
+            due = _plus(state.due, self._again(trigger)) if request else state.due
             return (name, "ends"), state._replace(running=others, due=due)
         answer, world = self._worlds[state.world].asked(request)
         after = state._replace(
@@ -239,11 +239,18 @@ class _Search:
             self._requests[number] = request
         return self._requests[number]
 
+    def _again(self, number: int) -> int:
+        """Return the trigger as it comes again: the queue says so."""
+        trigger = self._triggers[number]
+        if isinstance(trigger, Event | Job):
+            trigger = replace(trigger, is_first=False)
+        return self._triggers.of(trigger)
+
     def _killed(self, state: _State, number: int) -> tuple[_Step, _State]:
         trigger, _ = self._runs[number]
         comes_again = not isinstance(self._triggers[trigger], Http | GiveUp)
         after = state._replace(
-            due=_plus(state.due, trigger) if comes_again else state.due,
+            due=_plus(state.due, self._again(trigger)) if comes_again else state.due,
             running=_minus(state.running, number),
             crashes=state.crashes - 1,
         )
