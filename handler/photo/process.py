@@ -15,7 +15,7 @@ from handler.errors import (
     StorageError,
 )
 from handler.objects import Change, ObjectEvent
-from handler.photo.attempt import Attempt, Outcome
+from handler.photo.attempt import Attempt, Outcome, is_folder
 from handler.photo.destinations import check_source
 from handler.photo.journal import Journal
 from handler.photo.leftovers import Leftovers
@@ -123,7 +123,7 @@ def _robbed_event(attempt: Attempt) -> ObjectEvent | None:
     GetObject of the manifest and a HeadObject for each rendition.
     """
     removed = attempt.leftovers.removed
-    present = present_event(attempt.requests, attempt.event) if removed else None
+    present = _present_photo(attempt) if removed else None
     if present is None or present.etag in removed:
         return present
     manifest = attempt.manifests.read()
@@ -137,6 +137,12 @@ def _robbed_event(attempt: Attempt) -> ObjectEvent | None:
     return None
 
 
+def _present_photo(attempt: Attempt) -> ObjectEvent | None:
+    """Return the event of the photo as it is now; None where there is none, or a folder."""
+    present = present_event(attempt.requests, attempt.event)
+    return None if present is None or is_folder(present, present.size) else present
+
+
 def _returned_event(attempt: Attempt) -> ObjectEvent | None:
     """Return the event of the photo if it is what comes again, and was not when it came before.
 
@@ -146,7 +152,7 @@ def _returned_event(attempt: Attempt) -> ObjectEvent | None:
     """
     if attempt.trigger.receive_count == 1 or attempt.trigger.change is not Change.CREATED:
         return None
-    present = present_event(attempt.requests, attempt.event)
+    present = _present_photo(attempt)
     named = version_from_event(attempt.trigger)
     if present is None or not named.is_same(version_from_event(present)):
         return None
