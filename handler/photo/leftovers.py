@@ -144,11 +144,18 @@ class Leftovers:
             ConditionFailedError: One is gone or replaced, and has to be made again.
         """
         for one in kept:
-            with suppress(ObjectMissingError):
-                answer = self._requests.of_destination("head_object", **self._where(one.key))
-                if answer["ETag"].strip('"') == one.etag:
-                    continue
-            raise ConditionFailedError(f"Expected {one.key} to be there still; another took it")
+            if not self._is_there(one):
+                raise ConditionFailedError(f"Expected {one.key} to be there still; another took it")
+
+    def is_whole(self, manifest: Manifest | None) -> bool:
+        """Tell whether all that ``manifest`` names is there. *Cost*: a HeadObject for each."""
+        return manifest is None or all(map(self._is_there, manifest.kept or ()))
+
+    def _is_there(self, one: Kept) -> bool:
+        with suppress(ObjectMissingError):
+            answer = self._requests.of_destination("head_object", **self._where(one.key))
+            return bool(answer["ETag"].strip('"') == one.etag)
+        return False
 
     def _is_of_another(self, found: Found) -> bool:
         return not found.version.is_of_bucket(self._event.bucket)

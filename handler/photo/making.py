@@ -95,29 +95,6 @@ def _make_unless_made(attempt: Attempt, named: SourceVersion, manifest: Manifest
         return _make_of(attempt, source)
 
 
-def _judged_and_seen(attempt: Attempt, named: SourceVersion, manifest: Manifest) -> Verdict:
-    """Return the verdict about ``named``; that all is there only after a look, where it is due.
-
-    An attempt at a version that was deleted may have taken something away of the one below, and one
-    that ended when its version was the photo again, and comes again now, of that one.
-
-    *Cost*: none, but for a deletion, or from a queue's second delivery on: a GetObject, and a
-    HeadObject for each rendition.
-    """
-    verdict = _judged(attempt, named, manifest)
-    trigger = attempt.trigger
-    is_first = trigger.receive_count == 1 and trigger.change is not Change.DELETED
-    if verdict is not Verdict.UNCHANGED or is_first:
-        return verdict
-    attempt.manifests.read_kept()
-    present = attempt.manifests.manifest
-    try:
-        attempt.leftovers.check_there((present.kept if present is not None else None) or ())
-    except ConditionFailedError:
-        return Verdict.MAKE
-    return verdict
-
-
 def _open(attempt: Attempt, unless: str | None = None) -> S3Source:
     """Return the photo. If S3 refuses it for good, the manifest of an older one says so first.
 
@@ -233,12 +210,36 @@ def _judged(attempt: Attempt, named: SourceVersion, manifest: Manifest) -> Verdi
     )
 
 
+def _is_in_doubt(attempt: Attempt) -> bool:
+    """Tell whether something may be missing of what the manifest names.
+
+    An attempt at a version that was deleted may have taken something away of the one below. So may
+    an attempt that ended, and that comes again now.
+    """
+    return attempt.trigger.change is Change.DELETED or attempt.trigger.receive_count > 1
+
+
+def _judged_and_seen(attempt: Attempt, named: SourceVersion, manifest: Manifest) -> Verdict:
+    """Return the verdict, once what :func:`_look_up` gave was looked at if it is in doubt.
+
+    *Cost*: none, or a HeadObject for each rendition.
+    """
+    verdict = _judged(attempt, named, manifest)
+    is_done = verdict in {Verdict.UNCHANGED, Verdict.UNCHANGED_IF_CURRENT}
+    if is_done and _is_in_doubt(attempt) and not attempt.leftovers.is_whole(manifest):
+        return Verdict.MAKE
+    return verdict
+
+
 def _look_up(attempt: Attempt, named: SourceVersion) -> Manifest | None:
-    """Return the manifest. *Cost*: a HeadObject, and a GetObject where renditions are replaced."""
+    """Return the manifest.
+
+    *Cost*: a HeadObject, and a GetObject where renditions are replaced, or in doubt.
+    """
     manifest = attempt.manifests.look()
     if manifest is None or manifest.deleted:
         return manifest
-    if _judged(attempt, named, manifest) is not Verdict.MAKE:
+    if _judged(attempt, named, manifest) is not Verdict.MAKE and not _is_in_doubt(attempt):
         return manifest
     # The body alone lists the keys and what they hold.
     return attempt.manifests.read()
@@ -324,10 +325,7 @@ def _give_up(attempt: Attempt, source: S3Source, error: PoisonPhotoError) -> Non
     """
     keys = candidate_keys(attempt.event, attempt.settings)
     draft = GivenUp(
-        version=source.version,
-        made=made_digest(attempt.settings, attempt.event.key, error.code),
-        code=error.code,
-        reason=error.message,
+        rejection=_rejection(attempt, source, error),
         announced=tuple(Announced(key=key, version=source.version.name) for key in sorted(keys)),
     )
     attempt.manifests.prove(source.check_current)

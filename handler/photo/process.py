@@ -6,7 +6,6 @@ from concurrent.futures import Executor
 from typing import Final, assert_never
 
 from handler.errors import (
-    ConditionFailedError,
     Disposition,
     FolderError,
     KnownRejectionError,
@@ -129,12 +128,10 @@ def _robbed_event(attempt: Attempt) -> ObjectEvent | None:
     manifest = attempt.manifests.read()
     if manifest is None or not manifest.version.is_same(version_from_event(present)):
         return None
-    try:
-        attempt.leftovers.check_there(manifest.kept or ())
-    except ConditionFailedError:
-        removed.add(present.etag)
-        return present
-    return None
+    if attempt.leftovers.is_whole(manifest):
+        return None
+    removed.add(present.etag)
+    return present
 
 
 def _present_photo(attempt: Attempt) -> ObjectEvent | None:

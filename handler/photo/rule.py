@@ -116,18 +116,17 @@ class GivenUp:
     """The photo ends the processes that decode it; a slow one may be done after all.
 
     Attributes:
-        version: The photo's.
-        made: The digest of what is accepted today.
-        code: The error's.
-        reason: The error's message.
+        rejection: Why.
         announced: What those processes may have stored of it: nothing else tells of that.
     """
 
-    version: SourceVersion
-    made: str
-    code: str
-    reason: str
+    rejection: Rejection
     announced: tuple[Announced, ...]
+
+    @property
+    def version(self) -> SourceVersion:
+        """The photo's."""
+        return self.rejection.version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,16 +182,8 @@ def merged(before: Manifest | None, draft: Draft) -> Manifest:
         case Withheld():
             return _with_withheld(before, draft, version)
         case GivenUp():
-            return Manifest(
-                version=version,
-                made=draft.made,
-                rejected=draft.code,
-                reason=draft.reason,
-                announced=tuple(
-                    dict.fromkeys((*_of_version(before, draft.version), *draft.announced))
-                ),
-                lost=before is not None and before.lost,
-            )
+            announced = dict.fromkeys((*_of_version(before, draft.version), *draft.announced))
+            return replace(merged(before, draft.rejection), announced=tuple(announced))
         case Removal():
             return Manifest(version=version, deleted=True)
         case _:

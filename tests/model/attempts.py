@@ -445,18 +445,6 @@ class Attempt:
         kept = yield from self._store(photo, version, SETS[photo.kind])
         yield from self._commit(WholeSet(version=version, made=_ASKED, kept=kept))
 
-    def _is_whole(self) -> Generator[Request, Any, bool]:
-        trigger = self._trigger
-        is_deletion = isinstance(trigger, Event) and trigger.is_deletion
-        if isinstance(trigger, Http | GiveUp) or (trigger.is_first and not is_deletion):
-            return True
-        yield from self._read_list()
-        for one in (self._manifest.kept if self._manifest is not None else None) or ():
-            found = yield LookAtFile(one.key)
-            if found is None or found.etag != one.etag:
-                return False
-        return True
-
     def _is_rejected(self, version: SourceVersion) -> bool:
         manifest = self._manifest
         is_same = manifest is not None and version.is_same(manifest.version)
@@ -464,12 +452,28 @@ class Attempt:
 
     def _judge(self, named: SourceVersion) -> Generator[Request, Any, Verdict]:
         verdict = self._judged(named)
-        if verdict is Verdict.MAKE and self._manifest is not None and not self._manifest.deleted:
+        is_there = self._manifest is not None and not self._manifest.deleted
+        if is_there and (verdict is Verdict.MAKE or self._is_in_doubt()):
             yield from self._read()
             self._check_place()
             verdict = self._judged(named)
-        is_whole = verdict is not Verdict.UNCHANGED or (yield from self._is_whole())
-        return verdict if is_whole else Verdict.MAKE
+        is_done = verdict in {Verdict.UNCHANGED, Verdict.UNCHANGED_IF_CURRENT}
+        if is_done and self._is_in_doubt() and not (yield from self._is_whole()):
+            return Verdict.MAKE
+        return verdict
+
+    def _is_in_doubt(self) -> bool:
+        trigger = self._trigger
+        if isinstance(trigger, Http | GiveUp):
+            return False
+        return not trigger.is_first or (isinstance(trigger, Event) and trigger.is_deletion)
+
+    def _is_whole(self) -> Generator[Request, Any, bool]:
+        for one in (self._manifest.kept if self._manifest is not None else None) or ():
+            found = yield LookAtFile(one.key)
+            if found is None or found.etag != one.etag:
+                return False
+        return True
 
     def _judged(self, named: SourceVersion) -> Verdict:
         if self._manifest is None:
@@ -525,10 +529,7 @@ class Attempt:
         version = replace(version_of(named.bucket, photo), sequencer=named.sequencer)
         yield from self._prove(version)
         draft = GivenUp(
-            version=version,
-            made=_ASKED,
-            code=_POISON,
-            reason="",
+            rejection=Rejection(version=version, made=_ASKED, code=_POISON, reason=""),
             announced=tuple(Announced(key=key, version=version.name) for key in _CANDIDATES),
         )
         # If another has written meanwhile, it finds no mark when it comes again.
