@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -81,6 +82,11 @@ class House:
             sequencer=self.sequencer(),
         )
 
+    def delete_for_good(self, event: ObjectEvent) -> ObjectEvent:
+        """Delete the version of `event`, and return the event that tells of it."""
+        self.s3.delete_object(Bucket="photos", Key=event.key, VersionId=event.version_id or "")
+        return replace(event, change=Change.DELETED, etag=None, sequencer=self.sequencer())
+
     def sequencer(self) -> str:
         """Return the next one."""
         self._sequence += 1
@@ -148,6 +154,10 @@ class House:
             Body=answer["Body"].read(),
             Metadata=answer["Metadata"] | {"suspect": f"{name} {times} {over_s}"},
         )
+
+    def named(self) -> set[str]:
+        """Return what the manifest names, without the photo's key."""
+        return {key.removeprefix(f"{KEY}/") for key in self.manifest()["kept"]}
 
     def manifest(self) -> dict[str, Any]:
         """Return the manifest's body."""

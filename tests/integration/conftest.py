@@ -3,11 +3,27 @@
 import importlib
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.house import House, open_house
 from tests.servers import REGION, FaultProxy, MotoServer
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    """Buckets without versions."""
+    with open_house(tmp_path, monkeypatch) as opened:
+        yield opened
+
+
+@pytest.fixture
+def versioned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    """Photos with versions."""
+    with open_house(tmp_path, monkeypatch, versioned=True) as opened:
+        yield opened
 
 
 @pytest.fixture

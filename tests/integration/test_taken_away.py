@@ -4,18 +4,15 @@ Each test is an order of requests in which a rendition was missing in the end, o
 """
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from handler.errors import Disposition
-from handler.objects import Change, ObjectEvent
-from handler.report import JobReport
+from handler.objects import ObjectEvent
 from imaging.config import parse_config
-from tests.house import BOTH, KEY, MANIFEST, House, of, open_house
+from tests.house import BOTH, KEY, MANIFEST, House, of
 from tests.photos import jpeg, text
 from tests.servers import ACCESS_DENIED, Fault
 
@@ -25,32 +22,8 @@ _JOB: Final = ObjectEvent(bucket="photos", key=KEY)
 _SMALL: Final = '[[renditions]]\nname = "small"\nwidth = 16\n'
 
 
-@pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
-    """Buckets without versions."""
-    with open_house(tmp_path, monkeypatch) as opened:
-        yield opened
-
-
-@pytest.fixture
-def versioned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
-    """Photos with versions."""
-    with open_house(tmp_path, monkeypatch, versioned=True) as opened:
-        yield opened
-
-
 def _configure(house: House, toml: str) -> None:
     house.settings = replace(house.settings, config=parse_config(toml, file="taken"))
-
-
-def _delete_for_good(house: House, event: ObjectEvent) -> JobReport:
-    house.s3.delete_object(Bucket="photos", Key=KEY, VersionId=str(event.version_id))
-    gone = replace(event, change=Change.DELETED, etag=None, sequencer=house.sequencer())
-    return house.handle(gone)
-
-
-def _named(house: House) -> set[str]:
-    return {key.removeprefix(f"{KEY}/") for key in house.manifest()["kept"]}
 
 
 def test_from_the_bytes_of_before(house: House) -> None:
@@ -109,13 +82,36 @@ def test_from_a_version_whose_list_came_while_it_announced(versioned: House, who
         house.s3.put_object(Bucket="renditions", Key=MANIFEST, Body=body, Metadata=metadata)
 
     house.before("PutObject", MANIFEST, write)
-    house.before("PutObject", f"{KEY}/small.jpg", lambda: _delete_for_good(house, newer))
+    house.before(
+        "PutObject", f"{KEY}/small.jpg", lambda: house.handle(house.delete_for_good(newer))
+    )
     if who == "http":
         house.ask_for("small")
     else:
         house.handle(_JOB)
     assert house.stored() == of(older, *BOTH)
-    assert _named(house) == set(BOTH)
+    assert house.named() == set(BOTH)
+
+
+def test_by_a_job_that_comes_again_from_the_version_below(versioned: House) -> None:
+    """It asked for no version, and its attempt ended behind the deletion of the one that it saw."""
+    house = versioned
+    _configure(house, _SMALL)
+    older = house.put(_OLD)
+    house.handle(older)
+    newer = house.put(_NEW)
+
+    def delete() -> None:
+        assert house.handle(house.delete_for_good(newer)).disposition is Disposition.UNCHANGED
+        assert house.handle(newer).disposition is Disposition.SUPERSEDED
+        house.proxy.add(Fault(operation="PutObject", key=MANIFEST, action=ACCESS_DENIED))
+
+    house.before("PutObject", f"{KEY}/small.jpg", delete)
+    assert house.handle(_JOB).disposition is Disposition.RETRY
+    assert house.stored() == of(newer, "small.jpg")
+    house.proxy.clear()
+    assert house.handle(replace(_JOB, receive_count=2)).disposition is Disposition.WRITTEN
+    assert house.stored() == of(older, "small.jpg")
 
 
 def test_from_what_comes_back_beside_a_known_rejection(house: House) -> None:
@@ -135,7 +131,7 @@ def test_from_what_comes_back_beside_a_known_rejection(house: House) -> None:
     house.before("DeleteObject", f"{KEY}/small.jpg", put_back)
     house.handle(_JOB)
     assert house.stored() == of(first, *BOTH)
-    assert _named(house) == set(BOTH)
+    assert house.named() == set(BOTH)
 
 
 def test_three_messages_about_a_photo_that_merely_fails(house: House) -> None:

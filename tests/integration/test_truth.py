@@ -5,11 +5,10 @@ tests/model tries every order of a few.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import quote
 
 import pytest
@@ -26,34 +25,13 @@ from handler.s3.requests import Requests
 from imaging.config import parse_config
 from imaging.limits import Memory
 from imaging.specs import RenditionSpec
-from tests.house import BOTH, CONFIG, KEY, MANIFEST, House, of, open_house
+from tests.house import BOTH, CONFIG, KEY, MANIFEST, House, of
 from tests.photos import jpeg, png, text
 from tests.servers import ACCESS_DENIED, SLOW_DOWN, Answer, Fault
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3.type_defs import TagTypeDef
 
 _OLD: Final = jpeg(96, 64)
 _NEW: Final = jpeg(64, 96)
 _JOB: Final = ObjectEvent(bucket="photos", key=KEY)
-
-
-@pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
-    """Buckets without versions."""
-    with open_house(tmp_path, monkeypatch) as opened:
-        yield opened
-
-
-@pytest.fixture
-def versioned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
-    """Photos with versions."""
-    with open_house(tmp_path, monkeypatch, versioned=True) as opened:
-        yield opened
-
-
-def _named(house: House) -> set[str]:
-    return {key.removeprefix(f"{KEY}/") for key in house.manifest()["kept"]}
 
 
 # 1. HTTP beside an event
@@ -66,7 +44,7 @@ def test_an_http_request_that_loses_to_the_event_takes_nothing_away(house: House
     house.before("PutObject", MANIFEST, lambda: house.handle(event), nth=2)
     assert house.ask_for("small").disposition is Disposition.WRITTEN
     assert house.stored() == of(event, *BOTH)
-    assert _named(house) == set(BOTH)
+    assert house.named() == set(BOTH)
     assert house.handle(event).disposition is Disposition.UNCHANGED
 
 
@@ -76,7 +54,7 @@ def test_two_http_requests_at_once_are_both_named(house: House) -> None:
     house.before("PutObject", MANIFEST, lambda: house.ask_for("large"), nth=2)
     assert house.ask_for("small").disposition is Disposition.WRITTEN
     assert house.stored() == of(event, *BOTH)
-    assert _named(house) == set(BOTH)
+    assert house.named() == set(BOTH)
 
 
 def test_eight_http_requests_and_the_event_at_once(house: House) -> None:
@@ -93,7 +71,7 @@ def test_eight_http_requests_and_the_event_at_once(house: House) -> None:
     assert handled.result().disposition is Disposition.WRITTEN
     every = [f"{name}.jpg" for name in names]
     assert house.stored() == of(event, *every)
-    assert _named(house) == set(every)
+    assert house.named() == set(every)
 
 
 def _ask_and_end(house: House, name: str) -> None:
@@ -120,7 +98,7 @@ def test_what_an_ended_request_stored_goes_with_its_version(house: House, before
     event = house.put(_OLD)
     assert house.handle(event).disposition is Disposition.WRITTEN
     assert house.stored() == of(event, *BOTH)
-    assert _named(house) == set(BOTH)
+    assert house.named() == set(BOTH)
     assert "announced" not in house.manifest()
 
 
@@ -151,7 +129,7 @@ def test_a_job_takes_the_key_of_another_format(house: House) -> None:
     event = house.put(_OLD)
     assert house.handle(_JOB).disposition is Disposition.WRITTEN
     assert house.stored() == of(event, *BOTH)
-    assert _named(house) == set(BOTH)
+    assert house.named() == set(BOTH)
 
 
 def _small_of(house: House, event: ObjectEvent) -> Callable[[], object]:
@@ -217,8 +195,7 @@ def test_a_version_deleted_for_good_after_others_touched_its_manifest(
         house.handle(_JOB, settings)
     else:
         house.ask_for("small", settings=settings)
-    house.s3.delete_object(Bucket="photos", Key=KEY, VersionId=str(newer.version_id))
-    deleted = replace(newer, change=Change.DELETED, etag=None, sequencer=house.sequencer())
+    deleted = house.delete_for_good(newer)
     assert house.handle(deleted, settings).disposition is Disposition.WRITTEN
     assert house.stored() == of(older, *BOTH)
 
@@ -239,8 +216,7 @@ def test_a_version_that_comes_back_is_made_where_another_took_its_renditions(
     house.proxy.add(Fault(operation="PutObject", bucket="renditions", key=MANIFEST, action=refused))
     assert house.handle(newer).disposition is Disposition.RETRY
     house.proxy.clear()
-    house.s3.delete_object(Bucket="photos", Key=KEY, VersionId=str(newer.version_id))
-    deleted = replace(newer, change=Change.DELETED, etag=None, sequencer=house.sequencer())
+    deleted = house.delete_for_good(newer)
     if not is_first:
         house.proxy.add(Fault(operation="HeadObject", bucket="renditions", action=refused))
         assert house.handle(deleted).disposition is Disposition.RETRY
@@ -258,8 +234,7 @@ def test_a_version_that_comes_back_and_goes_leaves_nothing_of_an_ended_attempt(
     house.handle(house.put(png(96, 64)))
     newer = house.put(_NEW)
     house.handle(newer)
-    house.s3.delete_object(Bucket="photos", Key=KEY, VersionId=newer.version_id or "")
-    gone = replace(newer, change=Change.DELETED, etag=None, sequencer=house.sequencer())
+    gone = house.delete_for_good(newer)
     refused = Answer(status=403, code="AccessDenied", message="no")
     house.proxy.add(Fault(operation="DeleteObject", key=f"{KEY}/large.jpg", action=refused))
     assert house.handle(gone).disposition is Disposition.RETRY
@@ -280,9 +255,7 @@ def test_a_version_deleted_for_good_while_it_is_made_has_no_place(versioned: Hou
     newer = house.put(_NEW)
 
     def delete() -> None:
-        house.s3.delete_object(Bucket="photos", Key=KEY, VersionId=str(newer.version_id))
-        gone = replace(newer, change=Change.DELETED, etag=None, sequencer=house.sequencer())
-        house.handle(gone)
+        house.handle(house.delete_for_good(newer))
 
     house.before("PutObject", f"{KEY}/small.jpg", delete)
     house.handle(newer)
@@ -299,8 +272,7 @@ def test_a_version_deleted_for_good_goes_without_its_manifest(versioned: House) 
     # A job's have no sequencer, and their photo is the later one.
     house.handle(_JOB)
     house.s3.put_object(Bucket="renditions", Key=MANIFEST, Body=b"")
-    house.s3.delete_object(Bucket="photos", Key=KEY, VersionId=str(newer.version_id))
-    deleted = replace(newer, change=Change.DELETED, etag=None, sequencer=house.sequencer())
+    deleted = house.delete_for_good(newer)
     assert house.handle(deleted).disposition is Disposition.WRITTEN
     assert house.stored() == of(older, "large.png", "small.jpg")
 
@@ -400,7 +372,7 @@ def test_a_place_that_is_free_by_now_is_not_robbed(house: House, who: str) -> No
     report = house.ask_for("small") if who == "http" else house.handle(_JOB)
     assert report.disposition is Disposition.WRITTEN
     assert house.stored() == of(event, *BOTH)
-    assert _named(house) == set(BOTH)
+    assert house.named() == set(BOTH)
 
 
 @pytest.mark.parametrize("ends", ["before it stores", "before it removes", "before it writes"])
@@ -414,9 +386,7 @@ def test_who_comes_again_to_what_it_took_from_the_version_below_gives_it_back(
     newer = house.put(text() if ends == "before it writes" else png(96, 64))
 
     def delete() -> None:
-        house.s3.delete_object(Bucket="photos", Key=KEY, VersionId=str(newer.version_id))
-        gone = replace(newer, change=Change.DELETED, etag=None, sequencer=house.sequencer())
-        assert house.handle(gone).disposition is Disposition.UNCHANGED
+        assert house.handle(house.delete_for_good(newer)).disposition is Disposition.UNCHANGED
 
     operation, key = {
         "before it stores": ("PutObject", f"{KEY}/large.png"),
@@ -432,7 +402,7 @@ def test_who_comes_again_to_what_it_took_from_the_version_below_gives_it_back(
     house.proxy.clear()
     house.handle(newer)
     assert house.stored() == of(older, *BOTH)
-    assert _named(house) == set(BOTH)
+    assert house.named() == set(BOTH)
 
 
 def test_a_request_that_takes_away_what_comes_back_makes_all_of_it(versioned: House) -> None:
@@ -443,14 +413,12 @@ def test_a_request_that_takes_away_what_comes_back_makes_all_of_it(versioned: Ho
     newer = house.put(_NEW)
 
     def delete() -> None:
-        house.s3.delete_object(Bucket="photos", Key=KEY, VersionId=str(newer.version_id))
-        gone = replace(newer, change=Change.DELETED, etag=None, sequencer=house.sequencer())
-        assert house.handle(gone).disposition is Disposition.WRITTEN
+        assert house.handle(house.delete_for_good(newer)).disposition is Disposition.WRITTEN
 
     house.before("HeadObject", f"{KEY}/large.jpg", delete)
     assert house.ask_for("small").disposition is Disposition.WRITTEN
     assert house.stored() == of(older, *BOTH)
-    assert _named(house) == set(BOTH)
+    assert house.named() == set(BOTH)
 
 
 @pytest.mark.parametrize("before", ["nothing", "a tombstone", "theirs", "unreadable"])
@@ -564,7 +532,7 @@ def test_a_slow_attempt_at_a_photo_that_is_poison_by_now_is_done(house: House) -
     assert house.handle(replace(event, receive_count=2)).disposition is Disposition.WRITTEN
     assert later[0].code == "poison"
     assert house.stored() == of(event, *BOTH)
-    assert _named(house) == set(BOTH)
+    assert house.named() == set(BOTH)
     assert house.handle(replace(event, receive_count=5)).disposition is Disposition.UNCHANGED
 
 
@@ -654,28 +622,14 @@ def test_copied_tags_are_those_of_the_version_that_is_made(versioned: House) -> 
     toml = '[[renditions]]\nname = "small"\nwidth = 16\ncopy_tags = true\n'
     settings = replace(versioned.settings, config=parse_config(toml, file="tags"))
 
-    def tagged(body: bytes, value: str) -> ObjectEvent:
-        event = versioned.put(body)
-        tags: list[TagTypeDef] = [{"Key": "of", "Value": value}]
-        versioned.s3.put_object_tagging(Bucket="photos", Key=KEY, Tagging={"TagSet": tags})
-        return event
-
-    first, second = tagged(_OLD, "first"), []
+    first, second = versioned.put(_OLD, Tagging="of=first"), []
 
     def put_another() -> None:
-        second.append(tagged(_NEW, "second"))
-
-    def delete_it() -> None:
-        gone = second[0].version_id
-        versioned.s3.delete_object(Bucket="photos", Key=KEY, VersionId=str(gone))
+        second.append(versioned.put(_NEW, Tagging="of=second"))
 
     versioned.before("GetObjectTagging", KEY, put_another, bucket="photos")
-    versioned.before("PutObject", f"{KEY}/small.jpg", delete_it)
-    # It is over before it stores anything, or S3's tags of another version would be stored.
     assert versioned.handle(first, settings).disposition is Disposition.SUPERSEDED
-    delete_it()
-    deletion = replace(second[0], change=Change.DELETED, sequencer=versioned.sequencer(), etag=None)
-    versioned.proxy.clear()
+    deletion = versioned.delete_for_good(second[0])
     assert versioned.handle(deletion, settings).disposition is Disposition.WRITTEN
     found = versioned.s3.get_object_tagging(Bucket="renditions", Key=f"{KEY}/small.jpg")
     assert found["TagSet"] == [{"Key": "of", "Value": "first"}]
@@ -706,7 +660,7 @@ def test_renditions_without_a_manifest_have_the_place_beside_anothers_announceme
     report = house.handle(_JOB, settings)
     assert (report.disposition, report.code) == (Disposition.REJECTED, "other-source")
     assert house.stored() == theirs
-    assert _named(house) == set(BOTH)
+    assert house.named() == set(BOTH)
 
 
 @pytest.mark.parametrize("who", ["event of what is no photo", "job", "http"])
@@ -902,7 +856,7 @@ def test_a_rejection_of_one_rendition_leaves_the_others(house: House) -> None:
     assert house.handle(event).disposition is Disposition.UNCHANGED
     assert house.ask_for("small").disposition is Disposition.WRITTEN
     assert house.ask_for("large").disposition is Disposition.WRITTEN
-    assert _named(house) == set(BOTH)
+    assert house.named() == set(BOTH)
 
 
 # 10. Another key template
@@ -1125,11 +1079,11 @@ def test_an_archived_manifest_stops_nothing(house: House, who: str) -> None:
             event = house.put(_NEW)
             assert house.handle(event).disposition is Disposition.WRITTEN
             assert house.stored() == of(event, *BOTH)
-            assert _named(house) == set(BOTH)
+            assert house.named() == set(BOTH)
         case "http":
             assert house.ask_for("small").disposition is Disposition.WRITTEN
             assert house.handle(event).disposition is Disposition.WRITTEN
-            assert _named(house) == {"large.png", "small.jpg"}
+            assert house.named() == {"large.png", "small.jpg"}
         case _:
             assert house.handle(house.delete()).disposition is Disposition.REMOVED
             assert house.stored() == {}
