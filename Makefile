@@ -371,7 +371,7 @@ release-image-amd64 release-image-arm64: release-image-%:
 	  --output 'build/release/renditions-$(VERSION)-$*.cdx.json'
 
 .PHONY: push
-push: $(READY) image ## Push the image to ECR=<account>.dkr.ecr.<region>.amazonaws.com/<repo>.
+push: $(READY) $(if $(ECR),image) ## Push the image to ECR=<account>.dkr.ecr.<region>.amazonaws.com/<repo>.
 	@$(PY) -m scripts.push '$(IMAGE)' '$(or $(ECR),$(error name the repository: make push ECR=<account>.dkr.ecr.<region>.amazonaws.com/<repo>))'
 
 # AWS publishes the emulator for local tests inside its SAM command line; only that file is kept.

@@ -8,6 +8,7 @@ from botocore.config import Config
 from botocore.hooks import HierarchicalEmitter
 
 from handler.aws.loader import HOW_TO_ADD, ModelLoader, read_models
+from handler.errors import SettingsError
 
 __all__ = ["UntrimmedOperationError", "create_client"]
 
@@ -48,6 +49,7 @@ def create_client(service: str, config: Config) -> Any:  # noqa: ANN401 - botoco
 
     Raises:
         UntrimmedServiceError: The service is not listed in ``OPERATIONS``.
+        SettingsError: The environment's endpoint is none.
 
     *Thread*: the client is safe to share.
     """
@@ -65,7 +67,12 @@ def create_client(service: str, config: Config) -> Any:  # noqa: ANN401 - botoco
     session.register_component("data_loader", ModelLoader(read_models()))
     session.register("creating-client-class", name_missing)
     session.register("getattr", refuse_missing)
-    client = session.create_client(service, config=config)
+    try:
+        client = session.create_client(service, config=config)
+    except ValueError as error:
+        raise SettingsError(
+            f"AWS_ENDPOINT_URL, AWS_REGION: expected those of an endpoint but received {error}"
+        ) from error
     _read_authorities_once(client)
     return client
 

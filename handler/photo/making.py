@@ -267,11 +267,18 @@ def make_some(attempt: Attempt, specs: Sequence[RenditionSpec]) -> Outcome:
         names = tuple(spec.name for spec in specs)
         # Asking again must not decode again.
         _check_not_refused(attempt, source.version, names)
+        before = attempt.manifests.manifest
         try:
             with watched(attempt, source):
                 # Nobody asks again for what was asked for if this ends in between.
                 stored = store_renditions(attempt, source, specs, sidecar=False, announces=True)
-                addition = Addition(version=source.version, kept=stored.kept, about=stored.about)
+                addition = Addition(
+                    version=source.version,
+                    kept=stored.kept,
+                    about=stored.about,
+                    # It would have been refused by any other rejection.
+                    stale=before.made if before is not None and before.rejected is not None else "",
+                )
                 _commit_stored(attempt, source, addition)
         except OtherSourceError:
             # As in the whole set.

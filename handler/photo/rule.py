@@ -54,11 +54,14 @@ class Addition:
         version: What they were made of.
         kept: Where they are.
         about: What the manifest says of the photo to an app, where it says nothing yet, or None.
+        stale: ``made`` of the rejection that was there when it began, and that today's settings do
+            not give; empty for none.
     """
 
     version: SourceVersion
     kept: tuple[Kept, ...]
     about: Mapping[str, Any] | None = None
+    stale: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,8 +212,10 @@ def _with_addition(before: Manifest | None, draft: Addition, version: SourceVers
     if before.deleted or not draft.version.is_same(before.version):
         return alone
     kept = (*(one for one in before.kept or () if one.key not in new), *draft.kept)
+    if before.rejected is not None and before.made == draft.stale:
+        return replace(alone, kept=kept)
     if before.rejected is not None:
-        # That stands for the whole set. What was made goes with the photo.
+        # Another has rejected it meanwhile. What was made goes with the photo.
         new_ones = (Announced(key=key, version=version.name) for key in sorted(new))
         return replace(before, version=version, announced=(*announced, *new_ones))
     about = before.about or draft.about

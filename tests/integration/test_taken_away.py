@@ -12,6 +12,7 @@ import pytest
 from handler.errors import Disposition
 from handler.objects import ObjectEvent
 from imaging.config import parse_config
+from imaging.limits import Limits
 from tests.house import BOTH, KEY, MANIFEST, House, of
 from tests.photos import jpeg, text
 from tests.servers import ACCESS_DENIED, Fault
@@ -172,6 +173,18 @@ def test_a_request_that_is_done_when_the_photo_is_poison(house: House) -> None:
     assert house.stored() == of(event, "small.jpg")
     assert house.handle(house.put(text())).disposition is Disposition.REJECTED
     assert house.stored() == {}
+
+
+def test_a_request_after_a_rejection_of_other_settings_writes_over_it(house: House) -> None:
+    """It is not rejected any more: what is made is named, and the next event makes the rest."""
+    event = house.put(_OLD)
+    strict = replace(house.settings.config, limits=Limits(max_pixels=100))
+    refused = house.handle(event, replace(house.settings, config=strict))
+    assert refused.code == "over-limit"
+    assert house.ask_for("small").disposition is Disposition.WRITTEN
+    assert house.named() == {"small.jpg"}
+    assert house.handle(event).disposition is Disposition.WRITTEN
+    assert house.stored() == of(event, *BOTH)
 
 
 _CROPPED: Final = (
