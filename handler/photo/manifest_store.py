@@ -213,9 +213,9 @@ class ManifestStore:
         a DeleteObject.
         """
         manifest = self.read()
-        if manifest is None or manifest.deleted or manifest.lost or self.is_held():
+        if manifest is None or manifest.deleted or manifest.lost:
             return True
-        if manifest.is_of_another(self._event.bucket):
+        if self.is_held() or self.is_of_another():
             return True
         self._leftovers.remove_named(manifest.announced, manifest)
         return self._delete()
@@ -383,7 +383,7 @@ class ManifestStore:
             ConditionFailedError: Another wrote the manifest: it may have made the photo.
         """
         self.prove(ask)
-        marked = replace(self._taken(self.manifest), suspect=suspect)
+        marked = replace(self._taken(), suspect=suspect)
         if not self.swap(marked) and self.manifest != marked:
             raise ConditionFailedError(f"Expected {self._key} to be as it was; another wrote it")
         try:
@@ -423,15 +423,15 @@ class ManifestStore:
         ours = tuple(Announced(key=key, version=version.name) for key in keys)
         while True:
             self.prove(ask)
-            taken = self._taken(self.manifest)
+            taken = self._taken()
             new = (one for one in ours if one not in taken.announced)
             after = replace(taken, announced=(*taken.announced, *new))
             if after == self.manifest or self.swap(after):
                 return
 
-    def _taken(self, manifest: Manifest | None) -> Manifest:
+    def _taken(self) -> Manifest:
         self.check_free()
-        return rule.taken(manifest, self._place)
+        return rule.taken(self.manifest, self._place)
 
     def swap(self, after: Manifest, put: Callable[..., dict[str, Any]] | None = None) -> bool:
         """Write ``after`` over what was read; tell whether nobody had written meanwhile.
