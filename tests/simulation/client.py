@@ -14,7 +14,6 @@ from .schedule import KilledError
 if TYPE_CHECKING:
     import collections
     import random
-    from collections.abc import Callable
 
     from .schedule import Run
 
@@ -37,7 +36,6 @@ class StepClient:
         run: paused before each request.
         dice: of this attempt.
         counts: of what befell the requests, added to.
-        is_over: tells whether Lambda ends the attempt, for the time that it took.
         has_faults: requests go wrong here, too; otherwise `client` does that itself.
         ends_after: so many requests, and then its process; None to leave it to chance.
     """
@@ -49,7 +47,6 @@ class StepClient:
         dice: random.Random,
         counts: collections.Counter[str],
         *,
-        is_over: Callable[[], bool],
         has_faults: bool,
         ends_after: int | None = None,
     ) -> None:
@@ -57,7 +54,6 @@ class StepClient:
         self._run = run
         self._dice = dice
         self._counts = counts
-        self._is_over = is_over
         self._has_faults = has_faults
         self._is_dead = False
         self._left = ends_after
@@ -65,10 +61,7 @@ class StepClient:
     def _live(self) -> None:
         if not self._run.is_own():
             return
-        if self._is_over():
-            self._is_dead = True
-            self._counts["an attempt's time was up"] += 1
-        elif self._dice.random() < KILLED or self._left == 0:
+        if self._dice.random() < KILLED or self._left == 0:
             self._is_dead = True
             self._counts["a process ended"] += 1
         if self._is_dead:
