@@ -588,7 +588,11 @@ class Simulation:
 
     def _note_lost(self, bucket: str, key: str) -> None:
         """Note that nothing has a photo's place: its manifest was destroyed, and it has no set."""
-        if not self._expected(bucket, key, self._store.current(bucket, key)):
+        photo = self._store.current(bucket, key)
+        places = self._expected(bucket, key, photo)
+        is_there = any(self._store.current(DESTINATION, place) is not None for place in places)
+        # One that went into an archive before it was made has none.
+        if not places or (photo is not None and photo.is_archived and not is_there):
             self._lost.add(key)
 
     def _archive_rendition(self, bucket: str, key: str) -> None:
