@@ -7,6 +7,7 @@ above it, than may be.
 """
 
 import argparse
+import os
 import re
 import sys
 import tempfile
@@ -33,6 +34,7 @@ _UPLOAD_COPIES: Final = 2
 _UPLOAD_BYTES: Final = 32 << 20
 
 _THREADS: Final = 2
+_ARENAS: Final = "2"
 _MOST_BELOW: Final = 0.01
 _MOST_ABOVE: Final = 0.05
 _FAR: Final = 1.3
@@ -80,7 +82,7 @@ def function_bytes() -> int:
         path.write_bytes(photos.jpeg(640, 480))
         with (
             serving([path]) as url,
-            running(_CHECKOUT, credentials(url) | {"MALLOC_ARENA_MAX": "2"}) as function,
+            running(_CHECKOUT, credentials(url) | {"MALLOC_ARENA_MAX": _ARENAS}) as function,
         ):
             [record] = function.invoke(path.parent.name, [path.name]).records
             if record["disposition"] != "written":
@@ -89,7 +91,15 @@ def function_bytes() -> int:
 
 
 def measure(cases: Sequence[Drawn], beside: int) -> Iterator[Measured]:
-    """Yield what each case takes; ``beside`` the worker the function holds so many bytes."""
+    """Yield what each case takes; ``beside`` the worker the function holds so many bytes.
+
+    Raises:
+        ValueError: The worker would not have the image's ``MALLOC_ARENA_MAX``.
+    """
+    if (arenas := os.environ.get("MALLOC_ARENA_MAX")) != _ARENAS:
+        raise ValueError(
+            f"expected MALLOC_ARENA_MAX={_ARENAS}, as in the image, but it is {arenas}"
+        )
     workers = Workers(Launch(concurrency=_THREADS))
     try:
         for drawn in cases:

@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+import pytest
+
 from benchmarks.drawn import Drawn, draw
 from benchmarks.drawn_memory import function_bytes, measure
 
@@ -18,12 +20,13 @@ def pixels(drawn: Drawn) -> int:
     return int(sides[1]) * int(sides[2])
 
 
-def test_estimates_hold_for_what_they_were_not_fitted_to() -> None:
+def test_estimates_hold_for_what_they_were_not_fitted_to(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of small photos, each through the wall: one is below its peak at most, and by little."""
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "2")
     cases = [case for case in draw(_SEED, 200) if pixels(case) < _MOST_PIXELS][:_CASES]
     assert len(cases) == _CASES
     measured = list(measure(cases, function_bytes()))
     assert sum(one.is_below for one in measured) <= 1
     for one in measured:
-        assert one.peak <= 1.15 * one.estimate, one
+        assert one.peak <= 1.1 * one.estimate, one
         assert one.estimate <= 2 * one.peak, one
