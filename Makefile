@@ -332,6 +332,7 @@ image: ## Build the Lambda image (PLATFORM=linux/amd64 or linux/arm64, IMAGE=nam
 
 .PHONY: sbom
 sbom: $(READY) image ## Write the image's bill of materials to build/sbom.cdx.json.
+	@mkdir -p build
 	@$(PY) -m scripts.inventory '$(IMAGE)' --output build/sbom.cdx.json
 	@echo build/sbom.cdx.json
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote_plus
 
 from demo.sheet import contact_sheet, original_name
+from handler.arguments import readable_file, writable_folder
 from imaging.errors import ConfigError
 from tests.photos.files import jpeg_24mp
 from tests.servers.moto import MotoServer
@@ -90,13 +91,12 @@ def _run(photo: Path, out: Path) -> int:
 def main() -> int:
     """Run the demo; returns 1 when the photo was refused, 2 when a setting is wrong."""
     parser = argparse.ArgumentParser(prog="demo")
-    parser.add_argument("--photo", type=Path, help="one's own photo; else 24 megapixels are made")
-    parser.add_argument("--out", type=Path, default=Path("out"))
+    parser.add_argument(
+        "--photo", type=readable_file, help="one's own photo; else 24 megapixels are made"
+    )
+    parser.add_argument("--out", type=writable_folder, default="out")
     arguments = parser.parse_args()
     if arguments.photo is not None:
-        if not arguments.photo.is_file():
-            print(f"Expected a photo at {arguments.photo} but there is no file", file=sys.stderr)
-            return 2
         return _run(arguments.photo, arguments.out)
     with tempfile.TemporaryDirectory() as folder:
         photo = Path(folder) / "landscape.jpg"

@@ -12,7 +12,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handler.backfill.arguments import add_arguments, count
+from handler.arguments import count, readable_file, writable_file, writable_folder
+from handler.backfill.arguments import add_arguments
 from handler.check import add_check_arguments, check
 from handler.keys import MANIFEST_EXTENSION, MANIFEST_NAME
 from handler.memory_limit import memory_limit
@@ -54,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     rendering.add_argument(
         "--out",
         required=True,
-        type=Path,
+        type=writable_folder,
         metavar="DIR",
         help="a folder for each photo is made here",
     )
@@ -65,7 +66,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="photos at once, as far as there is memory; default: one for each processor",
     )
-    rendering.add_argument("--report", type=Path, metavar="FILE.jsonl", help="one line per photo")
+    rendering.add_argument(
+        "--report", type=writable_file, metavar="FILE.jsonl", help="one line per photo"
+    )
     planning = commands.add_parser("plan", help="print what would happen; decodes nothing")
     planning.add_argument("path", type=Path, metavar="PATH", help="a photo")
     filling = commands.add_parser(
@@ -95,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in (rendering, planning):
         command.add_argument(
             "--config",
-            type=Path,
+            type=readable_file,
             default=DEFAULT_CONFIG,
             metavar="FILE",
             help="which renditions; default: renditions.toml beside the code",
@@ -288,7 +291,8 @@ def _plan(arguments: argparse.Namespace, config: Config, signing: Signing | None
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its status.
 
-    0 is well, 1 that something went wrong with a photo, 2 a wrong configuration, 130 interrupted.
+    0 is well, 1 that something went wrong with a photo, 2 a wrong configuration or argument, 130
+    interrupted.
     """
     arguments = _parser().parse_args(argv)
     try:

@@ -27,6 +27,7 @@ from botocore.exceptions import (
 )
 from samtranslator.yaml_helper import yaml_parse
 
+from handler.arguments import readable_file
 from scripts import revision
 from scripts.push import PushError, architecture
 
@@ -383,7 +384,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("parameters", nargs="*", metavar="NAME=VALUE")
     parser.add_argument("--tag", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--destroy", action="store_true", help="delete the stack; its buckets stay")
-    parser.add_argument("--template", type=Path, default=TEMPLATE, help="default: %(default)s")
+    parser.add_argument(
+        "--template", type=readable_file, default=TEMPLATE, help="default: %(default)s"
+    )
     options = parser.parse_args(arguments)
     try:
         return _run(options)

@@ -14,8 +14,9 @@ import subprocess
 import sys
 import uuid
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from handler.arguments import writable_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -325,7 +326,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.inventory", description=__doc__)
     parser.add_argument("image")
     parser.add_argument("--licences", action="store_true", help="write docs/licences.md instead")
-    parser.add_argument("--output", type=Path, help="default: standard output")
+    parser.add_argument("--output", type=writable_file, help="default: standard output")
     options = parser.parse_args(arguments)
     try:
         made = components(look(options.image))
@@ -342,7 +343,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.output is None:
         print(text, end="")
     else:
-        options.output.parent.mkdir(parents=True, exist_ok=True)
         options.output.write_text(text, encoding="utf-8")
     return 0
 

@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from handler.arguments import readable_file
 from handler.release import VERSION
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("check", "describe"):
         commands.add_parser(name).add_argument("version")
-    commands.choices["describe"].add_argument("files", nargs="+", type=Path)
+    commands.choices["describe"].add_argument("files", nargs="+", type=readable_file)
     options = parser.parse_args(arguments)
     if options.command == "describe":
         describe(options.version, _git("rev-parse", "HEAD"), options.files)

@@ -12,11 +12,11 @@ import shlex
 import signal
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from testcontainers.core.network import Network
 
+from handler.arguments import readable_file
 from tests import photos
 from tests.container import engine
 from tests.container.emulator import CREDENTIALS, FunctionContainer, MotoContainer, s3_event
@@ -68,7 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
     parser = argparse.ArgumentParser(prog="python -m scripts.rie", description=__doc__)
     parser.add_argument("--image", default="renditions:latest", help="default: %(default)s")
-    parser.add_argument("--photo", type=Path, help="default: a synthesised one of 24 megapixels")
+    parser.add_argument(
+        "--photo", type=readable_file, help="default: a synthesised one of 24 megapixels"
+    )
     parser.add_argument("--memory", type=int, default=1024, help="MB; default: %(default)s")
     options = parser.parse_args(arguments)
     if not engine.answers():

@@ -18,6 +18,7 @@ import boto3
 import pyvips
 from botocore.exceptions import BotoCoreError, ClientError
 
+from handler.arguments import readable_file
 from handler.keys import KeyTemplate
 from imaging.config import Config, load_config
 from imaging.in_memory import render_in_memory
@@ -128,7 +129,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
     parser = argparse.ArgumentParser(prog="python -m scripts.smoke", description=__doc__)
     parser.add_argument("stack")
-    parser.add_argument("--config", type=Path, default=CONFIG, help="the one that is in the image")
+    parser.add_argument(
+        "--config", type=readable_file, default=CONFIG, help="the one that is in the image"
+    )
     parser.add_argument("--timeout", type=float, default=120, help="seconds; default: %(default)s")
     options = parser.parse_args(arguments)
     try:

@@ -4,7 +4,10 @@ import argparse
 import os
 from pathlib import Path
 
-__all__ = ["add_arguments", "add_estimate_arguments", "count"]
+from handler.arguments import count, writable_file
+from handler.backfill.state import failures_of, place_of_next
+
+__all__ = ["add_arguments", "add_estimate_arguments", "state_file"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--yes", action="store_true", help="begin without asking")
     how.add_argument(
         "--state",
-        type=Path,
+        type=state_file,
         metavar="FILE",
         help="the file that keeps the progress; default: backfill-*.json in the current folder, "
         "by bucket, prefix and way",
@@ -95,9 +98,13 @@ def add_estimate_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def count(text: str) -> int:
-    """Return a number of at least one; argparse says of which argument it is none."""
-    number = int(text) if text.isdecimal() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected 1 or more but received {text!r}")
-    return number
+def state_file(text: str) -> Path:
+    """Return the path of a state, once all that a run writes of it and beside it can be written.
+
+    Raises:
+        argparse.ArgumentTypeError: One of them cannot.
+    """
+    path = writable_file(text)
+    for beside in (place_of_next(path), failures_of(path)):
+        writable_file(str(beside))
+    return path

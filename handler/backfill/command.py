@@ -15,6 +15,7 @@ from typing import Any, Final
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from handler.backfill.arguments import state_file
 from handler.backfill.batch import BatchPlace, create_job, follow_job
 from handler.backfill.estimate import Sample, Survey, estimate, measure, survey
 from handler.backfill.listing import Photo, list_photos
@@ -23,7 +24,7 @@ from handler.backfill.prices import BY_PROCESSOR
 from handler.backfill.processes import make_locally
 from handler.backfill.run import Stop, run
 from handler.backfill.sending import send_to_queue
-from handler.backfill.state import State
+from handler.backfill.state import State, failures_of
 from handler.backfill.ways import Way
 from handler.deployed import environment_beside, stack_outputs
 from handler.s3.configuration import (
@@ -121,13 +122,22 @@ class _Command:
             "via": arguments.via,
             "only_stale": arguments.only_stale,
         }
-        path = arguments.state or Path(f"backfill-{self._digest()}.json")
+        path = arguments.state or self._usual_state()
         if arguments.restart:
             path.unlink(missing_ok=True)
         self._path = path
-        self._failures = path.with_suffix(".failed.jsonl")
+        self._failures = failures_of(path)
         self._state = State.load(path, self._job)
         self._meter = Meter()
+
+    def _usual_state(self) -> Path:
+        name = f"backfill-{self._digest()}.json"
+        if self._arguments.dry_run:
+            return Path(name)
+        try:
+            return state_file(name)
+        except argparse.ArgumentTypeError as error:
+            raise ConfigError(f"--state: {error}") from error
 
     def _digest(self) -> str:
         text = repr(sorted((name, str(value)) for name, value in self._job.items()))

@@ -9,11 +9,21 @@ from typing import Any, Self
 
 from imaging.errors import ConfigError
 
-__all__ = ["State", "StateError"]
+__all__ = ["State", "StateError", "failures_of", "place_of_next"]
 
 
 class StateError(ConfigError):
     """The state file is not of this backfill."""
+
+
+def place_of_next(path: Path) -> Path:
+    """Return where the next state is written, which then takes the place of the one in ``path``."""
+    return path.with_name(f".{path.name}.new")
+
+
+def failures_of(path: Path) -> Path:
+    """Return where a run whose state is in ``path`` keeps what went wrong."""
+    return path.with_suffix(".failed.jsonl")
 
 
 class State:
@@ -118,7 +128,7 @@ class State:
             "counts": self.counts,
             "notes": self.notes,
         }
-        beside = self._path.with_name(f".{self._path.name}.new")
+        beside = place_of_next(self._path)
         with beside.open("w", encoding="utf-8") as file:
             json.dump(document, file, ensure_ascii=False)
             file.flush()
