@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote_plus
 
 from demo.sheet import contact_sheet, original_name
-from handler.arguments import readable_file, writable_folder
+from handler.argument_types import readable_file, writable_folder
 from imaging.errors import ConfigError
 from tests.photos.files import jpeg_24mp
 from tests.servers.moto import MotoServer

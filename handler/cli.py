@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handler.arguments import count, readable_file, writable_file, writable_folder
+from handler.argument_types import count, readable_file, writable_file, writable_folder
 from handler.backfill.arguments import add_arguments
 from handler.check import add_check_arguments, check
 from handler.keys import MANIFEST_EXTENSION, MANIFEST_NAME

@@ -27,7 +27,7 @@ from botocore.exceptions import (
 )
 from samtranslator.yaml_helper import yaml_parse
 
-from handler.arguments import readable_file
+from handler.argument_types import readable_file
 from scripts import revision
 from scripts.push import PushError, architecture
 

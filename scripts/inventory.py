@@ -16,7 +16,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from handler.arguments import writable_file
+from handler.argument_types import writable_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handler.arguments import readable_file
+from handler.argument_types import readable_file
 from handler.release import VERSION
 
 if TYPE_CHECKING:

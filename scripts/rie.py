@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from testcontainers.core.network import Network
 
-from handler.arguments import readable_file
+from handler.argument_types import readable_file
 from tests import photos
 from tests.container import engine
 from tests.container.emulator import CREDENTIALS, FunctionContainer, MotoContainer, s3_event

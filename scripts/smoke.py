@@ -18,7 +18,7 @@ import boto3
 import pyvips
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handler.arguments import readable_file
+from handler.argument_types import readable_file
 from handler.keys import KeyTemplate
 from imaging.config import Config, load_config
 from imaging.in_memory import render_in_memory

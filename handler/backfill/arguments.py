@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
-from handler.arguments import count, writable_file
+from handler.argument_types import count, writable_file
 from handler.backfill.state import failures_of, place_of_next
 
 __all__ = ["add_arguments", "add_estimate_arguments", "state_file"]

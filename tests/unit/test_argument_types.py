@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from handler.arguments import readable_file, writable_file, writable_folder
+from handler.argument_types import readable_file, writable_file, writable_folder
 from handler.backfill.arguments import state_file
 from handler.cli import main
 
