@@ -12,6 +12,7 @@ from handler.errors import SettingsError
 from handler.keys import PART_OF_KEY, KeyTemplate, is_part_of_key
 from handler.memory_limit import lambda_memory, memory_limit
 from handler.objects import BUCKET_PATTERN
+from handler.variables import check_names
 from imaging.config import (
     DEFAULT_CONFIG,
     Config,
@@ -516,12 +517,13 @@ def read_settings(
             who makes no renditions.
 
     Raises:
-        SettingsError: A variable is missing or wrong; the message names it, what was expected and
-            what was received.
+        SettingsError: A variable is missing or wrong, or its name nearly is a setting's; the
+            message names it, what was expected and what was received.
         ConfigError: What ``RENDITIONS_CONFIG`` names, or ``RENDITIONS_TOML`` says, is wrong.
 
     *Cost*: one GetObject where ``RENDITIONS_CONFIG`` names an object; one request for a secret.
     """
+    check_names(environ)
     bucket = environ.get("DESTINATION_BUCKET", "")
     if not bucket:
         raise SettingsError("DESTINATION_BUCKET: expected a bucket's name but received nothing")

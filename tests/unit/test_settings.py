@@ -11,6 +11,7 @@ from handler.errors import SettingsError
 from handler.keys import KeyTemplate
 from handler.settings import CompletionTarget, JobAttributes, read_settings
 from handler.told.quarantine import quarantine_key
+from handler.variables import NAMES
 from imaging.errors import ConfigError
 
 _REQUIRED = {"DESTINATION_BUCKET": "renditions", "AWS_REGION": "eu-central-1"}
@@ -42,6 +43,50 @@ def test_a_wrong_setting_is_named(variable: str, value: str) -> None:
     """The message has the variable first."""
     with pytest.raises(SettingsError, match=f"^{variable}: expected "):
         read_settings(_REQUIRED | {variable: value})
+
+
+@pytest.mark.parametrize(
+    ("variable", "nearest"),
+    [
+        ("LIMIT_MAX_FOO", "LIMIT_MAX_"),
+        ("LIMIT_PIXELS", "LIMIT_MAX_PIXELS"),
+        ("DESTINATION_PREFIX", "DESTINATION_"),
+        ("URL_SIGNING_SECRET", "URL_SIGNING_KEYS"),
+        ("SOURCE_BUCKETS", "SOURCE_BUCKET"),
+        ("CORS_ORIGIN", "CORS_ORIGINS"),
+        ("HTTP_BASEPATH", "HTTP_BASE_PATH"),
+        ("RENDITIONS_CONF", "RENDITIONS_CONFIG"),
+    ],
+)
+def test_a_variable_that_no_setting_has_is_named_with_the_nearest(
+    variable: str, nearest: str
+) -> None:
+    """What it says may be a secret, and is not repeated."""
+    with pytest.raises(
+        SettingsError, match=rf"^{variable}: expected .* {nearest}\w* is the nearest"
+    ) as raised:
+        read_settings(_REQUIRED | {variable: "0123"})
+    assert "0123" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_a_slip_in_any_name_is_found(name: str) -> None:
+    """A letter of it that is missing or twice there, wherever behind the first word."""
+    for at in range(name.index("_") + 1, len(name)):
+        for slip in (name[:at] + name[at + 1 :], name[:at] + name[at] + name[at:]):
+            with pytest.raises(SettingsError, match=rf"^{slip}: .* {name} is the nearest"):
+                read_settings(_REQUIRED | {slip: "1"})
+
+
+def test_what_others_set_is_theirs() -> None:
+    """Variables of Lambda, of SDKs, of shells and of other programs are ignored."""
+    theirs = (
+        *("AWS_LAMBDA_LOG_GROUP_NAME", "AWS_ENDPOINT_URL_DYNAMODB", "_HANDLER", "TZ", "PATH"),
+        *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "LOGLEVEL", "LOG_FORMAT"),
+        *("POWERTOOLS_LOG_LEVEL", "SOURCE_DATE_EPOCH", "SOURCE_REF", "CREDENTIALS_DIRECTORY"),
+        *("DYNAMODB_ENDPOINT", "CACHE_DIR", "WORKER_ID", "RENDITIONS_IMAGE", "OTEL_LOG_LEVEL"),
+    )
+    assert read_settings(_REQUIRED | dict.fromkeys(theirs, "1")) == read_settings(_REQUIRED)
 
 
 @pytest.mark.parametrize("prefix", ["in/rejected/", "i", "in/"])

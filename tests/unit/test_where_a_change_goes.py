@@ -17,6 +17,7 @@ from handler.errors import RequestError
 from handler.events import shapes
 from handler.settings import JobAttributes, Settings
 from handler.told.metrics import NAMESPACE, UNITS
+from handler.variables import NAMES
 from imaging.errors import RenditionsError
 from imaging.limits import Limits
 from tests.stack import TEMPLATE
@@ -83,7 +84,10 @@ def test_every_event_source_has_its_row() -> None:
 
 
 def test_a_setting_is_read_in_one_place_and_has_its_row() -> None:
-    """No other module asks the environment; each variable of our own is in docs/reference.md."""
+    """No other module asks the environment; each variable of our own is in docs/reference.md.
+
+    A misspelt one is held against the same names.
+    """
     readers = {
         path.name
         for path in _MODULES
@@ -95,6 +99,7 @@ def test_a_setting_is_read_in_one_place_and_has_its_row() -> None:
     ours = {name for name in named - _PER_INVOCATION if not name.startswith("AWS_")}
     ours |= {f"LIMIT_{name.upper()}" for name in Limits.names()}
     assert {name for name in ours if f"`{name}`" not in _REFERENCE} == set()
+    assert ours == NAMES
 
 
 def test_a_setting_that_nobody_reads_is_found() -> None:
