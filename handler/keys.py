@@ -10,7 +10,14 @@ from handler.objects import MAX_KEY_BYTES
 from imaging.formats import OutputFormat
 from imaging.specs import NAME_PATTERN
 
-__all__ = ["MANIFEST_EXTENSION", "MANIFEST_NAME", "PART_OF_KEY", "KeyTemplate", "is_part_of_key"]
+__all__ = [
+    "MANIFEST_EXTENSION",
+    "MANIFEST_NAME",
+    "PART_OF_KEY",
+    "KeyTemplate",
+    "has_relative_segment",
+    "is_part_of_key",
+]
 
 MANIFEST_NAME: Final = "photo"
 MANIFEST_EXTENSION: Final = "json"
@@ -36,6 +43,8 @@ _ALIKE: Final = {
     "source_ext": ("x.jpg", "x.png"),
 }
 """Two photos that only this part tells apart."""
+_PLAIN: Final = ("a/x.jpg", "x.jpg", "a/x", "x", "/x.jpg")
+"""Photos of which each part is something or nothing, and no segment is relative."""
 _MAX_BUCKET_BYTES: Final = 63
 _MAX_PART_BYTES: Final = MAX_KEY_BYTES // 2
 PART_OF_KEY: Final = f"at most {_MAX_PART_BYTES} bytes of UTF-8 without control characters"
@@ -48,6 +57,15 @@ def is_part_of_key(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return length <= _MAX_PART_BYTES and re.search(r"[\x00-\x1f\x7f]", text) is None
+
+
+def has_relative_segment(key: str) -> bool:
+    """Tell whether a cache or a client may take ``key`` for another, as a relative path.
+
+    S3 itself takes ``..`` only behind another segment:
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+    """
+    return not {".", ".."}.isdisjoint(key.split("/"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +200,14 @@ class KeyTemplate:
                 f"but received {length}: {made[:80]}..."
             )
         return made
+
+    def find_relative(self) -> tuple[str, str] | None:
+        """Return a photo's key and what it is made into, if that has a segment ``.`` or ``..``.
+
+        None where the template itself brings none.
+        """
+        made = ((key, self._made(key)) for key in _PLAIN)
+        return next((pair for pair in made if has_relative_segment(pair[1])), None)
 
     def has_room_for(self, key: str) -> bool:
         """Tell whether each rendition of the photo at ``key``, in any format, can have a key."""

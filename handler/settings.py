@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, Literal, cast
 
 from handler.errors import SettingsError
-from handler.keys import PART_OF_KEY, KeyTemplate, is_part_of_key
+from handler.keys import PART_OF_KEY, KeyTemplate, has_relative_segment, is_part_of_key
 from handler.memory_limit import lambda_memory, memory_limit
 from handler.objects import BUCKET_PATTERN
 from handler.variables import check_names
@@ -231,6 +231,18 @@ def _cache_control(environ: Mapping[str, str]) -> str:
     return text
 
 
+def _key_template(environ: Mapping[str, str], names: tuple[str, ...]) -> KeyTemplate:
+    template = KeyTemplate(environ.get("DESTINATION_KEY_TEMPLATE", "{key}/{name}.{ext}"), names)
+    # Not of a former one: what is under it must stay removable.
+    if (found := template.find_relative()) is not None:
+        key, made = found
+        raise SettingsError(
+            "DESTINATION_KEY_TEMPLATE: expected no segments '.' and '..', which S3 may refuse and "
+            f"clients resolve, but received {template.text!r}, by which {key!r} has {made!r}"
+        )
+    return template
+
+
 def _former_key_templates(
     environ: Mapping[str, str], template: KeyTemplate
 ) -> tuple[KeyTemplate, ...]:
@@ -250,6 +262,11 @@ def _rejected_prefix(environ: Mapping[str, str], template: KeyTemplate) -> str |
     prefix = environ.get("REJECTED_PREFIX") or None
     if prefix is not None and not is_part_of_key(prefix):
         raise SettingsError(f"REJECTED_PREFIX: expected {PART_OF_KEY} but received {prefix[:80]!r}")
+    if prefix is not None and has_relative_segment(prefix):
+        raise SettingsError(
+            "REJECTED_PREFIX: expected a prefix without the segments '.' and '..' but received "
+            f"{prefix!r}"
+        )
     if prefix is not None and template.is_manifest(f"{prefix}{'0' * 64}.json"):
         raise SettingsError(
             "REJECTED_PREFIX: expected a prefix under which no photo has its manifest but received "
@@ -530,7 +547,7 @@ def read_settings(
     _bucket("DESTINATION_BUCKET", bucket)
     config, config_version = _config(environ, read_stored, read_mark)
     names = tuple(dict.fromkeys(spec.name for spec in config.renditions))
-    template = KeyTemplate(environ.get("DESTINATION_KEY_TEMPLATE", "{key}/{name}.{ext}"), names)
+    template = _key_template(environ, names)
     source_prefix = environ.get("SOURCE_PREFIX", "")
     if not template.has_room_for(f"{source_prefix}a"):
         raise SettingsError(

@@ -8,6 +8,7 @@ from typing import Final
 from handler.errors import KeyTooLongError, RequestError
 from handler.http.messages import Request
 from handler.http.signing import is_signed
+from handler.keys import has_relative_segment
 from handler.settings import Settings
 from imaging.formats import OutputFormat
 from imaging.specs import RenditionSpec
@@ -122,8 +123,7 @@ def choice_from_request(request: Request, settings: Settings, now_s: float) -> C
     name, _, key = path.removeprefix("/").partition("/")
     if not name or not key:
         raise RequestError(f"Expected /rendition/key but received {request.path!r}")
-    if {".", ".."} & set(key.split("/")):
-        # S3 takes such a key. A cache or client may resolve it as a relative path.
+    if has_relative_segment(key):
         raise RequestError(f"Expected a key without '.' and '..' but received {key!r}")
     # First: an unsigned request must not learn which renditions and prefixes exist.
     expires_at_s = _check_signature(request, settings, name, key, now_s)

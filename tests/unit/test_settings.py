@@ -151,6 +151,44 @@ def test_several_source_buckets_want_places_of_their_own() -> None:
     assert not settings.is_source("renditions", "a.jpg")
 
 
+@pytest.mark.parametrize(
+    ("template", "example"),
+    [
+        ("../{key}/{name}.{ext}", "'../a/x.jpg/small.jpg'"),
+        ("a/../{key}/{name}.{ext}", "'a/../a/x.jpg/small.jpg'"),
+        ("{key}/./{name}.{ext}", "'a/x.jpg/./small.jpg'"),
+        ("{key}/{name}.{ext}/..", "'a/x.jpg/small.jpg/..'"),
+        # Of a photo whose key begins with a slash, or has no extension, alone.
+        ("..{key}/{name}.{ext}", "'../x.jpg/small.jpg'"),
+        ("{prefix}{stem}/.{source_ext}/{name}.{ext}", "'a/x/./small.jpg'"),
+    ],
+)
+def test_a_template_makes_no_relative_path(template: str, example: str) -> None:
+    """The error has a photo and its key; what such a template left can be removed."""
+    toml = {"RENDITIONS_TOML": '[[renditions]]\nname = "small"\n'}
+    with pytest.raises(SettingsError) as raised:
+        read_settings(_REQUIRED | toml | {"DESTINATION_KEY_TEMPLATE": template})
+    assert str(raised.value).startswith("DESTINATION_KEY_TEMPLATE: expected ")
+    assert str(raised.value).endswith(f" has {example}")
+    former = read_settings(_REQUIRED | toml | {"FORMER_KEY_TEMPLATES": template})
+    assert [one.text for one in former.former_key_templates] == [template]
+
+
+@pytest.mark.parametrize("template", ["/{key}/{name}.{ext}", "..a//{key}//{name}...{ext}"])
+def test_a_template_may_have_empty_segments_and_dots(template: str) -> None:
+    """S3 stores them as they are."""
+    settings = read_settings(_REQUIRED | {"DESTINATION_KEY_TEMPLATE": template})
+    assert settings.key_template.text == template
+
+
+@pytest.mark.parametrize("prefix", ["../", "./", "rejected/../", "..//", ".."])
+def test_a_quarantine_is_no_relative_path(prefix: str) -> None:
+    """S3 would refuse it for every rejected photo, which would be tried again for ever."""
+    with pytest.raises(SettingsError, match=r"^REJECTED_PREFIX: expected .*segments"):
+        read_settings(_REQUIRED | {"REJECTED_PREFIX": prefix})
+    assert read_settings(_REQUIRED | {"REJECTED_PREFIX": "..."}).rejected_prefix == "..."
+
+
 def test_a_former_template_is_another() -> None:
     """What is in use is not swept."""
     former = read_settings(_REQUIRED | {"FORMER_KEY_TEMPLATES": "old/{key}/{name}.{ext}"})
