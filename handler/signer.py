@@ -23,6 +23,7 @@ from handler.errors import SettingsError, SigningError
 from handler.release import PRODUCT, VERSION
 from handler.settings import SignerSettings
 from imaging.certificates import (
+    anchor_of,
     check_chain,
     cose_from_der,
     end_of,
@@ -81,7 +82,10 @@ def check_signer(settings: SignerSettings, read_text: TextReader) -> str:
     """
     text, sign = _read(settings, read_text)
     end = datetime.fromtimestamp(end_of(text), UTC)
-    said = f"signed by {name_of(text)}, until {end:%Y-%m-%d}"
+    said = (
+        f"signed by {name_of(text)}, until {end:%Y-%m-%d}; trusted only by readers whose list has "
+        f"{anchor_of(text)}, which is not checked"
+    )
     if isinstance(sign, _ByKms):
         return f"{said}; whether the key in KMS is its own is seen at init"
     _check_key(settings, text, sign)

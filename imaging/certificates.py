@@ -13,7 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from imaging.errors import ConfigError
 from imaging.signatures import SIGNATURE_BYTES
 
-__all__ = ["check_chain", "cose_from_der", "end_of", "is_signature", "name_of"]
+__all__ = ["anchor_of", "check_chain", "cose_from_der", "end_of", "is_signature", "name_of"]
 
 _MAX_BYTES: Final = 16 << 10
 """All of them go into each rendition."""
@@ -64,6 +64,14 @@ def check_chain(text: str) -> None:
             )
 
 
+def anchor_of(text: str) -> str:
+    """Return, quoted, who issued the last certificate of a checked chain: whom a reader must trust.
+
+    In a chain with its root that is the root itself.
+    """
+    return _quoted(_chain(text)[-1].issuer)
+
+
 def end_of(text: str) -> float:
     """Return when the first certificate of a checked chain ends, in seconds since 1970."""
     return min(one.not_valid_after_utc for one in _chain(text)).timestamp()
@@ -99,7 +107,11 @@ def _chain(text: str) -> list[x509.Certificate]:
 
 
 def _name(certificate: x509.Certificate) -> str:
-    return repr(certificate.subject.rfc4514_string()[:200])
+    return _quoted(certificate.subject)
+
+
+def _quoted(name: x509.Name) -> str:
+    return repr(name.rfc4514_string()[:200])
 
 
 def _check_own(own: x509.Certificate) -> None:

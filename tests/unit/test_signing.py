@@ -189,12 +189,23 @@ def test_check_says_who_signs(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """And until when; of a key in KMS nothing is asked, and where none is named it says so."""
+    """And until when; of a key in KMS nothing is asked, and where none is named it says so.
+
+    That a signer is well-formed is no promise that anybody trusts it.
+    """
     monkeypatch.setattr(signing, "_client", lambda _: pytest.fail("KMS was asked"))
     ends = x509.load_pem_x509_certificates(ME.chain.encode())[0].not_valid_after_utc
-    whose = f"signed by 'O=Test,CN=Renditions', until {ends:%Y-%m-%d}"
+    own = ME.chain[: -len(ME.anchor)]
+    assert len(x509.load_pem_x509_certificates(own.encode())) == 1
+    anchor = x509.load_pem_x509_certificates(ME.anchor.encode())[0].subject.rfc4514_string()
+    whose = (
+        f"signed by 'O=Test,CN=Renditions', until {ends:%Y-%m-%d}; trusted only by readers whose "
+        f"list has {anchor!r}, which is not checked"
+    )
     for key, certificates, expected in (
         (key_file(ME.pem), ME.chain, whose),
+        # Whoever issued it, it does not say so: that is whom a reader has to know.
+        (key_file(ME.pem), own, whose),
         (ARN, ME.chain, whose + "; whether the key in KMS is its own is seen at init"),
         (None, None, "not checked who signs"),
     ):
