@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -325,6 +326,24 @@ def test_a_photo_of_another_bucket_overwrites_and_removes_nothing(house: House) 
     house.handle(house.delete())
     assert house.handle(theirs).disposition is Disposition.WRITTEN
     assert house.stored() == of(theirs, *BOTH)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_request_for_a_place_that_is_another_s_asks_for_no_photo(
+    house: House, *, is_there: bool
+) -> None:
+    """As docs/http.md says: its rendition could not be stored, whether or not there is a photo."""
+    house.s3.create_bucket(Bucket="other")
+    etag = house.s3.put_object(Bucket="other", Key=KEY, Body=text())["ETag"].strip('"')
+    house.handle(ObjectEvent(bucket="other", key=KEY, etag=etag, sequencer="FFFF"))
+    if is_there:
+        house.put(_OLD)
+    asked: list[str] = []
+    for operation in ("GetObject", "HeadObject"):
+        house.before(operation, KEY, partial(asked.append, operation), bucket="photos")
+    report = house.ask_for("small")
+    assert (report.disposition, report.code) == (Disposition.REJECTED, "other-source")
+    assert asked == []
 
 
 @pytest.mark.parametrize("who", ["event", "job", "http"])
