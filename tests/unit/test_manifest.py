@@ -1,5 +1,10 @@
 """Which version is newer, and what the manifest of a photo means for an event."""
 
+import json
+import re
+from pathlib import Path
+from typing import Final
+
 import pytest
 
 from handler.objects import ObjectEvent
@@ -8,6 +13,7 @@ from handler.photo.manifest import (
     Kept,
     Manifest,
     Refused,
+    Suspect,
     UnreadableManifestError,
     Verdict,
     judge,
@@ -19,6 +25,7 @@ from handler.version import SourceVersion as Version
 from handler.version import version_from_event, version_from_metadata
 
 ASKED = "set"
+_DOCS: Final = Path(__file__).parents[2] / "docs"
 
 
 @pytest.mark.parametrize(
@@ -163,3 +170,52 @@ def test_what_is_no_manifest_is_said_to_be_none(body: bytes) -> None:
         manifest_from_object(MADE.metadata(), body)
     with pytest.raises(UnreadableManifestError):
         manifest_from_head({})
+
+
+def _documented(first: str) -> dict[str, tuple[bool, str]]:
+    """Return what the table of docs/sidecar.md that begins with ``first`` names.
+
+    By each name: whether it is there always, and the rest of its row.
+    """
+    page = (_DOCS / "sidecar.md").read_text("utf-8")
+    _, rule, *rows = page[page.index(f"| {first} |") :].partition("\n\n")[0].splitlines()
+    assert set(rule) == {"|", "-"}
+    return {
+        name: (row.endswith("| always |"), row)
+        for row in rows
+        for name in re.findall(r"`([^`]+)`", row.split("|")[1])
+    }
+
+
+def test_the_manifest_s_tables_are_what_is_written() -> None:
+    """Each name in docs/sidecar.md is written, each that is written is there, and in the schema."""
+    version = Version(
+        bucket="b", key_digest="k", etag="e", version_id="v", sequencer="0A", modified=7
+    )
+    least = Manifest(version=Version(bucket="b", key_digest="k"), deleted=True)
+    most = Manifest(
+        version=version,
+        made=ASKED,
+        rejected="truncated",
+        reason="why",
+        suspect=Suspect(version="v", times=1, over_s=1),
+        lost=True,
+        kept=(Kept(key="a/small.jpg", etag="1"),),
+        announced=(Announced(key="a/large.jpg", version="v"),),
+        refused=(Refused(name="large", made="m", code="c", reason="r"),),
+        about={"provenance": {}},
+    )
+    fields, names = _documented("field"), _documented("name")
+    written = json.loads(most.body("a", "mark", "config"))
+    assert set(written) == set(fields)
+    assert set(json.loads(least.body("a", "mark"))) == {
+        name for name, (is_always, _) in fields.items() if is_always
+    }
+    assert set(most.metadata()) == set(names)
+    assert set(least.metadata()) == {name for name, (is_always, _) in names.items() if is_always}
+    types = {str: "string", bool: "boolean", dict: "object", list: "array"}
+    for name, value in written.items():
+        expected = "`true`" if name == "lost" else types[type(value)]
+        assert f"| {expected} |" in fields[name][1], name
+    schema = json.loads((_DOCS / "sidecar.schema.json").read_text("utf-8"))
+    assert set(written) <= set(schema["properties"])
