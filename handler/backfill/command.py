@@ -123,11 +123,10 @@ class _Command:
             "only_stale": arguments.only_stale,
         }
         path = arguments.state or self._usual_state()
-        if arguments.restart:
-            path.unlink(missing_ok=True)
         self._path = path
         self._failures = failures_of(path)
-        self._state = State.load(path, self._job)
+        # What is in the file stays there until the new run begins.
+        self._state = State(path, self._job) if arguments.restart else State.load(path, self._job)
         self._meter = Meter()
 
     def _usual_state(self) -> Path:
@@ -181,6 +180,8 @@ class _Command:
                 return 0
             if not arguments.yes and sys.stdin.isatty() and not _agreed():
                 return _INTERRUPTED
+            # Of a run that was given up.
+            self._failures.unlink(missing_ok=True)
             state.save()
         else:
             print(f"Going on after {state.ended:,} photos, as {self._path} says.")

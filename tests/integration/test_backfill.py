@@ -146,6 +146,28 @@ def test_a_dry_run_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture
     assert [path.name for path in tmp_path.iterdir()] == ["renditions.toml"]
 
 
+def test_a_new_start_forgets_what_went_wrong_and_only_when_it_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A dry run, even of a new start, leaves the earlier run's files; the new run has its own."""
+    command = ["backfill", _PHOTOS, "--yes", "--processes=1", "--sample=1", "--state=state.json"]
+    files = [tmp_path / "state.json", tmp_path / "state.failed.jsonl"]
+    with MotoServer() as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.endpoint_url)
+        server.create_buckets(_PHOTOS, _RENDITIONS)
+        client = server.client()
+        client.put_object(Bucket=_PHOTOS, Key="a.jpg", Body=text())
+        assert cli.main(command) == 1
+        before = [file.read_bytes() for file in files]
+        client.put_object(Bucket=_PHOTOS, Key="a.jpg", Body=jpeg(64, 48))
+        assert cli.main([*command, "--restart", "--dry-run"]) == 0
+        assert [file.read_bytes() for file in files] == before
+        capsys.readouterr()
+        assert cli.main([*command, "--restart"]) == 0
+        assert "What went wrong" not in capsys.readouterr().out
+    assert [file.exists() for file in files] == [True, False]
+
+
 def test_only_what_is_stale(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
