@@ -115,11 +115,21 @@ def _photos(paths: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
     """Yield each photo and its place below the output folder; folders are walked in order."""
     for path in paths:
         if path.is_dir():
-            for found in sorted(path.rglob("*")):
-                if found.is_file():
-                    yield found, found.relative_to(path)
+            for found in sorted(_below(path)):
+                yield found, found.relative_to(path)
         else:
             yield path, Path(path.name)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Yield the files below ``folder``, and each folder that cannot be listed.
+
+    Such a one fails as a photo does, so that nobody takes those in it for rendered.
+    """
+    unlisted: list[OSError] = []
+    for parent, _, names in os.walk(folder, onerror=unlisted.append):
+        yield from filter(Path.is_file, (Path(parent, name) for name in names))
+    yield from (Path(error.filename) for error in unlisted)
 
 
 def _render_one(

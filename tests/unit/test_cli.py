@@ -145,3 +145,32 @@ def test_what_is_counted_is_one_or_more(
         main([*command, f"{option}={received}"])
     said = capsys.readouterr().err
     assert f"argument {option}: expected 1 or more but received {received!r}" in said
+
+
+def test_a_folder_that_cannot_be_listed_is_a_line_of_the_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The photos in it are not passed over in silence; the others are made."""
+    for name in ("a", "locked"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        pyvips.Image.black(64, 48, bands=3).jpegsave(str(tmp_path / "in" / name / "a.jpg"))
+    (tmp_path / "config").write_text(SMALL, "utf-8")
+    locked, scandir = tmp_path / "in" / "locked", os.scandir
+
+    def refuse(place: str | os.PathLike[str]) -> Iterator[os.DirEntry[str]]:
+        if Path(place) == locked:
+            raise PermissionError(13, "Permission denied", str(place))
+        return scandir(place)
+
+    # Root lists any folder.
+    monkeypatch.setattr(os, "scandir", refuse)
+    out, report = tmp_path / "out", tmp_path / "report.jsonl"
+    options = ["--out", str(out), "--config", str(tmp_path / "config"), "--report", str(report)]
+    assert main(["render", str(tmp_path / "in"), *options]) == 1
+    lines = map(json.loads, report.read_text("utf-8").splitlines())
+    assert [(line["input"], line["code"]) for line in lines] == [
+        (str(tmp_path / "in" / "a" / "a.jpg"), None),
+        (str(locked), "source-failed"),
+    ]
+    assert "1 of 2 photos" in capsys.readouterr().out
+    assert [path.name for path in out.rglob("*.jpg")] == ["a.jpg", "small.jpg"]
