@@ -81,8 +81,8 @@ class Leftovers:
                 self._delete(key, one)
         return next((one.version for one in found.values() if self._is_of_another(one)), None)
 
-    def remove_every(self, settings: Settings, besides: AbstractSet[str] = frozenset()) -> bool:
-        """Remove whatever ``settings`` could have made of it; tell whether there was something.
+    def remove_every(self, settings: Settings, besides: AbstractSet[str] = frozenset()) -> None:
+        """Remove whatever ``settings`` could have made of it.
 
         For a photo that has no place there: the settings are no longer in use, or the place is
         another bucket's, whose renditions stay.
@@ -92,11 +92,8 @@ class Leftovers:
             besides: Keys that are in use otherwise.
         """
         bucket = self._event.bucket
-        gone = [
+        for key in sorted(candidate_keys(self._event, settings) - besides):
             self._remove(key, lambda found: found.version.bucket == bucket)
-            for key in sorted(candidate_keys(self._event, settings) - besides)
-        ]
-        return any(gone)
 
     def find_other_bucket(self) -> SourceVersion | None:
         """Return of what a rendition is there of the same key in another bucket; None for none.
@@ -160,9 +157,10 @@ class Leftovers:
     def _is_of_another(self, found: Found) -> bool:
         return not found.version.is_of_bucket(self._event.bucket)
 
-    def _remove(self, key: str, is_stale: Callable[[Found], bool]) -> bool:
+    def _remove(self, key: str, is_stale: Callable[[Found], bool]) -> None:
         found = self._find(key)
-        return found is not None and is_stale(found) and self._delete(key, found)
+        if found is not None and is_stale(found):
+            self._delete(key, found)
 
     def _find(self, key: str) -> Found | None:
         """Return what was made of this photo's key and is there."""
@@ -175,15 +173,11 @@ class Leftovers:
             return None
         return Found(etag=answer["ETag"].strip('"'), version=version)
 
-    def _delete(self, key: str, found: Found) -> bool:
-        """Remove ``found``; tell whether it was still there."""
+    def _delete(self, key: str, found: Found) -> None:
         condition = {"IfMatch": f'"{found.etag}"'} if self._settings.conditional_writes else {}
         self.removed.add(found.version.etag)
-        try:
+        with suppress(ObjectMissingError, ConditionFailedError):
             self._requests.of_destination("delete_object", **self._where(key), **condition)
-        except (ObjectMissingError, ConditionFailedError):
-            return False
-        return True
 
     def _where(self, key: str) -> dict[str, str]:
         return {"Bucket": self._settings.destination_bucket, "Key": key}

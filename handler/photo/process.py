@@ -93,11 +93,12 @@ def _work_until_true(attempt: Attempt, specs: Sequence[RenditionSpec] | None) ->
     been named as the newer one's meanwhile. So may what was removed since its place was another's.
     Then the whole set is made, also for who asked for some of it.
     """
+    comes_again = specs is None
     for _ in range(_MAX_TURNS):
         try:
             return _work(attempt, specs)
         except OtherSourceError:
-            if not _is_free_by_now(attempt):
+            if not _is_free_by_now(attempt, comes_again=comes_again):
                 raise
             present = _robbed_event(attempt)
         except SourceChangedError:
@@ -157,24 +158,32 @@ def _returned_event(attempt: Attempt) -> ObjectEvent | None:
     return present
 
 
-def _is_free_by_now(attempt: Attempt) -> bool:
+def _is_free_by_now(attempt: Attempt, *, comes_again: bool) -> bool:
     """Give up a place that is another's; tell whether that may have changed meanwhile.
 
     Of two attempts that find each other's renditions before either has a manifest, each has removed
     its own before it looks here: the last one to do so finds the place free.
+
+    Args:
+        attempt: The attempt.
+        comes_again: Whether it does, if it ends in between. What it removes by then may be the
+            present photo's, so who does not, an HTTP request, removes only what it has stored.
     """
     manifests, leftovers = attempt.manifests, attempt.leftovers
     if manifests.is_of_another():
         if manifests.withdraw_of_another():
             return True
-        # Whatever is left from an attempt that found the place free, or from before.
-        manifests.remove_former()
+        if comes_again:
+            # Whatever is left from an attempt that found the place free, or from before.
+            manifests.remove_former()
         manifests.read_kept()
         manifest = manifests.manifest
         if manifest is None or not manifests.is_of_another():
             return True
+        if comes_again:
+            leftovers.remove_every(attempt.settings)
         # If the place was free meanwhile, the present photo's may have been among it.
-        return leftovers.remove_every(attempt.settings) and not manifests.swap(manifest)
+        return bool(leftovers.removed) and not manifests.swap(manifest)
     # Only a rendition says so.
     if not manifests.withdraw():
         return True

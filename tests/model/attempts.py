@@ -187,8 +187,9 @@ class Attempt:
             yield from self._read_list()
             if not self._is_of_another(bucket):
                 return True
-            is_gone = yield from self._remove_every(bucket)
-            return is_gone and not (yield from self._write_again())
+            if isinstance(self._trigger, Event | Job):
+                yield from self._remove_every(bucket)
+            return bool(self._removed) and not (yield from self._write_again())
         if not (yield from self._withdraw(bucket)):
             return True
         if self._is_held():
@@ -378,15 +379,12 @@ class Attempt:
                 yield DeleteFile(key, found.etag)
         return any(not one.version.is_of_bucket(bucket) for one in files.values())
 
-    def _remove_every(self, bucket: str) -> Generator[Request, Any, bool]:
-        is_gone = False
+    def _remove_every(self, bucket: str) -> Steps:
         for key in _CANDIDATES:
             found = yield LookAtFile(key)
             if found is not None and found.version.bucket == bucket:
                 self._removed.add(found.version.etag)
                 yield DeleteFile(key, found.etag)
-                is_gone = True
-        return is_gone
 
     def _commit(self, draft: Draft) -> Steps:
         kept = draft.kept if isinstance(draft, WholeSet | Addition) else ()
