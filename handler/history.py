@@ -124,7 +124,9 @@ def _state(manifest: Manifest, answer: Mapping[str, Any], bucket: str) -> Iterat
     version = manifest.version
     of = f"version {version.version_id or 'without an ID'}, ETag {version.etag}"
     if not version.is_of_bucket(bucket):
-        yield f"{'':<19}  of the photo of this key in {version.bucket}, which has the place"
+        # A tombstone takes no place.
+        takes = "" if manifest.deleted else ", which has the place"
+        yield f"{'':<19}  of the photo of this key in {version.bucket}{takes}"
     if manifest.deleted:
         yield f"{written}  the photo was deleted"
     elif manifest.rejected is not None:

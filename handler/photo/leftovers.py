@@ -26,7 +26,8 @@ class Leftovers:
     for each that is removed.
 
     Attributes:
-        removed: The ETags of the photos of which something was removed, or is not there.
+        removed: The ETags of the photos of which something was removed or replaced, by this attempt
+            or, as far as it knows, by another: the one that is there is made anew.
         has_met_unnamed: Something stood where a rendition was to be stored, and no manifest said
             so: there may be more.
     """
@@ -144,9 +145,12 @@ class Leftovers:
             if not self._is_there(one):
                 raise ConditionFailedError(f"Expected {one.key} to be there still; another took it")
 
-    def is_whole(self, manifest: Manifest | None) -> bool:
-        """Tell whether all that ``manifest`` names is there. *Cost*: a HeadObject for each."""
-        return manifest is None or all(map(self._is_there, manifest.kept or ()))
+    def is_whole(self, manifest: Manifest) -> bool:
+        """Tell whether all is there that ``manifest`` names, whose list was read.
+
+        *Cost*: a HeadObject for each.
+        """
+        return all(map(self._is_there, manifest.kept or ()))
 
     def _is_there(self, one: Kept) -> bool:
         with suppress(ObjectMissingError):

@@ -6,6 +6,7 @@ asked for the photo, and the manifest is written on the condition that it is as 
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import NoReturn, assert_never
 
 from handler.errors import (
@@ -290,7 +291,23 @@ def make_some(attempt: Attempt, specs: Sequence[RenditionSpec]) -> Outcome:
             draft = Refusal(names=names, rejection=_rejection(attempt, source, error))
             _commit(attempt, source.check_current, draft)
             raise
-        return Outcome(Disposition.WRITTEN, stored.reports)
+    if _is_robbed(attempt):
+        version = source.version
+        attempt.leftovers.removed.add(version.etag)
+        found = replace(attempt.event, etag=version.etag, version_id=version.version_id)
+        return make(attempt.about(found))
+    return Outcome(Disposition.WRITTEN, stored.reports)
+
+
+def _is_robbed(attempt: Attempt) -> bool:
+    """Tell whether something is missing of the set that a rendition was added to.
+
+    Whoever left what was in the way, and ended, may have replaced more of it.
+
+    *Cost*: none, where nothing was in the way; else a HeadObject for each rendition.
+    """
+    manifest, leftovers = attempt.manifests.manifest, attempt.leftovers
+    return manifest is not None and leftovers.has_met_unnamed and not leftovers.is_whole(manifest)
 
 
 def _check_not_refused(

@@ -373,7 +373,7 @@ class ManifestStore:
 
         Any answer removes the mark; an end of the process leaves it.
 
-        *Cost*: one PutObject, and another where no manifest of the version follows.
+        *Cost*: one PutObject, and another after any error, also where a rejection is written then.
 
         Args:
             suspect: The mark.
@@ -393,7 +393,7 @@ class ManifestStore:
             raise
 
     def _answered(self, suspect: Suspect) -> None:
-        """Take the mark away, also when the deadline has passed.
+        """Take the mark away, also when the deadline or the budget for retries is over.
 
         It says nothing of the photo, so nobody is asked for it.
         """

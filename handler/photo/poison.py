@@ -49,8 +49,10 @@ def watched(attempt: Attempt, source: S3Source) -> Iterator[None]:
     *Cost*: a small file; for a photo that comes again, what :meth:`ManifestStore.suspecting` costs.
 
     Raises:
-        PoisonPhotoError: The process ended twice.
-        ConditionFailedError: Another delivery decodes it, has ended its process, or is done.
+        PoisonPhotoError: Two ends in this /tmp, or two marks that are over, say that it ends
+            processes.
+        ConditionFailedError: Another attempt has marked it, and is not over; or another wrote the
+            manifest before this one could mark it.
     """
     event = attempt.event
     name = source.version.name

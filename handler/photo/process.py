@@ -87,7 +87,7 @@ def process(
 
 
 def _work_until_true(attempt: Attempt, specs: Sequence[RenditionSpec] | None) -> Outcome:
-    """Work on the event; again, if a photo of which something was removed has come back.
+    """Work on the event; again, if something of the photo that is there was taken away.
 
     The same bytes, put again, have the same ETags: what was removed as the older photo's may have
     been named as the newer one's meanwhile. So may what was removed since its place was another's.
@@ -107,7 +107,7 @@ def _work_until_true(attempt: Attempt, specs: Sequence[RenditionSpec] | None) ->
                 raise
         except (KnownRejectionError, FolderError):
             present = _robbed_event(attempt)
-            if present is None:
+            if present is None or _is_rejected(attempt, present):
                 raise
         if present is not None:
             attempt, specs = attempt.about(present), None
@@ -141,15 +141,28 @@ def _present_photo(attempt: Attempt) -> ObjectEvent | None:
     return None if present is None or is_folder(present, present.size) else present
 
 
-def _returned_event(attempt: Attempt) -> ObjectEvent | None:
-    """Return the event of the photo if it is what comes again, and was not when it came before.
+def _is_rejected(attempt: Attempt, present: ObjectEvent) -> bool:
+    """Tell whether the manifest, as it was read last, is of a rejection of that very photo.
 
-    An attempt that ended then may have taken away what another makes of it now.
+    Another version of the same bytes is a photo of the same ETag.
+    """
+    manifest = attempt.manifests.manifest
+    if manifest is None or manifest.rejected is None:
+        return False
+    return manifest.version.is_same(version_from_event(present))
+
+
+def _returned_event(attempt: Attempt) -> ObjectEvent | None:
+    """Return the event of the photo if it is the version of an event that comes again.
+
+    This attempt did not find that version, or its manifest. The attempt before, which ended, may
+    have taken away what another makes of it now, and names after that.
 
     *Cost*: none at the first delivery; else a HeadObject.
     """
-    if attempt.trigger.receive_count == 1 or attempt.trigger.change is not Change.CREATED:
+    if attempt.trigger.receive_count == 1:
         return None
+    # A deletion names no version that is there.
     present = _present_photo(attempt)
     named = version_from_event(attempt.trigger)
     if present is None or not named.is_same(version_from_event(present)):

@@ -55,7 +55,8 @@ class Addition:
         kept: Where they are.
         about: What the manifest says of the photo to an app, where it says nothing yet, or None.
         stale: ``made`` of the rejection that was there when it began, and that today's settings do
-            not give; empty for none.
+            not give; it is written over. Empty for none, and for what S3 did not hand over
+            (:class:`Withheld`), which is written over in any case.
     """
 
     version: SourceVersion

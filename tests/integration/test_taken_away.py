@@ -224,3 +224,41 @@ def test_the_same_bytes_with_something_else_said_of_them(house: House, toml: str
         house.s3.delete_object(Bucket="renditions", Key=key)
     house.handle(_JOB)
     assert got == small()
+
+
+def test_by_an_attempt_that_ended_from_a_deletion_that_is_about_to_write(versioned: House) -> None:
+    """It was at the version that comes back; its event comes again before the manifest says so."""
+    house = versioned
+    house.settings = replace(house.settings, config=parse_config(_SMALL, file="taken"))
+    older = house.put(_OLD)
+    house.handle(older)
+    newer = house.put(_NEW)
+    assert house.handle(newer).disposition is Disposition.WRITTEN
+    assert house.handle(replace(older, receive_count=2)).disposition is Disposition.SUPERSEDED
+    deletion = house.delete_for_good(newer)
+    assert house.handle(older).disposition is Disposition.SUPERSEDED
+
+    def take_away_and_come_again() -> None:
+        house.s3.delete_object(Bucket="renditions", Key=f"{KEY}/small.jpg")
+        house.handle(replace(older, receive_count=2))
+
+    # All of it is stored, and was looked at.
+    house.before("PutObject", MANIFEST, take_away_and_come_again)
+    house.handle(deletion)
+    assert house.stored() == of(older, "small.jpg")
+    assert house.handle(older).disposition is Disposition.UNCHANGED
+
+
+def test_what_is_missing_of_an_older_photo_makes_no_newer_one(house: House) -> None:
+    """Whose event is under way: nothing of that was taken away."""
+    house.settings = replace(house.settings, config=parse_config(_SMALL, file="taken"))
+    house.handle(house.put(_OLD))
+    second = house.put(_NEW)
+    house.proxy.add(Fault(operation="PutObject", key=MANIFEST, action=ACCESS_DENIED))
+    assert house.handle(second).disposition is Disposition.RETRY
+    house.proxy.clear()
+    last = house.put(jpeg(80, 80))
+    assert house.handle(replace(second, receive_count=2)).disposition is Disposition.SUPERSEDED
+    assert house.stored() == {}
+    assert house.handle(last).disposition is Disposition.WRITTEN
+    assert house.stored() == of(last, "small.jpg")

@@ -25,7 +25,7 @@ from handler.photo.destinations import made_digest
 from handler.report import JobReport
 from handler.s3.requests import Requests
 from imaging.config import parse_config
-from imaging.limits import Memory
+from imaging.limits import Limits, Memory
 from imaging.specs import RenditionSpec
 from tests.house import BOTH, CONFIG, KEY, MANIFEST, House, of
 from tests.photos import jpeg, png, text
@@ -1319,3 +1319,113 @@ def test_a_place_that_was_another_photos_under_a_former_template(house: House) -
     for job in jobs:
         assert house.handle(job, settings).disposition is Disposition.UNCHANGED
     assert house.stored() == expected | of(other, *(f"thumbs/{inner}/{name}" for name in names))
+
+
+def test_a_place_that_is_the_photos_when_its_list_is_read_is_not_robbed(house: House) -> None:
+    """A look finds it another's, and the list, which is read after that, is the photo's own."""
+    house.s3.create_bucket(Bucket="other")
+    house.s3.put_object(Bucket="other", Key=KEY, Body=_NEW)
+    theirs = ObjectEvent(bucket="other", key=KEY, sequencer=house.sequencer())
+    assert house.handle(theirs).disposition is Disposition.WRITTEN
+    event = house.put(_OLD)
+
+    def free_and_make() -> None:
+        house.s3.delete_object(Bucket="other", Key=KEY)
+        house.handle(replace(theirs, change=Change.DELETED, sequencer=house.sequencer()))
+        assert house.handle(event).disposition is Disposition.WRITTEN
+
+    house.before("GetObject", MANIFEST, free_and_make)
+    assert house.handle(_JOB).disposition is Disposition.UNCHANGED
+    assert house.stored() == of(event, *BOTH)
+    assert house.named() == set(BOTH)
+
+
+def test_an_announcement_that_another_added_to_meanwhile_is_taken_back_too(house: House) -> None:
+    """Its request ends right after that: nobody else would find out whose renditions are there."""
+    theirs = _leave_without_manifest(house)
+    house.put(_OLD)
+
+    def announce_and_end() -> None:
+        refused = Fault(operation="PutObject", key=f"{KEY}/large.jpg", action=ACCESS_DENIED)
+        house.proxy.add(refused)
+        assert house.ask_for("large").disposition is Disposition.RETRY
+
+    house.before("DeleteObject", MANIFEST, announce_and_end)
+    report = house.ask_for("small")
+    assert (report.disposition, report.code) == (Disposition.REJECTED, "other-source")
+    assert house.stored() == theirs
+    # No manifest that only announces is left.
+    assert house.s3.list_objects_v2(Bucket="renditions")["KeyCount"] == len(theirs)
+
+
+@pytest.mark.parametrize("gone", ["", MANIFEST], ids=["a manifest", "renditions"])
+def test_who_has_no_place_any_more_leaves_nothing_under_the_former_template(
+    house: House, gone: str
+) -> None:
+    """Each bucket's photo had a place of its own; under the new template the other's has it."""
+    former = KeyTemplate("{bucket}/{key}/{name}.{ext}")
+    settings = replace(house.settings, former_key_templates=(former,))
+    event = house.put(_OLD)
+    house.handle(event, replace(house.settings, key_template=former))
+    house.s3.create_bucket(Bucket="other")
+    house.s3.put_object(Bucket="other", Key=KEY, Body=_NEW)
+    house.handle(ObjectEvent(bucket="other", key=KEY, sequencer=house.sequencer()), settings)
+    if gone:
+        house.s3.delete_object(Bucket="renditions", Key=gone)
+    report = house.handle(replace(event, sequencer=house.sequencer()), settings)
+    assert report.code == "other-source"
+    listed = {item["Key"] for item in house.s3.list_objects_v2(Bucket="renditions")["Contents"]}
+    assert not {key for key in listed if key.startswith("photos/")}
+
+
+def test_a_deletion_that_comes_again_writes_nothing_again(versioned: House) -> None:
+    """The manifest says already that the version below is the photo."""
+    house = versioned
+    older = house.put(_OLD)
+    house.handle(older)
+    deletion = house.delete_for_good(house.put(_NEW))
+    assert "PutObject renditions" in house.requests_of(deletion)
+    looks = ["HeadObject renditions"] * len(BOTH)
+    assert house.requests_of(deletion) == [
+        "GetObject renditions",
+        "HeadObject photos",
+        "HeadObject renditions",
+        "GetObject renditions",
+        *looks,
+    ]
+
+
+def test_a_request_that_meets_what_an_ended_job_left_makes_the_set(versioned: House) -> None:
+    """The job asked before the deletion for good, stored all of it after that, and ended."""
+    house = versioned
+    older = house.put(_OLD)
+    house.handle(older)
+    newer = house.put(_NEW)
+    house.handle(newer)
+    answers = {name: house.s3.get_object(Bucket="renditions", Key=f"{KEY}/{name}") for name in BOTH}
+    stored = {name: (answer["Body"].read(), answer["Metadata"]) for name, answer in answers.items()}
+    assert house.handle(house.delete_for_good(newer)).disposition is Disposition.WRITTEN
+    for name, (body, metadata) in stored.items():
+        house.s3.put_object(Bucket="renditions", Key=f"{KEY}/{name}", Body=body, Metadata=metadata)
+    assert house.ask_for("small").disposition is Disposition.WRITTEN
+    assert house.named() == set(BOTH)
+    assert house.stored() == of(older, *BOTH)
+
+
+def test_a_job_for_bytes_that_are_rejected_by_now(versioned: House) -> None:
+    """A leftover of the same bytes, put before, is no reason to try the photo again."""
+    house = versioned
+    v1 = house.put(_OLD)
+    house.handle(v1)
+    answer = house.s3.get_object(Bucket="renditions", Key=f"{KEY}/small.jpg")
+    body, metadata = answer["Body"].read(), answer["Metadata"]
+    v2 = house.put(_OLD)
+    assert v1.etag == v2.etag
+    assert v1.version_id != v2.version_id
+    small = replace(house.settings.config, limits=Limits(max_pixels=100))
+    strict = replace(house.settings, config=small)
+    assert house.handle(v2, strict).code == "over-limit"
+    assert house.stored() == {}
+    house.s3.put_object(Bucket="renditions", Key=f"{KEY}/small.jpg", Body=body, Metadata=metadata)
+    report = house.handle(_JOB, strict)
+    assert (report.disposition, report.code) == (Disposition.REJECTED, "over-limit")

@@ -21,6 +21,7 @@ from handler.photo.manifest import (
     manifest_from_object,
     set_digest,
 )
+from handler.photo.rule import Addition, GivenUp, Rejection, left_behind, merged
 from handler.version import SourceVersion as Version
 from handler.version import version_from_event, version_from_metadata
 
@@ -219,3 +220,53 @@ def test_the_manifest_s_tables_are_what_is_written() -> None:
         assert f"| {expected} |" in fields[name][1], name
     schema = json.loads((_DOCS / "sidecar.schema.json").read_text("utf-8"))
     assert set(written) <= set(schema["properties"])
+
+
+@pytest.mark.parametrize("text", ["0123456789abcdef", "0123456789abcdef 2", "0123456789abcdef 2 x"])
+def test_a_mark_that_says_no_time_is_one_that_is_over(text: str) -> None:
+    """An earlier release wrote the version alone; one more attempt is made."""
+    manifest = manifest_from_head({"state": "made", "suspect": text})
+    assert manifest.suspect == Suspect(version="0123456789abcdef", times=1, over_s=0)
+
+
+def test_a_photo_that_is_given_up_keeps_what_was_named_of_it() -> None:
+    """What is not asked for any more stays, announced; what is of another version goes."""
+    version = Version(bucket="b", etag="e")
+    before = Manifest(
+        version=version,
+        made="before",
+        kept=(Kept(key="old.jpg", etag="1"),),
+        announced=(Announced(key="older.jpg", version="another"),),
+    )
+    rejection = Rejection(version=version, made="today", code="poison", reason="")
+    draft = GivenUp(
+        rejection=rejection, announced=(Announced(key="new.jpg", version=version.name),)
+    )
+    after = merged(before, draft)
+    assert {one.key for one in after.announced} == {"old.jpg", "new.jpg"}
+    assert [one.key for one in left_behind(before, after)] == ["older.jpg"]
+
+
+def test_an_addition_beside_a_rejection_leaves_what_others_announce() -> None:
+    """Others may be storing theirs, of the same version, still."""
+    version = Version(bucket="b", etag="e")
+    theirs = Announced(key="theirs.jpg", version=version.name)
+    before = Manifest(version=version, made="today", rejected="poison", announced=(theirs,))
+    after = merged(before, Addition(version=version, kept=(Kept(key="ours.jpg", etag="1"),)))
+    assert after.rejected == "poison"
+    assert after.kept == ()
+    ours = Announced(key="ours.jpg", version=version.name)
+    assert set(after.announced) == {theirs, ours}
+
+
+def test_an_addition_to_a_part_of_the_set_leaves_what_was_refused_and_said() -> None:
+    """Neither has a whole set; the one is no rejection that the other would write over."""
+    version = Version(bucket="b", etag="e")
+    refused = Refused(name="large", made="today", code="over-limit", reason="r")
+    kept = Kept(key="tiny.jpg", etag="1")
+    before = Manifest(version=version, kept=(kept,), refused=(refused,), about={"width": 1})
+    ours = Kept(key="small.jpg", etag="2")
+    after = merged(before, Addition(version=version, kept=(ours,)))
+    assert after.refused == (refused,)
+    assert after.about == {"width": 1}
+    assert after.kept == (kept, ours)
