@@ -20,7 +20,6 @@ __all__ = [
     "KeyTooLongError",
     "KnownRejectionError",
     "LoopError",
-    "NotModifiedError",
     "ObjectMissingError",
     "OtherSourceError",
     "OutsideSourceError",
@@ -106,12 +105,6 @@ class FolderError(RenditionsError):
     """The object is a console's folder: no bytes, under a key that ends in a slash."""
 
     code = "folder"
-
-
-class NotModifiedError(RenditionsError):
-    """The object is the version that the caller has already. No record ends with it."""
-
-    code = "not-modified"
 
 
 class KnownRejectionError(RejectedPhotoError):

@@ -110,6 +110,14 @@ class SourceVersion:
             return self.version_id == other.version_id
         return self.etag is not None and self.etag == other.etag
 
+    def is_same_upload(self, other: "SourceVersion") -> bool:
+        """Tell the same, and of the same bytes, put again, as far as S3 said when.
+
+        They may have another focal point, or other tags. Within a second they cannot be told.
+        """
+        both_say = self.modified is not None and other.modified is not None
+        return self.is_same(other) and (self.modified == other.modified or not both_say)
+
     def metadata(self) -> dict[str, str]:
         """Return it as an object's user metadata; see :func:`version_from_metadata`."""
         values = {

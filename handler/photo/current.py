@@ -77,7 +77,7 @@ def _found(
         except ObjectMissingError:
             return None
         metadata = answer["Metadata"]
-        is_of_version = version_from_metadata(metadata).is_same(version)
+        is_of_version = version_from_metadata(metadata).is_same_upload(version)
         is_wanted = metadata.get("spec") == spec.digest(output)
         if not (is_of_version and is_wanted and answer["ETag"].strip('"') == one.etag):
             return None

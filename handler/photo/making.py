@@ -13,7 +13,6 @@ from handler.errors import (
     ConditionFailedError,
     Disposition,
     KnownRejectionError,
-    NotModifiedError,
     OtherSourceError,
     PoisonPhotoError,
     SourceChangedError,
@@ -27,8 +26,8 @@ from handler.photo.renditions import store_renditions
 from handler.photo.rule import Addition, Draft, GivenUp, Refusal, Rejection, WholeSet, Withheld
 from handler.s3.source import S3Source
 from handler.stages import Stage
-from handler.version import SourceVersion, version_from_event
-from imaging.errors import RejectedPhotoError
+from handler.version import SourceVersion, version_from_answer, version_from_event
+from imaging.errors import RejectedPhotoError, SourceError
 from imaging.specs import RenditionSpec
 
 __all__ = ["leave_nothing", "make", "make_some", "superseded"]
@@ -61,7 +60,6 @@ def make(attempt: Attempt) -> Outcome:
 
 
 def _make_unless_made(attempt: Attempt, named: SourceVersion, manifest: Manifest | None) -> Outcome:
-    unless = None
     if manifest is not None and named.etag not in attempt.leftovers.removed:
         match _judged_and_seen(attempt, named, manifest):
             case Verdict.UNCHANGED:
@@ -69,17 +67,14 @@ def _make_unless_made(attempt: Attempt, named: SourceVersion, manifest: Manifest
             case Verdict.SUPERSEDED:
                 superseded(attempt, named)
             case Verdict.UNCHANGED_IF_CURRENT:
-                unless = manifest.version.etag
+                if _is_current(attempt, manifest.version):
+                    return _unchanged(attempt, manifest)
             case Verdict.MAKE:
                 pass
             case verdict:
                 assert_never(verdict)
     try:
-        source = _open(attempt, unless)
-    except NotModifiedError:
-        if manifest is None:
-            raise
-        return _unchanged(attempt, manifest)
+        source = _open(attempt)
     except SourceChangedError:
         attempt.leftovers.remove_of_version(named)
         if attempt.trigger.sequencer is None:
@@ -96,16 +91,26 @@ def _make_unless_made(attempt: Attempt, named: SourceVersion, manifest: Manifest
         return _make_of(attempt, source)
 
 
-def _open(attempt: Attempt, unless: str | None = None) -> S3Source:
+def _is_current(attempt: Attempt, version: SourceVersion) -> bool:
+    """Ask S3 whether ``version`` is still the photo. *Cost*: a HeadObject."""
+    event = attempt.event
+    try:
+        answer = attempt.requests.of_source("head_object", Bucket=event.bucket, Key=event.key)
+    except (SourceChangedError, SourceError, RejectedPhotoError):
+        # Who asks for the photo itself finds out why.
+        return False
+    return version_from_answer(event, answer).is_same_upload(version)
+
+
+def _open(attempt: Attempt) -> S3Source:
     """Return the photo. If S3 refuses it for good, the manifest of an older one says so first.
 
     Raises:
-        NotModifiedError: It is the version in ``unless``.
         RejectedPhotoError: S3 does not hand it over.
         RenditionsError: As :class:`S3Source`.
     """
     try:
-        return S3Source(attempt.requests, attempt.event, unless)
+        return S3Source(attempt.requests, attempt.event)
     except RejectedPhotoError as error:
         # Imported on first use: most photos are handed over.
         from handler.photo.refused import check_still_refused, refused_version
@@ -119,8 +124,6 @@ def _open(attempt: Attempt, unless: str | None = None) -> S3Source:
         manifests.read_kept()
         if manifests.manifest is not None and version.is_same(manifests.manifest.version):
             # The very version went into an archive: its renditions are as right as before.
-            if unless is not None:
-                raise NotModifiedError(error.message) from error
             raise
         draft = Withheld(version=version, code=error.code, reason=error.message)
         _commit(attempt, lambda: check_still_refused(attempt, version), draft)

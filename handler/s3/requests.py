@@ -15,7 +15,6 @@ from handler.errors import (
     DestinationAccessDeniedError,
     DestinationBucketMissingError,
     DestinationKeyDeniedError,
-    NotModifiedError,
     ObjectMissingError,
     SourceAccessDeniedError,
     SourceBucketMissingError,
@@ -83,7 +82,6 @@ class Requests:
 
         Raises:
             SourceChangedError: It is gone, or is another version.
-            NotModifiedError: It is the version that the caller has already.
             SourceError: Or one of its kind: S3 does not hand it over.
             ArchivedError: It would have to be restored first.
             SourceRefusedError: S3 will never hand it over.
@@ -207,8 +205,6 @@ def _source_failure(error: Exception, place: str) -> RenditionsError:
         return SourceError(f"Expected to read {place} but received {error}")
     status, code, message = _parts(error)
     said = f"but S3 answered {status} {code}: {message}"
-    if status == 304:
-        return NotModifiedError(f"{place} is as it was")
     if code == "NoSuchBucket":
         return SourceBucketMissingError(f"Expected to read {place} {said}")
     if status in _GONE_STATUS:

@@ -83,15 +83,13 @@ class _Body:
     *Thread*: one at a time.
     """
 
-    def __init__(self, requests: Requests, event: ObjectEvent, unless: str | None) -> None:
+    def __init__(self, requests: Requests, event: ObjectEvent) -> None:
         self._requests = requests
         self._where = f"s3://{event.bucket}/{event.key}"
         self._request: dict[str, Any] = {"Bucket": event.bucket, "Key": event.key}
         # The object as it is now, and not the version that the event names: if that is another,
         # its renditions would be of a photo that is not there.
         conditions = {} if event.etag is None else {"IfMatch": f'"{event.etag}"'}
-        if unless is not None:
-            conditions["IfNoneMatch"] = f'"{unless}"'
         answer = self._get(conditions)
         self.size: int = answer["ContentLength"]
         self.metadata: Mapping[str, str] = answer.get("Metadata", {})
@@ -204,7 +202,7 @@ class _Body:
     def check_current(self) -> None:
         place = {"Bucket": self._event.bucket, "Key": self._event.key}
         answer = self._requests.of_source("head_object", **place)
-        if not version_from_answer(self._event, answer).is_same(self.version):
+        if not version_from_answer(self._event, answer).is_same_upload(self.version):
             raise SourceChangedError(f"Expected {self._where} to be {self.etag} still")
 
     def close(self) -> None:
@@ -228,21 +226,19 @@ class S3Source:
     Args:
         requests: Of this invocation.
         event: What it is about.
-        unless: The ETag, without quotes, of the version that is not wanted again.
 
     *Cost*: one request when made; see above for the rest.
 
     Raises:
         SourceChangedError: The object is gone, or is not the version that the event names.
-        NotModifiedError: It is the version in ``unless``.
         SourceError: S3 refuses or cannot be reached, or the bytes end early and resuming does not
             help, or they do not match the checksum.
         OutOfTimeError: The deadline passed.
     """
 
-    def __init__(self, requests: Requests, event: ObjectEvent, unless: str | None = None) -> None:
+    def __init__(self, requests: Requests, event: ObjectEvent) -> None:
         self._deadline = requests.deadline
-        self._body = _Body(requests, event, unless)
+        self._body = _Body(requests, event)
         self._head = bytearray()
         self._whole: memoryview | None = None
         self._at = 0
@@ -279,7 +275,7 @@ class S3Source:
         return self._body.version
 
     def check_current(self) -> None:
-        """Ask S3 whether this version is still the object. *Cost*: one HeadObject. *Thread*: any.
+        """Ask S3 whether this upload is still the object. *Cost*: one HeadObject. *Thread*: any.
 
         Raises:
             SourceChangedError: It is not, or there is none.

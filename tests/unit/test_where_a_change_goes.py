@@ -30,7 +30,7 @@ _EVENTS: Final = _ROOT / "tests" / "events"
 _MODULES: Final = sorted(
     path for path in (_ROOT / "handler").rglob("*.py") if path.name != "__init__.py"
 )
-_NEVER_REPORTED: Final = {"store-archived", "store-missing", "not-modified"}
+_NEVER_REPORTED: Final = {"store-archived", "store-missing"}
 """No record ends with these: whoever asks S3 decides what they mean."""
 _PER_INVOCATION: Final = {"_X_AMZN_TRACE_ID", "AWS_XRAY_DAEMON_ADDRESS"}
 """Lambda's own two that differ between invocations; handler/app.py reads them."""
