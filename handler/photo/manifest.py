@@ -7,6 +7,7 @@ rule by which it changes is in handler/photo/rule.py and docs/failures.md.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -31,6 +32,8 @@ __all__ = [
     "set_digest",
 ]
 
+# The times and seconds that there can be; whoever shows them need not look again.
+_SUSPECT: Final = re.compile("([0-9a-f]{16}) ([1-9][0-9]?) ([0-9]{1,11})(?: ([0-9a-f]{1,16}))?")
 _OWN_FIELDS: Final = frozenset(
     {"key", "deleted", "release", "config", "kept", "announced", "refused", "lost", "mark"}
 )
@@ -81,20 +84,22 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspect:
-    """A version that is being decoded, and of which an attempt failed before.
+    """The mark of a version that is being decoded, and of which an attempt failed before.
 
     Attributes:
         version: Its name.
         times: How many attempts began so without an answer, this one included.
         over_s: When Lambda has ended it, at the latest, in seconds since 1970.
+        token: Of this attempt alone: two that begin in one second must not take away each other's.
     """
 
     version: str
     times: int
     over_s: int
+    token: str = ""
 
     def __str__(self) -> str:
-        return f"{self.version} {self.times} {self.over_s}"
+        return f"{self.version} {self.times} {self.over_s} {self.token}".rstrip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,13 +207,12 @@ def manifest_from_head(metadata: Mapping[str, str]) -> Manifest:
 def _suspect(text: str | None) -> Suspect | None:
     if text is None:
         return None
-    version, *numbers = text.split(" ")
-    try:
-        times, over_s = map(int, numbers)
-    except ValueError:
+    found = _SUSPECT.fullmatch(text)
+    if found is None:
         # A release before this one said no more; its attempts are over.
-        return Suspect(version=version, times=1, over_s=0)
-    return Suspect(version=version, times=times, over_s=over_s)
+        return Suspect(version=text.split(" ")[0], times=1, over_s=0)
+    version, times, over_s, token = found.groups()
+    return Suspect(version=version, times=int(times), over_s=int(over_s), token=token or "")
 
 
 def manifest_from_object(metadata: Mapping[str, str], body: bytes) -> Manifest:

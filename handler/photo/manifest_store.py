@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from botocore.exceptions import BotoCoreError
 
@@ -45,6 +45,9 @@ _LONGEST_PAUSE: Final = 2
 
 _log = logging.getLogger(__name__)
 
+_Call: TypeAlias = Callable[..., dict[str, Any]]
+"""Makes one request of the destination: by the usual budget, or by that of clean-ups."""
+
 
 class ManifestStore:
     """The manifest of the photo of ``event``.
@@ -74,32 +77,41 @@ class ManifestStore:
         self._looked_at: str | None = None
         self._is_foreign = False
         self._is_proven = False
+        # Whether a write was not answered since the last read: S3 may have done it.
+        self._is_in_doubt = False
         self._turns = 0
         self.manifest: Manifest | None = None
 
     def look(self) -> Manifest | None:
         """Return the manifest, without its list of renditions. *Cost*: one HeadObject."""
-        return self._read("head_object", lambda head, _: head)
+        return self._read(self._requests.of_destination, "head_object", lambda head, _: head)
 
     def read(self) -> Manifest | None:
         """Return the whole manifest. *Cost*: one GetObject."""
+        return self._read_whole(self._requests.of_destination)
+
+    def _read_whole(self, call: _Call) -> Manifest | None:
         try:
-            return self._read("get_object", self._with_body)
+            return self._read(call, "get_object", self._with_body)
         except StoreArchivedError as error:
             # Without the body, which a lifecycle rule put away, it is one without a list.
             reason = f"its body is archived: {error}"
-            return self._read("head_object", lambda head, _: self._without_list(head, reason))
+            return self._read(call, "head_object", lambda head, _: self._without_list(head, reason))
 
     def _read(
-        self, operation: str, with_body: Callable[[Manifest, dict[str, Any]], Manifest]
+        self,
+        call: _Call,
+        operation: str,
+        with_body: Callable[[Manifest, dict[str, Any]], Manifest],
     ) -> Manifest | None:
         self._is_foreign = self._is_proven = False
         try:
-            answer = self._requests.of_destination(operation, **self._where)
+            answer = call(operation, **self._where)
         except ObjectMissingError:
             self._etag = self.manifest = None
+            self._is_in_doubt = False
             return None
-        self._etag = answer["ETag"]
+        self._etag, self._is_in_doubt = answer["ETag"], False
         try:
             head = self._own(manifest_from_head(answer["Metadata"]))
         except UnreadableManifestError as error:
@@ -201,7 +213,7 @@ class ManifestStore:
             return
         if not self.is_held():
             raise self._other_source(found)
-        if not self._is_as_read():
+        if not self._is_as_read(self._requests.of_destination):
             raise ConditionFailedError(f"Expected {self._key} to be as it was; another wrote it")
 
     def withdraw(self) -> bool:
@@ -373,7 +385,8 @@ class ManifestStore:
 
         Any answer removes the mark; an end of the process leaves it.
 
-        *Cost*: one PutObject, and another after any error, also where a rejection is written then.
+        *Cost*: one PutObject, and another after any error, also where a rejection is written then;
+        a GetObject besides, where S3 did not say whether it took the mark.
 
         Args:
             suspect: The mark.
@@ -383,28 +396,43 @@ class ManifestStore:
             ConditionFailedError: Another wrote the manifest: it may have made the photo.
         """
         self.prove(ask)
-        marked = replace(self._taken(), suspect=suspect)
-        if not self.swap(marked) and self.manifest != marked:
-            raise ConditionFailedError(f"Expected {self._key} to be as it was; another wrote it")
         try:
+            self._mark(suspect)
             yield
         except Exception:
-            self._answered(suspect)
+            self._take_away(suspect)
             raise
 
-    def _answered(self, suspect: Suspect) -> None:
-        """Take the mark away, also when the deadline or the budget for retries is over.
+    def _mark(self, suspect: Suspect) -> None:
+        # Of a lost write the mark may be there all the same: only its answer was lost.
+        if not self.swap(replace(self._taken(), suspect=suspect)) and not self._is_marked(suspect):
+            raise ConditionFailedError(f"Expected {self._key} to be as it was; another wrote it")
 
-        It says nothing of the photo, so nobody is asked for it.
+    def _is_marked(self, suspect: Suspect) -> bool:
+        """Tell whether the manifest, as it was read last, has the very mark ``suspect``."""
+        return self.manifest is not None and self.manifest.suspect == suspect
+
+    def _take_away(self, suspect: Suspect) -> None:
+        """Take the mark away if it is there, by the budget of clean-ups alone; never raises.
+
+        Neither the deadline nor the budget for retries ends that. A mark of another's stays. It
+        says nothing of the photo, so nobody is asked for it.
         """
+        call = self._requests.to_clean_up
         try:
-            while self.manifest is not None and self.manifest.suspect == suspect:
-                after = replace(self.manifest, suspect=None)
-                if self.swap(after, self._requests.to_clean_up):
+            if self._is_in_doubt:
+                self._read_whole(call)
+            for _ in range(_MAX_TURNS):
+                if self.manifest is None or not self._is_marked(suspect):
                     return
+                if self._put(replace(self.manifest, suspect=None), call):
+                    return
+                self._read_whole(call)
         except RenditionsError as error:
             # The error that led here counts.
-            _log.warning("%s still says that a decode is under way: %s", self._key, error)
+            _log.warning("%s may still say that a decode is under way: %s", self._key, error)
+        else:
+            _log.warning("%s still says that a decode is under way; others write it", self._key)
 
     def announce(
         self, keys: Iterable[str], version: SourceVersion, ask: Callable[[], None]
@@ -433,46 +461,49 @@ class ManifestStore:
         self.check_free()
         return rule.taken(self.manifest, self._place)
 
-    def swap(self, after: Manifest, put: Callable[..., dict[str, Any]] | None = None) -> bool:
+    def swap(self, after: Manifest) -> bool:
         """Write ``after`` over what was read; tell whether nobody had written meanwhile.
 
         If another has, the manifest was read again. The same as was read is another write: who has
         read it before finds out.
 
         *Cost*: one PutObject.
-
-        Args:
-            after: The manifest.
-            put: What makes the request; None for the usual way.
         """
-        put = put or self._requests.of_destination
+        return self._put(after, self._requests.of_destination) or self._lost()
+
+    def _put(self, after: Manifest, call: _Call) -> bool:
+        """Write ``after`` over what was read; tell whether nobody had written meanwhile.
+
+        If another has, it has to be read.
+        """
         condition: Condition = {}
         if self._settings.conditional_writes:
             condition = condition_over(self._etag)
-        elif not self._is_as_read():
-            return self._lost()
+        elif not self._is_as_read(call):
+            return False
+        body = after.body(self._event.key, secrets.token_hex(8), self._settings.config_version)
+        self._is_in_doubt = True
         try:
-            answer = put(
+            answer = call(
                 "put_object",
                 **self._where,
                 **condition,
-                Body=after.body(
-                    self._event.key, secrets.token_hex(8), self._settings.config_version
-                ),
+                Body=body,
                 ContentType="application/json",
                 # It changes with the photo, unlike the renditions of one version.
                 CacheControl="no-cache",
                 Metadata=after.metadata(),
             )
         except (ConditionFailedError, ObjectMissingError):
-            return self._lost()
+            return False
         self._etag, self.manifest, self._is_foreign = answer["ETag"], after, False
+        self._is_in_doubt = False
         return True
 
-    def _is_as_read(self) -> bool:
+    def _is_as_read(self, call: _Call) -> bool:
         """Tell whether nobody wrote since: for a store that cannot tell while it writes."""
         try:
-            answer = self._requests.of_destination("head_object", **self._where)
+            answer = call("head_object", **self._where)
         except ObjectMissingError:
             return self._etag is None
         return bool(answer["ETag"] == self._etag)

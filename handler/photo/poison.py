@@ -16,6 +16,7 @@ Sources:
 
 import collections
 import os
+import secrets
 import tempfile
 import threading
 import time
@@ -74,7 +75,8 @@ def watched(attempt: Attempt, source: S3Source) -> Iterator[None]:
         if is_over or event.receive_count > 1:
             left_s = min(attempt.requests.deadline.remaining_s, _LONGEST_ATTEMPT_S)
             over_s = now_s + int(left_s) + _MARGIN_S
-            own = Suspect(version=name, times=times + 1, over_s=over_s)
+            token = secrets.token_hex(8)
+            own = Suspect(version=name, times=times + 1, over_s=over_s, token=token)
             stack.enter_context(attempt.manifests.suspecting(own, source.check_current))
         stack.enter_context(_traced(name))
         yield

@@ -26,6 +26,7 @@ _SUSPECTS = st.builds(
     version=st.text("0123456789abcdef", min_size=16, max_size=16),
     times=st.integers(1, 99),
     over_s=st.integers(0, 1 << 33),
+    token=st.sampled_from(["", "0123456789abcdef"]),
 )
 
 
