@@ -14,7 +14,7 @@ from imaging.plan import RenditionPlan
 from imaging.provenance import provenance
 from imaging.rendition import Rendition
 
-__all__ = ["sidecar"]
+__all__ = ["listed", "sidecar"]
 
 _VERSION: Final = 1
 
@@ -62,11 +62,12 @@ def sidecar(
         "provenance": provenance(header, [made for made, _ in renditions]),
         # Each rendition repeats the warnings of the photo.
         "warnings": [asdict(warning) for warning in dict.fromkeys((*plan.warnings, *said))],
-        "renditions": [_listed(made, key) for made, key in renditions],
+        "renditions": [listed(made, key) for made, key in renditions],
     }
 
 
-def _listed(made: Rendition, key: str) -> dict[str, str | int]:
+def listed(made: Rendition, key: str) -> dict[str, str | int]:
+    """Return how the document lists one rendition, which is stored under ``key``."""
     return {
         "name": made.planned.spec.name,
         "key": key,

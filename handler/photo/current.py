@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from handler.errors import KeyTooLongError, ObjectMissingError
+from handler.photo.about import About, about_left
 from handler.photo.attempt import Attempt
 from handler.photo.manifest import Kept, Manifest
 from handler.version import SourceVersion, version_from_metadata
@@ -13,10 +14,11 @@ __all__ = ["Current", "find_current"]
 
 
 class Current(NamedTuple):
-    """What has to be made, and what is there of the rest."""
+    """What has to be made, what is there of the rest, and what the manifest says of that."""
 
     missing: tuple[RenditionSpec, ...]
     kept: tuple[Kept, ...]
+    about: About | None = None
 
 
 def find_current(
@@ -43,13 +45,16 @@ def find_current(
     named = {one.key: one for one in manifest.kept}
     missing: list[RenditionSpec] = []
     there: list[Kept] = []
+    names: set[str] = set()
     for spec in specs:
         found = _found(attempt, version, spec, named)
         if found is None:
             missing.append(spec)
         else:
             there += found
-    return Current(tuple(missing), tuple(there))
+            names.add(spec.name)
+    about = about_left(manifest.about, names.__contains__) if names else None
+    return Current(tuple(missing), tuple(there), about)
 
 
 def _found(

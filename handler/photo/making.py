@@ -18,6 +18,7 @@ from handler.errors import (
     SourceChangedError,
 )
 from handler.objects import Change
+from handler.photo.about import About, about_with
 from handler.photo.attempt import Attempt, Outcome, check_not_folder, found_gone, is_folder
 from handler.photo.destinations import candidate_keys, made_digest
 from handler.photo.manifest import Announced, Kept, Manifest, Verdict, judge
@@ -137,10 +138,10 @@ def _make_of(attempt: Attempt, source: S3Source) -> Outcome:
         _check_not_refused(attempt, source.version)
     specs = _specs(attempt)
     made = made_digest(attempt.settings, attempt.event.key, None)
-    missing, there = _missing(attempt, source.version, specs)
+    missing, there, about = _missing(attempt, source.version, specs)
     if not missing:
         # What no rendition is for any more goes.
-        draft = WholeSet(version=source.version, made=made, kept=there)
+        draft = WholeSet(version=source.version, made=made, kept=there, about=about)
         _commit(attempt, lambda: _check_stored(attempt, source, there), draft)
         return Outcome(Disposition.WRITTEN if specs else Disposition.REMOVED)
     try:
@@ -156,7 +157,7 @@ def _make_of(attempt: Attempt, source: S3Source) -> Outcome:
                 version=source.version,
                 made=made,
                 kept=(*there, *stored.kept),
-                about=stored.about,
+                about=about_with(about, stored.about),
             )
             _commit_stored(attempt, source, draft)
     except OtherSourceError:
@@ -174,11 +175,11 @@ def _make_of(attempt: Attempt, source: S3Source) -> Outcome:
 
 def _missing(
     attempt: Attempt, version: SourceVersion, specs: tuple[RenditionSpec, ...]
-) -> tuple[tuple[RenditionSpec, ...], tuple[Kept, ...]]:
-    """Return which of ``specs`` have to be made, and what is there of the others."""
+) -> tuple[tuple[RenditionSpec, ...], tuple[Kept, ...], About | None]:
+    """Return which of ``specs`` have to be made, what is there of the others, and what is said."""
     manifest = attempt.manifests.manifest
     if attempt.event.sequencer is not None or manifest is None or not manifest.kept:
-        return specs, ()
+        return specs, (), None
     # Imported for jobs about photos that were done.
     from handler.photo.current import find_current
 
@@ -278,8 +279,10 @@ def make_some(attempt: Attempt, specs: Sequence[RenditionSpec]) -> Outcome:
                 stored = store_renditions(attempt, source, specs, sidecar=False, announces=True)
                 addition = Addition(
                     version=source.version,
+                    names=names,
                     kept=stored.kept,
                     about=stored.about,
+                    listed=stored.listed,
                     # It would have been refused by any other rejection.
                     stale=before.made if before is not None and before.rejected is not None else "",
                 )

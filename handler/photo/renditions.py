@@ -29,11 +29,15 @@ _FOCAL_POINT: Final = "focal-point"
 
 
 class Stored(NamedTuple):
-    """The renditions that S3 holds now: for the report, for the manifest, and for an app."""
+    """The renditions that S3 holds now: for the report, for the manifest, and for an app.
+
+    ``about`` is of these alone, and so is ``listed``, where the configuration has a sidecar.
+    """
 
     reports: tuple[RenditionReport, ...]
     kept: tuple[Kept, ...]
     about: dict[str, Any] | None
+    listed: tuple[Mapping[str, Any], ...] = ()
 
 
 class _Uploads:
@@ -161,6 +165,7 @@ def store_renditions(
         about=_about(attempt.event, source.version, plan, pairs)
         if sidecar
         else _provenance(plan.header, made),
+        listed=_listed(pairs) if attempt.settings.config.sidecar else (),
     )
 
 
@@ -241,6 +246,13 @@ def _provenance(header: ImageHeader, made: Sequence[Rendition]) -> dict[str, Any
     from imaging.provenance import provenance
 
     return {"provenance": provenance(header, made)}
+
+
+def _listed(made: list[tuple[Rendition, str]]) -> tuple[Mapping[str, Any], ...]:
+    # Imported as in _about.
+    from imaging.sidecar import listed
+
+    return tuple(listed(rendition, key) for rendition, key in made)
 
 
 def _about(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, assert_never
 
+from handler.photo.about import About, about_with_made
 from handler.photo.manifest import Announced, Kept, Manifest, Refused
 from handler.version import SourceVersion
 
@@ -43,7 +44,7 @@ class WholeSet:
     version: SourceVersion
     made: str
     kept: tuple[Kept, ...]
-    about: Mapping[str, Any] | None = None
+    about: About | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,16 +53,20 @@ class Addition:
 
     Attributes:
         version: What they were made of.
+        names: Which of the configuration.
         kept: Where they are.
-        about: What the manifest says of the photo to an app, where it says nothing yet, or None.
+        about: What a manifest of these alone says of the photo to an app, or None.
+        listed: How a sidecar lists them; none where today's configuration has no sidecar.
         stale: ``made`` of the rejection that was there when it began, and that today's settings do
             not give; it is written over. Empty for none, and for what S3 did not hand over
             (:class:`Withheld`), which is written over in any case.
     """
 
     version: SourceVersion
+    names: tuple[str, ...]
     kept: tuple[Kept, ...]
-    about: Mapping[str, Any] | None = None
+    about: About | None = None
+    listed: tuple[Mapping[str, Any], ...] = ()
     stale: str = ""
 
 
@@ -219,7 +224,9 @@ def _with_addition(before: Manifest | None, draft: Addition, version: SourceVers
         # Another has rejected it meanwhile. What was made goes with the photo.
         new_ones = (Announced(key=key, version=version.name) for key in sorted(new))
         return replace(before, version=version, announced=(*announced, *new_ones))
-    about = before.about or draft.about
+    about = about_with_made(
+        before.about, draft.about, names=draft.names, keys=new, listed=draft.listed
+    )
     # What was made of it says that no attempt at it ends its process.
     return replace(
         before, version=version, kept=kept, announced=announced, about=about, suspect=None

@@ -154,3 +154,59 @@ def test_nothing_is_stored_without_credentials_once_the_certificates_have_ended(
         render("signed.jpg")
     assert "plain.jpg/a.jpg" in stack.stored()
     assert "signed.jpg/a.jpg" not in stack.stored()
+
+
+_BASE = _KEEP + "".join(
+    f'[[renditions]]\nname = "{name}"\nwidth = {width}\n'
+    for name, width in (("a", 64), ("b", 80), ("small", 32))
+)
+_SIDECAR = "[sidecar]\n"
+
+
+def _without(name: str) -> str:
+    before, _, after = _BASE.partition(f'[[renditions]]\nname = "{name}"\n')
+    return before + "".join(after.partition("[[")[1:])
+
+
+_CHANGES = {
+    "one less": (_BASE, _without("small")),
+    "one less that carries": (_BASE, _without("b")),
+    "one that carries anew": (_BASE, _BASE.replace("80", "81")),
+    "one that does not anew": (_BASE, _BASE.replace("32", "33")),
+    "one that does not any more": (_BASE, _BASE.replace("80", "40")),
+    "one more": (_without("b"), _BASE),
+    "no sidecar": (_SIDECAR + _BASE, _BASE),
+    "no sidecar, and one anew": (_SIDECAR + _BASE, _BASE.replace("80", "81")),
+    "a sidecar, and one anew": (_BASE, _SIDECAR + _BASE.replace("80", "81")),
+}
+
+
+@pytest.mark.parametrize("change", _CHANGES)
+def test_a_job_that_makes_a_part_of_the_set_says_the_same_as_of_the_whole(
+    stack: Stack, change: str
+) -> None:
+    """Where the photo comes from, which renditions carry that on, and how they are listed."""
+    before, after = _CHANGES[change]
+    signed_photo = signing.by_camera(jpeg(120, 80))
+    photos = {
+        "signed": signed_photo,
+        "changed": signed_photo[:-100] + b"\0" + signed_photo[-99:],
+        "credit": with_xmp(jpeg(120, 80), packet("", 'photoshop:Credit="Keeper"')),
+    }
+    stack.put({f"{name}/part.jpg": photo for name, photo in photos.items()})
+    render = stack.started(before)
+    for name in photos:
+        render(f"{name}/part.jpg")
+    stack.put({f"{name}/whole.jpg": photo for name, photo in photos.items()})
+    render = stack.started(after)
+    for name in photos:
+        said = []
+        for key in ("part", "whole"):
+            render(f"{name}/{key}.jpg")
+            manifest = json.loads(stack.read(f"{name}/{key}.jpg/photo.json"))
+            provenance = manifest["provenance"]
+            assert name == "credit" or "carried" in provenance
+            provenance.get("carried", []).sort()
+            rows = [(row["name"], row["width"]) for row in manifest.get("renditions", [])]
+            said.append((provenance, rows))
+        assert said[0] == said[1]

@@ -13,7 +13,7 @@ from handler.errors import Disposition
 from handler.objects import ObjectEvent
 from imaging.config import parse_config
 from imaging.limits import Limits
-from tests.house import BOTH, KEY, MANIFEST, House, of
+from tests.house import BOTH, CONFIG, KEY, MANIFEST, House, of
 from tests.photos import jpeg, text
 from tests.servers import ACCESS_DENIED, Fault
 
@@ -262,3 +262,16 @@ def test_what_is_missing_of_an_older_photo_makes_no_newer_one(house: House) -> N
     assert house.stored() == {}
     assert house.handle(last).disposition is Disposition.WRITTEN
     assert house.stored() == of(last, "small.jpg")
+
+
+def test_a_sidecar_lists_what_a_request_has_made_anew(house: House) -> None:
+    """As it is now; another rendition than those of the set it does not list."""
+    _configure(house, "[sidecar]\n" + CONFIG)
+    house.handle(house.put(_OLD))
+    tiny = '[[renditions]]\nname = "tiny"\nwidth = 8\n'
+    _configure(house, "[sidecar]\n" + CONFIG.replace("width = 16", "width = 17") + tiny)
+    for name in ("small", "tiny"):
+        assert house.ask_for(name).disposition is Disposition.WRITTEN
+    listed = {row["name"]: row["width"] for row in house.manifest()["renditions"]}
+    assert listed == {"large": 64, "small": 17}
+    assert house.named() == {*BOTH, "tiny.jpg"}

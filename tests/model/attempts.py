@@ -514,7 +514,7 @@ class Attempt:
             return
         keys = [key for key in SETS[photo.kind] if key.split(".")[0] in stems]
         kept = yield from self._store(photo, version, keys)
-        yield from self._commit(Addition(version=version, kept=kept))
+        yield from self._commit(Addition(version=version, names=stems, kept=kept))
 
     def _give_up(self, named: SourceVersion) -> Steps:
         assert named.bucket is not None

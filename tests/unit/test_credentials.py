@@ -226,12 +226,13 @@ def test_the_log_says_it() -> None:
 
 
 def test_a_manifest_says_it_however_its_renditions_came() -> None:
-    """On demand too; a sidecar that is there already stays."""
+    """On demand too; the rest of a sidecar that is there already stays."""
     version = SourceVersion(bucket="b", etag="e")
     about = {"provenance": said(signed("jpeg", STORE))}
-    draft = Addition(version=version, kept=(Kept(key="k", etag="1"),), about=about)
+    kept = (Kept(key="k", etag="1"),)
+    draft = Addition(version=version, names=("a",), kept=kept, about=about)
     for before in (None, Manifest(version=version), Manifest(version=version, rejected="corrupt")):
         assert merged(before, draft).about == about
         assert json.loads(merged(before, draft).body("k", "m"))["provenance"] == about["provenance"]
     sidecar = {"version": 1}
-    assert merged(Manifest(version=version, about=sidecar), draft).about == sidecar
+    assert merged(Manifest(version=version, about=sidecar), draft).about == sidecar | about

@@ -252,7 +252,9 @@ def test_an_addition_beside_a_rejection_leaves_what_others_announce() -> None:
     version = Version(bucket="b", etag="e")
     theirs = Announced(key="theirs.jpg", version=version.name)
     before = Manifest(version=version, made="today", rejected="poison", announced=(theirs,))
-    after = merged(before, Addition(version=version, kept=(Kept(key="ours.jpg", etag="1"),)))
+    after = merged(
+        before, Addition(version=version, names=("ours",), kept=(Kept(key="ours.jpg", etag="1"),))
+    )
     assert after.rejected == "poison"
     assert after.kept == ()
     ours = Announced(key="ours.jpg", version=version.name)
@@ -266,7 +268,7 @@ def test_an_addition_to_a_part_of_the_set_leaves_what_was_refused_and_said() -> 
     kept = Kept(key="tiny.jpg", etag="1")
     before = Manifest(version=version, kept=(kept,), refused=(refused,), about={"width": 1})
     ours = Kept(key="small.jpg", etag="2")
-    after = merged(before, Addition(version=version, kept=(ours,)))
+    after = merged(before, Addition(version=version, names=("ours",), kept=(ours,)))
     assert after.refused == (refused,)
     assert after.about == {"width": 1}
     assert after.kept == (kept, ours)
