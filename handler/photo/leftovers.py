@@ -30,6 +30,8 @@ class Leftovers:
             or, as far as it knows, by another: the one that is there is made anew.
         has_met_unnamed: Something stood where a rendition was to be stored, and no manifest said
             so: there may be more.
+        has_missed_named: Nothing was left where a rendition was to be stored over what the manifest
+            names of this version: more of it may be gone.
     """
 
     def __init__(self, requests: Requests, settings: Settings, event: ObjectEvent) -> None:
@@ -38,6 +40,7 @@ class Leftovers:
         self._event = event
         self.removed: set[str | None] = set()
         self.has_met_unnamed = False
+        self.has_missed_named = False
 
     def remove_named(self, named: Iterable[Kept | Announced], before: Manifest) -> None:
         """Remove what ``before`` names and the manifest that replaces it does not."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from time import time as now_s
 from typing import Any, Final, NamedTuple
 
@@ -63,10 +64,11 @@ class _Uploads:
         attempt = self._attempt
         attempt.journal.enter(Stage.ENCODE)
         place = self.place(rendition)
-        manifest = attempt.manifests.manifest
+        manifest, is_named = attempt.manifests.manifest, False
         if manifest is not None and any(one.key == place.key for one in manifest.kept or ()):
             # It is replaced.
             attempt.leftovers.removed.add(manifest.version.etag)
+            is_named = self._source.version.is_same(manifest.version)
         sink = S3Sink(
             attempt.requests,
             attempt.executor,
@@ -74,17 +76,19 @@ class _Uploads:
             key=place.key,
             headers=place.headers,
             condition=attempt.manifests.condition(place.key),
-            check_replaceable=self._check_replaceable,
+            check_replaceable=partial(self._check_replaceable, is_named=is_named),
         )
         self._sinks[place.key] = sink
         return sink
 
-    def _check_replaceable(self, found: SourceVersion | None) -> None:
+    def _check_replaceable(self, found: SourceVersion | None, *, is_named: bool) -> None:
         leftovers = self._attempt.leftovers
         if found is not None:
             leftovers.has_met_unnamed = True
             self._attempt.manifests.check_replaceable(found)
         self._source.check_current()
+        if found is None and is_named:
+            leftovers.has_missed_named = True
         if found is not None:
             # Replaced is removed, if the photo turns out to be that one again.
             leftovers.removed.add(found.etag)

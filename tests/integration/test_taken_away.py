@@ -264,6 +264,56 @@ def test_what_is_missing_of_an_older_photo_makes_no_newer_one(house: House) -> N
     assert house.stored() == of(last, "small.jpg")
 
 
+@pytest.mark.parametrize("config", ["", "[sidecar]\n"])
+@pytest.mark.parametrize("gone", [BOTH, ("small.jpg",)], ids=["all", "one"])
+def test_a_request_that_finds_something_missing_makes_the_set(
+    house: House, config: str, gone: tuple[str, ...]
+) -> None:
+    """As when somebody deleted it, and not the manifest that names it."""
+    _configure(house, config + CONFIG)
+    event = house.put(_OLD)
+    house.handle(event)
+    said = house.manifest()
+    for name in gone:
+        house.s3.delete_object(Bucket="renditions", Key=f"{KEY}/{name}")
+    report = house.ask_for("small")
+    assert report.disposition is Disposition.WRITTEN
+    made = {"small"} if gone != BOTH else {"small", "large"}
+    assert sorted(one.name for one in report.renditions) == sorted(made)
+    assert house.stored() == of(event, *BOTH)
+    assert house.named() == set(BOTH)
+    assert house.manifest().keys() == said.keys()
+    listed = [
+        sorted(row["name"] for row in one.get("renditions", [])) for one in (said, house.manifest())
+    ]
+    assert listed[0] == listed[1]
+    for seen in (event, _JOB):
+        assert house.handle(seen).disposition is Disposition.UNCHANGED
+
+
+@pytest.mark.parametrize("what", ["never made", "stale", "of an older photo"])
+def test_a_request_that_finds_nothing_missing_looks_at_nothing_else(
+    house: House, what: str
+) -> None:
+    """What it asks for is stored where nothing was, or over what is there."""
+    _configure(house, CONFIG.replace('name = "small"', 'name = "tiny"'))
+    house.handle(house.put(_OLD))
+    _configure(house, CONFIG)
+    if what != "never made":
+        house.handle(_JOB)
+        _configure(house, CONFIG.replace("width = 16", "width = 17"))
+    if what == "of an older photo":
+        # Of which something is missing, too.
+        house.s3.delete_object(Bucket="renditions", Key=f"{KEY}/small.jpg")
+        house.put(_NEW)
+    before = len(house.proxy.requests)
+    assert house.ask_for("small").disposition is Disposition.WRITTEN
+    requests = [(one.operation, one.key) for one in house.proxy.requests[before:]]
+    assert ("PutObject", f"{KEY}/large.jpg") not in requests
+    # What is of an older photo goes.
+    assert (("HeadObject", f"{KEY}/large.jpg") in requests) is (what == "of an older photo")
+
+
 def test_a_sidecar_lists_what_a_request_has_made_anew(house: House) -> None:
     """As it is now; another rendition than those of the set it does not list."""
     _configure(house, "[sidecar]\n" + CONFIG)
