@@ -631,11 +631,20 @@ class Simulation:
         if template is not None:
             self._templates = [one for one in self._templates if one != template] + [template]
         self._settings = self._configured()
+        self._note_overwritten()
         self._note_unknowable()
         for key in self._keys:
             for bucket in self._buckets(key):
                 if self._store.current(bucket, key) is not None:
                     self._ask("job", bucket, key)
+
+    def _note_overwritten(self) -> None:
+        """Note the lists of manifests that stand where another photo's has its place by now."""
+        for key in self._keys:
+            for bucket in self._buckets(key):
+                manifest = self._store.current(DESTINATION, self._manifest_place(bucket, key))
+                if manifest is not None and not _is_of(manifest, key):
+                    self._forgotten.update(_kept(manifest) or (), _announced(manifest))
 
     # Who asks
 
