@@ -7,7 +7,8 @@ There are two kinds of traces; neither costs an ordinary photo a request:
 - A mark in the photo's manifest, written before the decode, and only where an attempt has failed
   already: when the queue delivers the photo for the second time, or where there was a mark. It
   says when Lambda ends that attempt. Whoever finds it later than that knows that there was no
-  answer, and tries once more, under a second mark. Whoever finds it before comes again.
+  answer, and tries once more, under a second mark. Whoever finds it before comes again. One of a
+  later time than any attempt can write is over, too: else it would stop everybody for ever.
 
 Sources:
     https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
@@ -37,6 +38,9 @@ _MOST_CRASHES: Final = 2
 _LONGEST_ATTEMPT_S: Final = 15 * 60
 # Between the deadline and Lambda's end, and between the clocks of two machines.
 _MARGIN_S: Final = 60
+# From when it is written. Work stops some seconds before Lambda's end, so that a mark of the
+# function itself ends before that also by a clock which is those seconds late.
+_LONGEST_MARK_S: Final = _LONGEST_ATTEMPT_S + _MARGIN_S
 
 # How many threads of this process decode a version now.
 _under_way: Final = collections.Counter[str]()
@@ -60,7 +64,7 @@ def watched(attempt: Attempt, source: S3Source) -> Iterator[None]:
     now_s = int(time.time())
     mark = _mark(attempt, name)
     times = mark.times if mark is not None else 0
-    is_over = mark is not None and mark.over_s < now_s
+    is_over = mark is not None and not now_s <= mark.over_s <= now_s + _LONGEST_MARK_S
     if (is_over and times >= _MOST_CRASHES) or _crashes(name) >= _MOST_CRASHES:
         raise PoisonPhotoError(
             f"Expected a photo that can be decoded but s3://{event.bucket}/{event.key} ended the "
@@ -73,8 +77,8 @@ def watched(attempt: Attempt, source: S3Source) -> Iterator[None]:
         )
     with ExitStack() as stack:
         if is_over or event.receive_count > 1:
-            left_s = min(attempt.requests.deadline.remaining_s, _LONGEST_ATTEMPT_S)
-            over_s = now_s + int(left_s) + _MARGIN_S
+            left_s = attempt.requests.deadline.remaining_s
+            over_s = now_s + int(min(left_s + _MARGIN_S, _LONGEST_MARK_S))
             token = secrets.token_hex(8)
             own = Suspect(version=name, times=times + 1, over_s=over_s, token=token)
             stack.enter_context(attempt.manifests.suspecting(own, source.check_current))

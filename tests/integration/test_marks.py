@@ -74,6 +74,35 @@ def test_a_mark_says_when_lambda_ends_its_attempt(
     assert [mark.split()[1:3] for mark in marks] == [["1", str(1_000_000 + over_s)]]
 
 
+@pytest.mark.parametrize(
+    ("over_s", "is_over"), [(-1, True), (0, False), (960, False), (961, True), (10**10, True)]
+)
+@pytest.mark.parametrize("who", ["event", "again", "job", "http"])
+def test_a_mark_stops_others_no_longer_than_an_attempt_can_take(
+    house: House, monkeypatch: pytest.MonkeyPatch, over_s: int, who: str, *, is_over: bool
+) -> None:
+    """A later time than any attempt writes stopped everybody for ever."""
+    monkeypatch.setattr(poison, "time", SimpleNamespace(time=lambda: 1_000_000.0))
+    event = house.put(_OLD)
+    name = SourceVersion(bucket="photos", key_digest=key_digest(KEY), etag=event.etag).name
+    house.s3.put_object(
+        Bucket="renditions",
+        Key=MANIFEST,
+        Body=b'{"kept":{}}',
+        Metadata={
+            "state": "made",
+            "source-bucket": "photos",
+            "suspect": f"{name} 1 {1_000_000 + over_s}",
+        },
+    )
+    if who == "http":
+        report = house.ask_for("small")
+    else:
+        asked = {"event": event, "again": replace(event, receive_count=5), "job": _JOB}
+        report = house.handle(asked[who])
+    assert report.code == (None if is_over else "store-contended")
+
+
 def test_a_mark_goes_also_from_a_manifest_that_a_deletion_wrote_again(versioned: House) -> None:
     """It keeps the mark of an attempt that has failed by then, and takes it away now."""
     house = versioned
