@@ -13,7 +13,7 @@ from handler.deployed import environment_beside, stack_outputs
 from handler.errors import SettingsError
 from handler.objects import Change, ObjectEvent
 from handler.photo.destinations import manifest_key
-from handler.photo.manifest import Manifest, UnreadableManifestError, manifest_from_object
+from handler.photo.manifest import Manifest, UnreadableManifestError, manifest_from_answer
 from handler.s3.configuration import read_stored_config, read_stored_mark
 from handler.settings import Settings, read_settings
 
@@ -66,7 +66,7 @@ def _lines(s3: Any, settings: Settings, bucket: str, key: str) -> Iterator[str]:
         yield "           there is none: no event of this photo was done"
         return
     try:
-        manifest = manifest_from_object(answer["Metadata"], answer["Body"].read())
+        manifest = manifest_from_answer(answer)
     except UnreadableManifestError as error:
         yield f"           unreadable: {error}"
         return

@@ -5,7 +5,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-__all__ = ["BUCKET_PATTERN", "MAX_KEY_BYTES", "Change", "ObjectEvent"]
+__all__ = [
+    "BUCKET_PATTERN",
+    "ETAG_PATTERN",
+    "MAX_KEY_BYTES",
+    "VERSION_ID_PATTERN",
+    "Change",
+    "ObjectEvent",
+]
 
 MAX_KEY_BYTES: Final = 1024
 """What S3 takes as a key, in UTF-8.
@@ -15,6 +22,11 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 
 BUCKET_PATTERN: Final = "[A-Za-z0-9._-]{1,255}"
 """What botocore lets pass: names from before 2018 are longer, and have other letters."""
+
+# Both are opaque, and stand in HTTP headers.
+ETAG_PATTERN: Final = "[!#-~]{1,256}"
+"""Without the quotes around it."""
+VERSION_ID_PATTERN: Final = "[!-~]{1,1024}"
 
 
 class Change(StrEnum):

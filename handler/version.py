@@ -19,6 +19,8 @@ __all__ = [
 
 # One of other letters, or of thousands, would come after every genuine one, for ever.
 _SEQUENCER: Final = re.compile("[0-9A-Fa-f]{1,64}")
+# Seconds; one of thousands of digits is no number to Python.
+_MODIFIED: Final = re.compile("[0-9]{1,12}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +157,7 @@ def version_from_metadata(metadata: Mapping[str, str]) -> SourceVersion:
         etag=metadata.get("source-etag"),
         version_id=_identity(metadata.get("source-version")),
         sequencer=sequencer if _SEQUENCER.fullmatch(sequencer) else None,
-        modified=int(modified) if modified.isascii() and modified.isdecimal() else None,
+        modified=int(modified) if _MODIFIED.fullmatch(modified) else None,
     )
 
 

@@ -12,7 +12,14 @@ from typing import Any, Final
 from urllib.parse import unquote_plus
 
 from handler.errors import EventError
-from handler.objects import BUCKET_PATTERN, MAX_KEY_BYTES, Change, ObjectEvent
+from handler.objects import (
+    BUCKET_PATTERN,
+    ETAG_PATTERN,
+    MAX_KEY_BYTES,
+    VERSION_ID_PATTERN,
+    Change,
+    ObjectEvent,
+)
 
 __all__ = [
     "field_at",
@@ -33,9 +40,8 @@ _MAX_SHOWN: Final = 60
 _MAX_SHOWN_BITS: Final = 64
 
 _BUCKET: Final = re.compile(BUCKET_PATTERN)
-# Version IDs and ETags are opaque; both stand in HTTP headers.
-_VERSION_ID: Final = re.compile(r"[!-~]{1,1024}", re.ASCII)
-_ETAG: Final = re.compile(r"[!#-~]{1,256}", re.ASCII)
+_VERSION_ID: Final = re.compile(VERSION_ID_PATTERN)
+_ETAG: Final = re.compile(ETAG_PATTERN)
 # S3's have 16 to 18 digits. One of thousands would come after every genuine one, for ever.
 _SEQUENCER: Final = re.compile(r"[0-9A-Fa-f]{1,64}", re.ASCII)
 

@@ -8,17 +8,19 @@ rule by which it changes is in handler/photo/rule.py and docs/failures.md.
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import accumulate
 from typing import Any, Final
 
-from handler.objects import MAX_KEY_BYTES
+from handler.objects import BUCKET_PATTERN, ETAG_PATTERN, MAX_KEY_BYTES, VERSION_ID_PATTERN
 from handler.release import VERSION
 from handler.s3.metadata import text_from_metadata, with_text
 from handler.version import SourceVersion, version_from_metadata
 
 __all__ = [
+    "MAX_BODY_BYTES",
     "Announced",
     "Kept",
     "Manifest",
@@ -27,11 +29,31 @@ __all__ = [
     "UnreadableManifestError",
     "Verdict",
     "judge",
+    "manifest_from_answer",
     "manifest_from_head",
     "manifest_from_object",
     "set_digest",
 ]
 
+MAX_BODY_BYTES: Final = 16 << 20
+"""No function writes more: a configuration of 64 KiB, the most that S3 is read for, asks for 4,370
+renditions. With keys of 1,024 bytes, kept, announced, in a sidecar, and with every name refused,
+they take 13.5 MB. To read these takes 30 MB of memory."""
+_MAX_DEPTH: Final = 32
+"""Lists and objects within each other; a sidecar has four. Python's own limit depends on where it
+reads or writes, so that what could be read could not be written."""
+
+# What the metadata that are written again may be; all of it fits into 2,048 bytes. A text that
+# no header takes, or one that is too long, would fail each attempt at writing it.
+_WRITTEN_AGAIN: Final = {
+    "source-bucket": re.compile(BUCKET_PATTERN),
+    "source-key-digest": re.compile("[0-9a-f]{16}"),
+    "source-etag": re.compile(ETAG_PATTERN),
+    "source-version": re.compile(VERSION_ID_PATTERN),
+    "set": re.compile("[!-~]{0,64}"),
+    "rejected": re.compile("[!-~]{1,64}"),
+}
+_ETAG: Final = re.compile(ETAG_PATTERN)
 # The times and seconds that there can be; whoever shows them need not look again.
 _SUSPECT: Final = re.compile("([0-9a-f]{16}) ([1-9][0-9]?) ([0-9]{1,11})(?: ([0-9a-f]{1,16}))?")
 _OWN_FIELDS: Final = frozenset(
@@ -152,12 +174,12 @@ class Manifest:
             return metadata
         return with_text(metadata | {"rejected": self.rejected}, "reason", self.reason)
 
-    def body(self, key: str, mark: str, config: str | None = None) -> bytes:
+    def body(self, key: str, token: str, config: str | None = None) -> bytes:
         """Return the part that a GetObject shows, as JSON.
 
         Args:
             key: The photo's.
-            mark: Another in each write: the ETag, on which the next write depends, is of the body
+            token: Another in each write: the ETag, on which the next write depends, is of the body
                 alone, and must differ even where nothing but the metadata does.
             config: Which configuration the writer has, where it is not the image's.
         """
@@ -168,7 +190,7 @@ class Manifest:
             **({} if config is None else {"config": config}),
             **(self.about or {}),
             "kept": {one.key: one.etag for one in self.kept or ()},
-            "mark": mark,
+            "mark": token,
         }
         if self.lost:
             document["lost"] = True
@@ -193,6 +215,9 @@ def manifest_from_head(metadata: Mapping[str, str]) -> Manifest:
     """
     if metadata.get("state") not in {"made", "deleted"}:
         raise UnreadableManifestError("its metadata are not those of a manifest")
+    for name, pattern in _WRITTEN_AGAIN.items():
+        if name in metadata and pattern.fullmatch(metadata[name]) is None:
+            raise UnreadableManifestError(f"its {name} is {metadata[name][:40]!a}")
     return Manifest(
         version=version_from_metadata(metadata),
         made=metadata.get("set", ""),
@@ -210,13 +235,34 @@ def _suspect(text: str | None) -> Suspect | None:
     found = _SUSPECT.fullmatch(text)
     if found is None:
         # A release before this one said no more; its attempts are over.
-        return Suspect(version=text.split(" ")[0], times=1, over_s=0)
+        found = _SUSPECT.fullmatch(f"{text.partition(' ')[0]} 1 0")
+    if found is None:
+        # It names no version.
+        return None
     version, times, over_s, token = found.groups()
     return Suspect(version=version, times=int(times), over_s=int(over_s), token=token or "")
 
 
+def manifest_from_answer(answer: Mapping[str, Any]) -> Manifest:
+    """Return the manifest that a GetObject's ``answer`` shows.
+
+    *Cost*: its body, of at most :data:`MAX_BODY_BYTES`; a larger one is not read.
+
+    Raises:
+        UnreadableManifestError: It is no manifest.
+    """
+    size, body = answer["ContentLength"], answer["Body"]
+    if size > MAX_BODY_BYTES:
+        body.close()
+        raise UnreadableManifestError(f"its body has {size} bytes")
+    return manifest_from_object(answer["Metadata"], body.read())
+
+
 def manifest_from_object(metadata: Mapping[str, str], body: bytes) -> Manifest:
-    """Return the manifest that a GetObject shows.
+    """Return the manifest that is stored so.
+
+    Others may have written it. Whatever comes out of here can be written again, and asked for: each
+    text is one that UTF-8 has, each key one that S3 takes, each ETag one that a header takes.
 
     Raises:
         UnreadableManifestError: It is no manifest.
@@ -228,11 +274,15 @@ def manifest_from_object(metadata: Mapping[str, str], body: bytes) -> Manifest:
         raise UnreadableManifestError(f"its body is not JSON: {error}") from error
     if not isinstance(document, dict):
         raise UnreadableManifestError("its body is no object")
+    if not _is_writable(document):
+        raise UnreadableManifestError("its body says what JSON in UTF-8 cannot say")
     kept, announced = document.get("kept"), document.get("announced", [])
     refused = document.get("refused", [])
-    if not isinstance(kept, dict) or not _are_keys(kept) or not _are_texts(kept.items(), 2):
+    if not isinstance(kept, dict) or not all(map(_is_key, kept)):
         raise UnreadableManifestError("its body lists no renditions by their keys")
-    if not _are_texts(announced, 2) or not _are_keys(key for key, _ in announced):
+    if not all(isinstance(etag, str) and _ETAG.fullmatch(etag) for etag in kept.values()):
+        raise UnreadableManifestError("its body lists what is no ETag")
+    if not _are_texts(announced, 2) or not all(_is_key(key) for key, _ in announced):
         raise UnreadableManifestError("its body announces what is no key of a version")
     if not _are_texts(refused, 4):
         raise UnreadableManifestError("its body does not say what was refused")
@@ -249,22 +299,53 @@ def manifest_from_object(metadata: Mapping[str, str], body: bytes) -> Manifest:
     )
 
 
+def _is_writable(document: dict[str, Any]) -> bool:
+    """Tell whether ``document``, as it was read, can be written as JSON in UTF-8.
+
+    Python reads half of a surrogate pair, and numbers that JSON has not.
+    """
+    within: list[Any] = [document]
+    for _ in range(_MAX_DEPTH):
+        lists = (one.values() if isinstance(one, dict) else one for one in within)
+        within = [one for each in lists for one in each if isinstance(one, dict | list)]
+    if within:
+        return False
+    try:
+        json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError:
+        return False
+    return True
+
+
+def _utf8_bytes(text: str) -> int | None:
+    """Return how many bytes ``text`` has; None where it is not one."""
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError:
+        return None
+
+
 def _are_texts(rows: Any, width: int) -> bool:  # noqa: ANN401 - any JSON
-    """Tell whether ``rows`` are rows of ``width`` texts each."""
-    return not isinstance(rows, str | int | float | dict | None) and all(
-        isinstance(row, list | tuple)
-        and len(row) == width
-        and all(isinstance(text, str) for text in row)
+    """Tell whether ``rows`` is a list of lists of ``width`` texts each."""
+    return isinstance(rows, list) and all(
+        isinstance(row, list) and len(row) == width and all(isinstance(text, str) for text in row)
         for row in rows
     )
 
 
-def _are_keys(keys: Iterable[str]) -> bool:
-    try:
-        return all(0 < len(key.encode()) <= MAX_KEY_BYTES for key in keys)
-    except UnicodeEncodeError:
-        # JSON can name half of a surrogate pair.
+def _is_key(text: str) -> bool:
+    """Tell whether S3 takes ``text`` as a key.
+
+    A HeadObject of any other one would fail each time: with one that leads out of the bucket S3
+    answers 400, which says nothing.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+    """
+    length = _utf8_bytes(text)
+    if length is None or not 0 < length <= MAX_KEY_BYTES:
         return False
+    depths = accumulate(-1 if segment == ".." else 1 for segment in text.split("/"))
+    return min(depths) >= 0
 
 
 def set_digest(*digests: str) -> str:

@@ -28,8 +28,8 @@ from handler.photo.manifest import (
     Manifest,
     Suspect,
     UnreadableManifestError,
+    manifest_from_answer,
     manifest_from_head,
-    manifest_from_object,
 )
 from handler.photo.rule import Addition, Draft, Removal
 from handler.s3.requests import Requests
@@ -129,7 +129,7 @@ class ManifestStore:
 
     def _with_body(self, head: Manifest, answer: dict[str, Any]) -> Manifest:
         try:
-            return manifest_from_object(answer["Metadata"], answer["Body"].read())
+            return manifest_from_answer(answer)
         except UnreadableManifestError as error:
             return self._without_list(head, error)
         except (BotoCoreError, OSError) as error:

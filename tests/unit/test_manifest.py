@@ -1,14 +1,20 @@
 """Which version is newer, and what the manifest of a photo means for an event."""
 
+import http.client
+import io
 import json
 import re
+from itertools import accumulate, count, takewhile
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NoReturn
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from handler.objects import ObjectEvent
+from handler.objects import MAX_KEY_BYTES, ObjectEvent
 from handler.photo.manifest import (
+    MAX_BODY_BYTES,
     Announced,
     Kept,
     Manifest,
@@ -17,6 +23,7 @@ from handler.photo.manifest import (
     UnreadableManifestError,
     Verdict,
     judge,
+    manifest_from_answer,
     manifest_from_head,
     manifest_from_object,
     set_digest,
@@ -24,6 +31,8 @@ from handler.photo.manifest import (
 from handler.photo.rule import Addition, GivenUp, Rejection, left_behind, merged
 from handler.version import SourceVersion as Version
 from handler.version import version_from_event, version_from_metadata
+from imaging.config import parse_config
+from imaging.formats import OutputFormat
 
 ASKED = "set"
 _DOCS: Final = Path(__file__).parents[2] / "docs"
@@ -173,6 +182,169 @@ def test_what_is_no_manifest_is_said_to_be_none(body: bytes) -> None:
         manifest_from_head({})
 
 
+# Half of surrogate pairs among them, and what ends a header's line.
+_TEXTS: Final = st.text(st.characters() | st.sampled_from('\ud800\udfff\r\n\0"\x7f/.'), max_size=40)
+_LEAVES: Final = st.none() | st.booleans() | st.integers() | st.floats() | _TEXTS
+_JSON: Final = st.recursive(
+    _LEAVES, lambda inner: st.lists(inner) | st.dictionaries(_TEXTS, inner), max_leaves=8
+)
+_KEYS: Final = _TEXTS | st.sampled_from(["a/small.jpg", "..", "a/../../b", "é" * 513])
+_ETAGS: Final = _TEXTS | st.sampled_from(["0123456789abcdef-2", "e" * 300])
+_ROWS: Final = _JSON | st.lists(st.tuples(_KEYS, _TEXTS) | st.tuples(*[_TEXTS] * 4), max_size=3)
+_DOCUMENTS: Final = _JSON | st.fixed_dictionaries(
+    {"kept": st.dictionaries(_KEYS, _ETAGS, max_size=3) | _JSON},
+    optional={
+        "announced": _ROWS,
+        "refused": _ROWS,
+        "lost": _JSON,
+        "key": _JSON,
+        "mark": _JSON,
+        "provenance": _JSON,
+        "ä": _JSON,
+    },
+)
+_VALUES: Final = (
+    st.text(st.characters(max_codepoint=255), max_size=60)
+    | st.integers(-9, 10**12).map(str)
+    | st.just("9" * 5000)
+    | st.from_regex("[0-9a-f]{16}( [0-9]{1,2} [0-9]{1,12})?", fullmatch=True)
+)
+_METADATA: Final = st.fixed_dictionaries(
+    {"state": st.sampled_from(["made", "deleted"])},
+    optional=dict.fromkeys(
+        (
+            *("set", "rejected", "reason", "suspect", "source-bucket", "source-key-digest"),
+            *("source-etag", "source-version", "source-sequencer", "source-modified"),
+        ),
+        _VALUES,
+    ),
+)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)
+
+
+def _check_can_be_used(manifest: Manifest) -> None:
+    """Check that it can be written again, be the same then, and that S3 can be asked for it."""
+    body = manifest.body("a.jpg", "token")
+    json.loads(body.decode(), parse_constant=_refuse)
+    metadata = manifest.metadata()
+    assert all(value.isascii() and value.isprintable() for value in metadata.values())
+    assert sum(len(name) + len(value) for name, value in metadata.items()) <= 2048
+    again = manifest_from_object(metadata, body)
+    assert manifest_from_object(again.metadata(), again.body("a.jpg", "other")) == again
+    connection = http.client.HTTPConnection("localhost")
+    connection.putrequest("PUT", "/")
+    for etag in (*(one.etag for one in manifest.kept or ()), manifest.version.etag or ""):
+        assert '"' not in etag
+        connection.putheader("If-Match", f'"{etag}"'.encode("ascii"))
+    keys = [one.key for one in manifest.kept or ()] + [one.key for one in manifest.announced]
+    for key in keys:
+        assert 0 < len(key.encode()) <= MAX_KEY_BYTES
+        assert not key.startswith("..")
+
+
+@given(_DOCUMENTS)
+@example({"kept": {"a": "b\r\nc"}})
+@example({"kept": {"a": "\ud800"}})
+@example({"kept": {}, "refused": [["n", "m", "c", "\ud800"]]})
+@example({"kept": {}, "announced": [["k", "\ud800"]]})
+@example({"kept": {}, "x": [{"\ud800": 1}]})
+@example({"kept": {}, "x": float("inf")})
+@example({"kept": {"../a": "e"}})
+def test_whatever_a_manifest_is_read_from_it_can_be_written_again(document: Any) -> None:  # noqa: ANN401 - any JSON
+    """Else each attempt at the photo would fail, for ever; what cannot be is no manifest."""
+    try:
+        manifest = manifest_from_object(MADE.metadata(), json.dumps(document).encode())
+    except UnreadableManifestError:
+        return
+    _check_can_be_used(manifest)
+
+
+@given(st.binary(max_size=60) | _JSON.map(lambda value: json.dumps(value).encode("utf-16")))
+@example(b'{"kept":{},"x":1e999}')
+@example(b'{"kept":{},"x":"\xed\xa0\x80"}')
+@example(b'{"kept":{},"x":' + b"[" * 400 + b"]" * 400 + b"}")
+@example(b'{"kept":{},"x":' + b"[" * 100_000)
+@example(b'{"kept":{},"x":' + b"9" * 10_000 + b"}")
+def test_so_it_is_whatever_the_bytes(body: bytes) -> None:
+    """JSON or not, in UTF-8 or another encoding that Python reads, however deep or long."""
+    try:
+        manifest = manifest_from_object(MADE.metadata(), body)
+    except UnreadableManifestError:
+        return
+    _check_can_be_used(manifest)
+
+
+@given(_METADATA)
+def test_so_are_metadata(metadata: dict[str, str]) -> None:
+    """Of a store that gives others than ASCII, or more, and whoever wrote them."""
+    try:
+        manifest = manifest_from_object(metadata, b'{"kept":{}}')
+    except UnreadableManifestError:
+        return
+    _check_can_be_used(manifest)
+
+
+def _largest_manifest() -> Manifest:
+    """Return that of the configuration of 64 KiB which asks for most, under the longest keys."""
+    formats = [one.value for one in OutputFormat]
+    tables = (f'[[renditions]]\nname="{at}"\nwidth=9\nformat={formats}\n' for at in count())
+    texts = takewhile(lambda text: len(text) <= 64 << 10, accumulate(tables))
+    *_, text = texts
+    pairs = [
+        (spec.name, output.extension)
+        for spec in parse_config(text, file="largest").renditions
+        for _, output in spec.outcomes()
+    ]
+    assert len(pairs) > 4_000
+    keys = [f"/{name}.{extension}".rjust(MAX_KEY_BYTES, "k") for name, extension in pairs]
+    listed = [
+        {
+            "name": name,
+            "key": key,
+            "width": 16_383,
+            "height": 16_383,
+            "bytes": 1 << 32,
+            "content_type": "image/jpeg",
+        }
+        for key, (name, _) in zip(keys, pairs, strict=True)
+    ]
+    return Manifest(
+        version=Version(etag="e"),
+        kept=tuple(Kept(key=key, etag="0" * 32) for key in keys),
+        announced=tuple(Announced(key=key, version="0" * 16) for key in keys),
+        refused=tuple(
+            Refused(name=name, made="0" * 16, code="needs-more-memory", reason="r" * 200)
+            for name in {name for name, _ in pairs}
+        ),
+        about={"renditions": listed, "camera": ["c" * 4096] * 3},
+    )
+
+
+def test_the_largest_manifest_is_read() -> None:
+    """A function may write it, so it must not be taken for none."""
+    manifest = _largest_manifest()
+    body = manifest.body("k" * MAX_KEY_BYTES, "token")
+    assert MAX_BODY_BYTES / 2 < len(body) <= MAX_BODY_BYTES
+    answer = {
+        "ContentLength": len(body),
+        "Metadata": manifest.metadata(),
+        "Body": io.BytesIO(body),
+    }
+    assert manifest_from_answer(answer) == manifest
+
+
+def test_a_larger_body_is_not_read() -> None:
+    """To read it would take the memory that the photo has to have."""
+    body = io.BytesIO(MADE.body("a.jpg", "token"))
+    answer = {"ContentLength": MAX_BODY_BYTES + 1, "Metadata": MADE.metadata(), "Body": body}
+    with pytest.raises(UnreadableManifestError):
+        manifest_from_answer(answer)
+    assert body.closed
+
+
 def _documented(first: str) -> dict[str, tuple[bool, str]]:
     """Return what the table of docs/sidecar.md that begins with ``first`` names.
 
@@ -207,9 +379,9 @@ def test_the_manifest_s_tables_are_what_is_written() -> None:
         about={"provenance": {}},
     )
     fields, names = _documented("field"), _documented("name")
-    written = json.loads(most.body("a", "mark", "config"))
+    written = json.loads(most.body("a", "token", "config"))
     assert set(written) == set(fields)
-    assert set(json.loads(least.body("a", "mark"))) == {
+    assert set(json.loads(least.body("a", "token"))) == {
         name for name, (is_always, _) in fields.items() if is_always
     }
     assert set(most.metadata()) == set(names)
