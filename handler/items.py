@@ -1,8 +1,9 @@
 """The items of one event, each worked on; none loses the others."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Final
 
 from handler.errors import (
@@ -14,6 +15,7 @@ from handler.errors import (
 )
 from handler.events.envelope import Envelope, Item, ItemReport
 from handler.objects import ObjectEvent
+from handler.photo.traces import Suspicion, answered, suspicion
 from handler.report import JobReport
 from imaging.errors import OutOfTimeError, error_from_exception
 
@@ -55,11 +57,13 @@ def process_items(
     Records of one group, or of one object, are worked on in order. A record after a failure in its
     group is not begun: it wants another attempt too, after the one before it. No record is begun
     after the destination has refused one, or after the deadline.
+
+    Where any record's photo may end the process, one is worked on after the other: which one did it
+    must be known. Those with the least against them come first, for whatever comes after an end is
+    not begun.
     """
     work = _Work(envelope, process)
-    if len(work.chains) < PARALLEL or _has_suspects(envelope):
-        # One photo needs no thread of its own, and one that may end the process must not be blamed
-        # on another.
+    if work.is_one_by_one:
         for chain in work.chains:
             work.follow(chain)
         return work.reports(done)
@@ -67,14 +71,6 @@ def process_items(
         for chain in work.chains:
             executor.submit(work.follow, chain)
         return work.reports(done)
-
-
-def _has_suspects(envelope: Envelope) -> bool:
-    return any(
-        isinstance(event, ObjectEvent) and event.receive_count > 1
-        for item in envelope.items
-        for event in item.events
-    )
 
 
 _Place = tuple[int, int]
@@ -97,7 +93,23 @@ class _Work:
                     (number, at) if isinstance(event, EventError) else (event.bucket, event.key)
                 )
                 chains.setdefault(name, []).append((number, at))
-        self.chains = list(chains.values())
+        self.chains = sorted(chains.values(), key=self._suspicion)
+        # One photo needs no thread of its own either.
+        self.is_one_by_one = len(self.chains) < PARALLEL or any(map(self._is_suspect, self.chains))
+
+    def _events(self, chain: Sequence[_Place]) -> Iterator[ObjectEvent]:
+        for number, at in chain:
+            event = self._envelope.items[number].events[at]
+            if isinstance(event, ObjectEvent):
+                yield event
+
+    def _suspicion(self, chain: Sequence[_Place]) -> Suspicion:
+        """Return what there is against the photo that has most against it."""
+        return max(map(suspicion, self._events(chain)), default=Suspicion())
+
+    def _is_suspect(self, chain: Sequence[_Place]) -> bool:
+        has_failed = any(event.receive_count > 1 for event in self._events(chain))
+        return has_failed or self._suspicion(chain).has_traces
 
     def follow(self, chain: Sequence[_Place]) -> None:
         """Work on the records of a chain, one after another; never raises."""
@@ -121,13 +133,14 @@ class _Work:
         if isinstance(event, EventError):
             return _unreadable(event, item, self._envelope.unreadable)
         try:
-            report = self._process(event)
+            report = self._process(replace(event, is_alone=self.is_one_by_one))
         except Exception as raised:  # noqa: BLE001 - one bad record never loses the others
             error = error_from_exception(raised, "process")
             _log.exception("%s", error)
             return _failed(event, error.code, error.message)
         if report.disposition is Disposition.RETRY and report.code in _STOPPING:
             self._stopped_by = report.code
+        answered(event, report.disposition)
         return report
 
     def reports(self, done: Callable[[JobReport], None]) -> tuple[ItemReport, ...]:

@@ -56,6 +56,8 @@ class ObjectEvent:
         size: Bytes, where the event says.
         receive_count: How often the queue has handed it over, this time included; 1 from sources
             that do not count.
+        is_alone: Whether no other photo is decoded beside it in its process; ``handler/items.py``
+            says so.
     """
 
     bucket: str
@@ -68,3 +70,4 @@ class ObjectEvent:
     time: datetime | None = None
     size: int | None = None
     receive_count: int = 1
+    is_alone: bool = True

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from handler.backfill.listing import Photo
 from handler.backfill.ways import Outcome
+from handler.objects import ObjectEvent
+from handler.photo.traces import answered, suspicion
 from handler.settings import Settings
 
 if TYPE_CHECKING:
@@ -52,18 +54,25 @@ def _start(settings: Settings, bucket: str) -> None:
     _Worker.executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="upload")
 
 
-def _make(photo: Photo) -> Outcome:
-    from handler.objects import ObjectEvent
+def _event(bucket: str, photo: Photo, *, is_alone: bool = True) -> ObjectEvent:
+    return ObjectEvent(
+        bucket=bucket, key=photo.key, etag=photo.etag, name="backfill", is_alone=is_alone
+    )
+
+
+def _make(photo: Photo, *, is_alone: bool) -> Outcome:
     from handler.photo.process import process
     from handler.s3.requests import Requests
 
+    event = _event(_Worker.bucket, photo, is_alone=is_alone)
     report = process(
-        ObjectEvent(bucket=_Worker.bucket, key=photo.key, etag=photo.etag, name="backfill"),
+        event,
         _Worker.settings,
         Requests(_Worker.client, requester_pays=_Worker.settings.source_requester_pays),
         _Worker.executor,
         _Worker.workers.open_photo,
     )
+    answered(event, report.disposition)
     return Outcome(
         key=photo.key, disposition=report.disposition, code=report.code, message=report.message
     )
@@ -75,7 +84,8 @@ def make_locally(
     """Yield what became of each photo.
 
     A photo that ends its process takes those with it that the pool held; they are worked on again,
-    each alone, so that the one that did it is known.
+    each alone, so that the one that did it is known. Who left a trace in an earlier run is worked
+    on alone from the start.
 
     *Cost*: memory of ``processes`` functions; four photos' keys for each.
     """
@@ -94,6 +104,7 @@ class _Crew:
 
     def __init__(self, settings: Settings, bucket: str, processes: int) -> None:
         self._worker = (settings, bucket)
+        self._bucket = bucket
         self._processes = processes
         self._pool = self._hire(processes)
         self._pending: dict[Future[Outcome], Photo] = {}
@@ -113,8 +124,13 @@ class _Crew:
         while len(self._pending) < _AHEAD * self._processes:
             if (photo := next(coming, None)) is None:
                 break
+            if suspicion(_event(self._bucket, photo)).has_traces:
+                self._suspects.append(photo)
+                continue
             try:
-                self._pending[self._pool.submit(_make, photo)] = photo
+                # When one process ends, the pool ends the others.
+                future = self._pool.submit(_make, photo, is_alone=self._processes == 1)
+                self._pending[future] = photo
             except BrokenProcessPool:
                 self._suspects.append(photo)
                 break
@@ -140,7 +156,7 @@ class _Crew:
         self._pool.shutdown()
         for photo in self._suspects:
             with self._hire(1) as alone:
-                future = alone.submit(_make, photo)
+                future = alone.submit(_make, photo, is_alone=True)
                 if _died(future):
                     yield Outcome(
                         key=photo.key,

@@ -1,20 +1,25 @@
 """Processes that end: by SIGKILL, by SIGTERM, by a photo; and photos that share a batch."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote_plus
 
 import pytest
+from botocore.exceptions import ClientError
 
+from handler.backfill.listing import Photo
+from handler.backfill.processes import make_locally
 from handler.errors import Disposition
 from handler.events.envelope import Envelope, Item
 from handler.items import process_items
@@ -46,18 +51,29 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
         yield opened
 
 
-def _body(event: ObjectEvent) -> str:
-    s3_object = {"key": quote_plus(event.key), "eTag": event.etag, "sequencer": event.sequencer}
-    where = {"bucket": {"name": event.bucket}, "object": s3_object}
-    name = "ObjectCreated:Put" if event.change is Change.CREATED else "ObjectRemoved:Delete"
-    record = {"eventVersion": "2.1", "eventName": name, "s3": where}
-    return json.dumps({"Records": [record]})
+def _notification(*events: ObjectEvent) -> dict[str, Any]:
+    records = []
+    for event in events:
+        s3_object = {"key": quote_plus(event.key), "eTag": event.etag, "sequencer": event.sequencer}
+        where = {"bucket": {"name": event.bucket}, "object": s3_object}
+        name = "ObjectCreated:Put" if event.change is Change.CREATED else "ObjectRemoved:Delete"
+        records.append({"eventVersion": "2.1", "eventName": name, "s3": where})
+    return {"Records": records}
+
+
+def _messages(bodies: Sequence[dict[str, Any]], receive_count: int) -> dict[str, Any]:
+    attributes = {"ApproximateReceiveCount": str(receive_count)}
+    message = {"eventSource": "aws:sqs", "attributes": attributes}
+    return {
+        "Records": [
+            message | {"messageId": str(at), "body": json.dumps(body)}
+            for at, body in enumerate(bodies)
+        ]
+    }
 
 
 def _message(event: ObjectEvent, receive_count: int) -> dict[str, Any]:
-    attributes = {"ApproximateReceiveCount": str(receive_count)}
-    message = {"messageId": "m", "eventSource": "aws:sqs", "attributes": attributes}
-    return {"Records": [message | {"body": _body(event)}]}
+    return _messages([_notification(event)], receive_count)
 
 
 class Function:
@@ -66,7 +82,7 @@ class Function:
     def __init__(self) -> None:
         self.process: subprocess.Popen[str] | None = None
 
-    def handle(self, event: dict[str, Any]) -> tuple[int, str]:
+    def handle(self, event: object) -> tuple[int, str]:
         """Return its exit status, negative for a signal, and what it printed."""
         self.process = subprocess.Popen(
             [sys.executable, "-c", _MAIN],
@@ -181,6 +197,62 @@ def test_a_photo_that_ends_the_process_twice_is_refused(
     assert house.stored() == {}
 
 
+def _deliveries(source: str, bad: ObjectEvent, good: ObjectEvent) -> list[object]:
+    """Return what the function is given, one after the other, of two photos that come together."""
+    both = [_notification(bad), _notification(good)]
+    if source == "s3":
+        return [_notification(bad, good)] * 4
+    if source == "pipes":
+        return [both] * 4
+    jobs = [{"bucket": event.bucket, "key": event.key} for event in (bad, good)]
+    # A backfill's jobs come beside the events, each message with a count of its own.
+    later = [_messages(both[1:], 2), _messages(both[:1], 2), _messages(both[:1], 3)]
+    return [_messages(both, 1), _messages(jobs, 1), *later]
+
+
+@pytest.mark.parametrize("source", ["s3", "pipes", "sqs"])
+def test_a_photo_beside_one_that_ends_the_process_is_made(house: House, source: str) -> None:
+    """Whichever was decoded beside the other may have done it; alone, each shows what it is."""
+    bad, good = house.put(_PHOTO, key="bad.jpg"), house.put(jpeg(64, 96), key="good.jpg")
+    function, begun, ended = Function(), threading.Event(), threading.Event()
+
+    def kill(_: object) -> None:
+        assert begun.wait(20)
+        function.signal(signal.SIGKILL)
+        ended.set()
+
+    def go_up(_: object) -> None:
+        begun.set()
+        assert ended.wait(20)
+
+    bads, goods = (f"{event.key}/small.jpg" for event in (bad, good))
+    house.proxy.add(
+        Fault(operation="PutObject", key=bads, action=CallBefore(function=kill), times=None),
+        Fault(operation="PutObject", key=goods, action=CallBefore(function=go_up)),
+    )
+    outcomes = []
+    for event in _deliveries(source, bad, good):
+        status, _ = function.handle(event)
+        outcomes.append((status, _said(house, bad), _said(house, good)))
+    killed = -signal.SIGKILL
+    first, last = (killed, "", ""), (0, "poison", "made")
+    # The good one comes first once the bad one has ended a process alone.
+    expected = [first, first, (killed, "", "made"), last]
+    if source == "sqs":
+        expected = [first, first, (0, "", "made"), (killed, "", "made"), last]
+    assert outcomes == expected
+
+
+def _said(house: House, event: ObjectEvent) -> str:
+    """Return what the photo's manifest says: its code, that the set is whole, or nothing yet."""
+    try:
+        head: Any = house.s3.head_object(Bucket="renditions", Key=f"{event.key}/photo.json")
+    except ClientError:
+        return ""
+    metadata = head["Metadata"]
+    return metadata.get("rejected") or ("made" if metadata["set"] else "")
+
+
 def test_a_photo_that_ends_the_process_for_who_asks_over_http_is_refused(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,6 +280,42 @@ def test_a_photo_that_ends_the_process_for_who_asks_over_http_is_refused(
         assert stored not in put
     # The second answer was known from the manifest.
     assert put == []
+
+
+def test_a_photo_beside_one_that_ends_processes_of_a_backfill_is_made(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pool ends the others with the one, so only who had it alone is counted, run after run."""
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    events = house.put(_PHOTO, key="bad.jpg"), house.put(jpeg(64, 96), key="good.jpg")
+    photos = [Photo(key=event.key, etag=event.etag or "", size=1) for event in events]
+    begun, ended = threading.Event(), threading.Event()
+
+    def kill(_: object) -> None:
+        assert begun.wait(20)
+        for process in multiprocessing.active_children():
+            assert process.pid is not None
+            os.kill(process.pid, signal.SIGKILL)
+        ended.set()
+
+    def go_up(_: object) -> None:
+        begun.set()
+        assert ended.wait(20)
+
+    bad, good = (f"{event.key}/small.jpg" for event in events)
+    house.proxy.add(
+        Fault(operation="PutObject", key=bad, action=CallBefore(function=kill), times=None),
+        Fault(operation="PutObject", key=good, action=CallBefore(function=go_up)),
+    )
+    said = []
+    for _ in range(3):
+        made = make_locally(photos, bucket="photos", settings=house.settings, processes=2)
+        outcomes = {outcome.key: outcome for outcome in made}
+        said.append((outcomes["bad.jpg"].code, outcomes["good.jpg"].disposition))
+    died = "process-died"
+    assert said == [(died, "written"), (died, "unchanged"), ("poison", "unchanged")]
+    # Nobody has to be worked on alone in the next run.
+    assert list(Path(tempfile.gettempdir()).glob("renditions-*")) == []
 
 
 def test_a_photo_that_merely_failed_is_no_suspect(house: House) -> None:
@@ -247,7 +355,7 @@ def test_sigterm_stops_the_work_and_leaves_no_upload_open(house: House, tmp_path
             action=CallBefore(function=lambda _: function.signal(signal.SIGTERM)),
         )
     )
-    status, output = function.handle(json.loads(_body(event)))
+    status, output = function.handle(_notification(event))
     assert house.proxy.unused == ()
     assert status == 1
     assert "out-of-time" in output

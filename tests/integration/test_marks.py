@@ -103,6 +103,30 @@ def test_a_mark_stops_others_no_longer_than_an_attempt_can_take(
     assert report.code == (None if is_over else "store-contended")
 
 
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_an_attempt_beside_others_adds_nothing_to_a_mark(house: House, *, is_alone: bool) -> None:
+    """If its process ended now, any of them might have done it; the mark before stays."""
+    event = house.put(_OLD)
+    marks: list[str] = []
+
+    def look() -> None:
+        head: Any = house.s3.head_object(Bucket="renditions", Key=MANIFEST)
+        marks.append(head["Metadata"]["suspect"].split()[1])
+
+    def end() -> None:
+        look()
+        # Nothing of what it says comes through any more.
+        house.mark(1)
+        house.proxy.add(Fault(operation="PutObject", key=MANIFEST, action=SLOW_DOWN, times=None))
+
+    house.before("PutObject", f"{KEY}/small.jpg", end)
+    house.handle(replace(event, receive_count=2))
+    house.proxy.clear()
+    house.before("PutObject", f"{KEY}/small.jpg", look)
+    assert house.handle(replace(event, is_alone=is_alone)).disposition is Disposition.WRITTEN
+    assert marks == ["1", "2" if is_alone else "1"]
+
+
 def test_a_mark_goes_also_from_a_manifest_that_a_deletion_wrote_again(versioned: House) -> None:
     """It keeps the mark of an attempt that has failed by then, and takes it away now."""
     house = versioned
