@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pyvips
 
 from imaging import steps
+from imaging.allocator import give_back
 from imaging.bridge.source import OpenPhoto
 from imaging.bridge.target import encode, encode_pass, encoded, hand_on
 from imaging.encoders import encoder_of
@@ -81,7 +82,12 @@ def encode_rendition(
         return Encoded(size=len(data), quality=quality, gain_map_size=gain_map_size)
     # It may be evaluated several times.
     image = image.copy_memory()
-    fitted = fit(whole, quality=quality, max_bytes=max_bytes)
+
+    def again(quality: int) -> bytearray:
+        give_back()
+        return whole(quality)
+
+    fitted = fit(again, quality=quality, max_bytes=max_bytes)
     hand_on(fitted.data, open_sink(rendition))
     missed = PhotoWarning(
         code="over-max-bytes",

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.drawn import Drawn, draw
 from benchmarks.drawn_memory import function_bytes, measure
+from tests import photos
 
 _SEED: Final = 1814
 _CASES: Final = 8
@@ -30,3 +31,14 @@ def test_estimates_hold_for_what_they_were_not_fitted_to(monkeypatch: pytest.Mon
     for one in measured:
         assert one.peak <= 1.1 * one.estimate, one
         assert one.estimate <= 2 * one.peak, one
+
+
+def test_what_is_encoded_several_times_holds_the_memory_of_one_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What malloc keeps of one encoder is given back before the next one begins."""
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "2")
+    toml = '[[renditions]]\nname = "r"\nformat = "avif"\nmax_bytes = 100000\n'
+    photo = Drawn(photo="", extension="jpg", make=lambda: photos.jpeg(2400, 1800), toml=toml)
+    (measured,) = measure([photo], function_bytes())
+    assert measured.peak <= measured.estimate
