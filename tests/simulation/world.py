@@ -851,7 +851,10 @@ class Simulation:
             is_lost = True
             expected = {place: photo.etag for place in (*kept, *of_version) if place in found}
         elif is_contested and (manifest is None or not manifest.metadata.get("set")):
-            # The one that was refused has no event any more that would make it; HTTP makes some.
+            # The one that was refused has no event any more that would make it; HTTP makes some,
+            # and what a request stored that ended then is announced.
+            announced = () if manifest is None else _announced(manifest)
+            is_lost = is_lost or any(place in found for place in announced)
             there = found if is_lost else kept
             expected = {place: etag for place, etag in expected.items() if place in there}
         for place, etag in expected.items():
