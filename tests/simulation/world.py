@@ -242,10 +242,13 @@ def _kept(manifest: Photo | None) -> dict[str, str] | None:
 
 
 def _announced(manifest: Photo) -> list[str]:
-    """Return what a manifest that is not spoilt announces."""
-    if _kept(manifest) is None:
+    """Return what a manifest announces, also one whose list is lost; nothing if it is spoilt."""
+    try:
+        document = json.loads(manifest.body)
+    except ValueError:
         return []
-    return [key for key, _ in json.loads(manifest.body).get("announced", [])]
+    is_whole = isinstance(document, dict) and isinstance(document.get("kept"), dict)
+    return [key for key, _ in document.get("announced", [])] if is_whole else []
 
 
 def _is_of(manifest: Photo, key: str) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from functools import partial
 from importlib.metadata import distributions
 from pathlib import Path
+from tempfile import gettempdir
 
 import pytest
 import pyvips
@@ -128,7 +129,7 @@ def test_the_command_works_in_any_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "option"),
     [
-        (["render", "a.jpg", "--out=out"], "--jobs"),
+        (["render", "a.jpg", f"--out={gettempdir()}"], "--jobs"),
         (["backfill", "photos"], "--processes"),
         *(
             (command, option)
