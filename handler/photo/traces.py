@@ -16,6 +16,7 @@ Sources:
 
 import collections
 import os
+import re
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -36,6 +37,9 @@ MOST_ENDS: Final = 2
 _ANSWERS: Final = frozenset(
     {Disposition.WRITTEN, Disposition.UNCHANGED, Disposition.REJECTED, Disposition.REMOVED}
 )
+
+# Whatever else is there was left by somebody else. Linux has no process of more digits.
+_TEXT: Final = re.compile(r"([0-9a-f]{16}) ([0-9]{1,2}) ([0-9]{1,7}) ([01])")
 
 # How many threads of this process decode a photo now, by its file.
 _under_way: Final = collections.Counter[Path]()
@@ -163,11 +167,13 @@ def _left(event: ObjectEvent) -> _Trace | None:
 
 def _trace(file: Path) -> _Trace | None:
     try:
-        version, *numbers = file.read_text().split()
-        before, process, is_alone = map(int, numbers)
+        found = _TEXT.fullmatch(file.read_text())
     except (OSError, ValueError):
         return None
-    return _Trace(version, before, process, is_alone=bool(is_alone))
+    if found is None:
+        return None
+    version, before, process, is_alone = found.groups()
+    return _Trace(version, int(before), int(process), is_alone=is_alone == "1")
 
 
 def _lives(process: int) -> bool:

@@ -111,16 +111,22 @@ def test_an_answer_takes_the_trace_away(tmp: Path, disposition: Disposition) -> 
     _ended(replace(_PHOTO, is_alone=False))
     answered(_PHOTO, disposition)
     says_nothing = {Disposition.RETRY, Disposition.IGNORED, Disposition.SUPERSEDED}
-    assert bool(list(tmp.iterdir())) == (disposition in says_nothing)
+    assert bool(list(tmp.glob("renditions-*"))) == (disposition in says_nothing)
 
 
-@pytest.mark.parametrize("text", ["", "v", "v 1", "v a 1 1", "v 1 1 1 1", "\0"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{}", "{} 1", "{} a 1 1", "{} 1 1 1 1", "{} -5 1 1", "{} 0 4194304999 1", "v 1 1 1", "\0"],
+)
 def test_a_file_of_somebody_else_says_nothing(tmp: Path, text: str) -> None:
-    """Nor does one that was cut by a full disk."""
+    """Nor does one that was cut by a full disk, or one with numbers that no process has."""
     _ended(_PHOTO)
-    (file,) = tmp.iterdir()
-    file.write_text(text)
+    (file,) = tmp.glob("renditions-*")
+    version = version_from_event(_PHOTO)
+    file.write_text(text.format(version.name))
     assert suspicion(_PHOTO) == Suspicion()
+    assert ends(_PHOTO, version) == 0
+    answered(_PHOTO, Disposition.WRITTEN)
 
 
 def test_without_a_tmp_there_is_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
