@@ -1,6 +1,7 @@
 """Photos worked on by processes of this machine, each as the function would."""
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Iterable, Iterator
 from concurrent.futures import (
@@ -11,12 +12,13 @@ from concurrent.futures import (
     wait,
 )
 from concurrent.futures.process import BrokenProcessPool
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from handler.backfill.listing import Photo
 from handler.backfill.ways import Outcome
 from handler.objects import ObjectEvent
-from handler.photo.traces import answered, suspicion
+from handler.photo.traces import answered, forget, suspicion
 from handler.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,6 +45,9 @@ class _Worker:
 def _start(settings: Settings, bucket: str) -> None:
     # Ctrl-C goes to every process of the terminal; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # So do these, by which a closed terminal, or a service's manager, ends all of them.
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, _end_from_outside)
     from handler.s3.client import make_client
     from imaging.worker.client import Workers
     from imaging.worker.spawning import Launch
@@ -52,6 +57,12 @@ def _start(settings: Settings, bucket: str) -> None:
     _Worker.client = make_client()
     _Worker.workers = Workers(Launch(concurrency=1))
     _Worker.executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="upload")
+
+
+def _end_from_outside(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a handler's
+    forget()
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
 
 
 def _event(bucket: str, photo: Photo, *, is_alone: bool = True) -> ObjectEvent:

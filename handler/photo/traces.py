@@ -28,7 +28,7 @@ from handler.errors import Disposition
 from handler.objects import ObjectEvent
 from handler.version import SourceVersion, key_digest
 
-__all__ = ["MOST_ENDS", "Suspicion", "answered", "ends", "suspicion", "traced"]
+__all__ = ["MOST_ENDS", "Suspicion", "answered", "ends", "forget", "suspicion", "traced"]
 
 MOST_ENDS: Final = 2
 """So many ends of attempts that were alone are a verdict."""
@@ -106,6 +106,16 @@ def answered(event: ObjectEvent, disposition: Disposition) -> None:
         return
     trace = _trace(file)
     if trace is not None and not _lives(trace.process):
+        _remove(file)
+
+
+def forget() -> None:
+    """Remove the traces of this process: somebody ends it, and no photo does.
+
+    *Thread*: the main one, within a signal's handler too.
+    """
+    # Without the lock, which the thread that the signal has interrupted may hold.
+    for file in tuple(_under_way):
         _remove(file)
 
 

@@ -318,6 +318,34 @@ def test_a_photo_beside_one_that_ends_processes_of_a_backfill_is_made(
     assert list(Path(tempfile.gettempdir()).glob("renditions-*")) == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_backfill_that_is_ended_from_outside_blames_no_photo(
+    house: House, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """Whoever ends the group, or closes the terminal, ends each process at whatever it has."""
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    event = house.put(_PHOTO)
+    photos = [Photo(key=KEY, etag=event.etag or "", size=1)]
+
+    def end(_: object) -> None:
+        for process in multiprocessing.active_children():
+            assert process.pid is not None
+            os.kill(process.pid, number)
+
+    def run() -> str | None:
+        made = make_locally(photos, bucket="photos", settings=house.settings, processes=1)
+        (outcome,) = made
+        return outcome.code
+
+    stored = f"{KEY}/small.jpg"
+    action = CallBefore(function=end)
+    house.proxy.add(Fault(operation="PutObject", key=stored, action=action, times=None))
+    assert [run() for _ in range(3)] == ["process-died"] * 3
+    house.proxy.clear()
+    assert run() is None
+    assert house.stored() == of(event, *BOTH)
+
+
 def test_a_photo_that_merely_failed_is_no_suspect(house: House) -> None:
     """A second delivery costs a mark; an answer takes it away, and the third makes the photo."""
     event = replace(house.put(_PHOTO), receive_count=2)
