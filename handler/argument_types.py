@@ -3,6 +3,7 @@
 A path is tried while the arguments are read, before any work begins.
 """
 
+import re
 import stat
 import tempfile
 from argparse import ArgumentTypeError
@@ -10,7 +11,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["count", "readable_file", "writable_file", "writable_folder"]
+from handler.objects import BUCKET_PATTERN
+
+__all__ = ["bucket", "count", "readable_file", "writable_file", "writable_folder"]
+
+
+def bucket(text: str) -> str:
+    """Return the name of a bucket; an access point's ARN is none, and no event has it."""
+    if re.fullmatch(BUCKET_PATTERN, text) is None:
+        raise ArgumentTypeError(f"expected a bucket's name but received {text!r}")
+    return text
 
 
 def count(text: str) -> int:

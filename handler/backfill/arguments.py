@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
-from handler.argument_types import count, writable_file
+from handler.argument_types import bucket, count, writable_file
 from handler.backfill.state import failures_of, place_of_next
 
 __all__ = ["add_arguments", "add_estimate_arguments", "state_file"]
@@ -12,7 +12,7 @@ __all__ = ["add_arguments", "add_estimate_arguments", "state_file"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("bucket", metavar="BUCKET", help="where the photos are")
+    parser.add_argument("bucket", type=bucket, metavar="BUCKET", help="where the photos are")
     which = parser.add_argument_group("which photos")
     which.add_argument(
         "--prefix", help="only keys that begin with it; default: the stack's SourcePrefix, or all"

@@ -1,4 +1,4 @@
-"""A path that an argument names is tried before any work begins, and its error names both."""
+"""What an argument may be is tried before any work begins, and its error names both."""
 
 import argparse
 import ast
@@ -143,3 +143,12 @@ def test_every_path_of_a_command_is_tried() -> None:
                 untried.add(ast.literal_eval(call.args[0]))
     assert untried == _PHOTOS
     assert tried >= 8
+
+
+def test_what_is_no_bucket_is_a_mistake_in_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """An access point's ARN has photos, and stands in no event and no manifest."""
+    given = "arn:aws:s3:eu-west-1:123456789012:accesspoint/photos"
+    with pytest.raises(SystemExit):
+        main(["backfill", given])
+    said = capsys.readouterr().err
+    assert f"argument BUCKET: expected a bucket's name but received {given!r}" in said
