@@ -317,14 +317,6 @@ def _is_writable(document: dict[str, Any]) -> bool:
     return True
 
 
-def _utf8_bytes(text: str) -> int | None:
-    """Return how many bytes ``text`` has; None where it is not one."""
-    try:
-        return len(text.encode())
-    except UnicodeEncodeError:
-        return None
-
-
 def _are_texts(rows: Any, width: int) -> bool:  # noqa: ANN401 - any JSON
     """Tell whether ``rows`` is a list of lists of ``width`` texts each."""
     return isinstance(rows, list) and all(
@@ -334,15 +326,14 @@ def _are_texts(rows: Any, width: int) -> bool:  # noqa: ANN401 - any JSON
 
 
 def _is_key(text: str) -> bool:
-    """Tell whether S3 takes ``text`` as a key.
+    """Tell whether S3 takes ``text``, which UTF-8 has, as a key.
 
     A HeadObject of any other one would fail each time: with one that leads out of the bucket S3
     answers 400, which says nothing.
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
     """
-    length = _utf8_bytes(text)
-    if length is None or not 0 < length <= MAX_KEY_BYTES:
+    if not 0 < len(text.encode()) <= MAX_KEY_BYTES:
         return False
     depths = accumulate(-1 if segment == ".." else 1 for segment in text.split("/"))
     return min(depths) >= 0

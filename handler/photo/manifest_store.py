@@ -78,7 +78,7 @@ class ManifestStore:
         self._is_foreign = False
         self._is_proven = False
         # Whether a write was not answered since the last read: S3 may have done it.
-        self._is_in_doubt = False
+        self._is_unanswered = False
         self._turns = 0
         self.manifest: Manifest | None = None
 
@@ -109,9 +109,9 @@ class ManifestStore:
             answer = call(operation, **self._where)
         except ObjectMissingError:
             self._etag = self.manifest = None
-            self._is_in_doubt = False
+            self._is_unanswered = False
             return None
-        self._etag, self._is_in_doubt = answer["ETag"], False
+        self._etag, self._is_unanswered = answer["ETag"], False
         try:
             head = self._own(manifest_from_head(answer["Metadata"]))
         except UnreadableManifestError as error:
@@ -420,7 +420,7 @@ class ManifestStore:
         """
         call = self._requests.to_clean_up
         try:
-            if self._is_in_doubt:
+            if self._is_unanswered:
                 self._read_whole(call)
             for _ in range(_MAX_TURNS):
                 if self.manifest is None or not self._is_marked(suspect):
@@ -469,7 +469,10 @@ class ManifestStore:
 
         *Cost*: one PutObject.
         """
-        return self._put(after, self._requests.of_destination) or self._lost()
+        if self._put(after, self._requests.of_destination):
+            return True
+        self._read_again()
+        return False
 
     def _put(self, after: Manifest, call: _Call) -> bool:
         """Write ``after`` over what was read; tell whether nobody had written meanwhile.
@@ -482,7 +485,7 @@ class ManifestStore:
         elif not self._is_as_read(call):
             return False
         body = after.body(self._event.key, secrets.token_hex(8), self._settings.config_version)
-        self._is_in_doubt = True
+        self._is_unanswered = True
         try:
             answer = call(
                 "put_object",
@@ -497,7 +500,7 @@ class ManifestStore:
         except (ConditionFailedError, ObjectMissingError):
             return False
         self._etag, self.manifest, self._is_foreign = answer["ETag"], after, False
-        self._is_in_doubt = False
+        self._is_unanswered = False
         return True
 
     def _is_as_read(self, call: _Call) -> bool:
@@ -508,7 +511,8 @@ class ManifestStore:
             return self._etag is None
         return bool(answer["ETag"] == self._etag)
 
-    def _lost(self) -> bool:
+    def _read_again(self) -> None:
+        """Read what another wrote meanwhile. *Cost*: one GetObject, and a pause from then on."""
         self._turns += 1
         if self._turns == _MAX_TURNS:
             raise StorageError(
@@ -517,7 +521,6 @@ class ManifestStore:
         if self._turns > 1:
             self._requests.pause(min(self._turns - 1, _LONGEST_PAUSE))
         self.read()
-        return False
 
 
 def remove_former(

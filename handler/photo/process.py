@@ -186,14 +186,13 @@ def _is_free_by_now(attempt: Attempt, *, comes_again: bool) -> bool:
     if manifests.is_of_another():
         if manifests.withdraw_of_another():
             return True
-        if comes_again:
-            # Whatever is left from an attempt that found the place free, or from before.
-            manifests.remove_former()
         manifests.read_kept()
         manifest = manifests.manifest
         if manifest is None or not manifests.is_of_another():
             return True
         if comes_again:
+            # Whatever is left from an attempt that found the place free, or from before.
+            manifests.remove_former()
             leftovers.remove_every(attempt.settings)
         # If the place was free meanwhile, the present photo's may have been among it.
         return bool(leftovers.removed) and not manifests.swap(manifest)

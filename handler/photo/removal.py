@@ -31,7 +31,7 @@ def remove(attempt: Attempt) -> Outcome:
         if manifest is not None and gone.precedes(manifest.version):
             superseded(attempt, gone)
         if (present := present_event(attempt.requests, event)) is not None:
-            if not _told(attempt, version_from_event(present)):
+            if not _is_written_again(attempt, version_from_event(present)):
                 manifest = manifests.manifest
                 continue
             return make(attempt.about(present))
@@ -45,7 +45,7 @@ def remove(attempt: Attempt) -> Outcome:
         manifest = manifests.manifest
 
 
-def _told(attempt: Attempt, left: SourceVersion) -> bool:
+def _is_written_again(attempt: Attempt, left: SourceVersion) -> bool:
     """Write the manifest again if it is of the version that is left: tell whether it was as read.
 
     An attempt at the version that is gone may have asked for the photo before the deletion, and

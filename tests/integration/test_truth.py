@@ -36,6 +36,22 @@ _NEW: Final = jpeg(64, 96)
 _JOB: Final = ObjectEvent(bucket="photos", key=KEY)
 
 
+def _take_for_another(house: House) -> ObjectEvent:
+    """Give the place to a photo of the same key in another bucket; return its event."""
+    house.s3.create_bucket(Bucket="other")
+    house.s3.put_object(Bucket="other", Key=KEY, Body=_NEW)
+    theirs = ObjectEvent(bucket="other", key=KEY, sequencer=house.sequencer())
+    assert house.handle(theirs).disposition is Disposition.WRITTEN
+    return theirs
+
+
+def _free_and_make(house: House, theirs: ObjectEvent, ours: ObjectEvent) -> None:
+    """Delete the other bucket's photo, and make ours."""
+    house.s3.delete_object(Bucket="other", Key=KEY)
+    house.handle(replace(theirs, change=Change.DELETED, sequencer=house.sequencer()))
+    assert house.handle(ours).disposition is Disposition.WRITTEN
+
+
 # 1. HTTP beside an event
 
 
@@ -377,18 +393,10 @@ def test_a_place_that_was_taken_in_between_is_left_alone(house: House, who: str)
 @pytest.mark.parametrize("who", ["event", "job"])
 def test_a_place_that_is_free_by_now_is_not_robbed(house: House, who: str) -> None:
     """Who finds it another's removes its own bucket's renditions; by then they are the photo's."""
-    house.s3.create_bucket(Bucket="other")
-    house.s3.put_object(Bucket="other", Key=KEY, Body=_NEW)
-    theirs = ObjectEvent(bucket="other", key=KEY, sequencer=house.sequencer())
-    assert house.handle(theirs).disposition is Disposition.WRITTEN
+    theirs = _take_for_another(house)
     event = house.put(_OLD)
 
-    def free_and_make() -> None:
-        house.s3.delete_object(Bucket="other", Key=KEY)
-        house.handle(replace(theirs, change=Change.DELETED, sequencer=house.sequencer()))
-        assert house.handle(event).disposition is Disposition.WRITTEN
-
-    house.before("HeadObject", f"{KEY}/large.jpg", free_and_make)
+    house.before("HeadObject", f"{KEY}/large.jpg", lambda: _free_and_make(house, theirs, event))
     report = house.handle(event if who == "event" else _JOB)
     assert report.disposition is Disposition.WRITTEN
     assert house.stored() == of(event, *BOTH)
@@ -488,10 +496,7 @@ def test_who_announces_takes_the_place(house: House, before: str) -> None:
 
 def _leave_without_manifest(house: House) -> dict[str, str]:
     """Make the renditions of the other bucket's photo, and delete their manifest; return them."""
-    house.s3.create_bucket(Bucket="other")
-    house.s3.put_object(Bucket="other", Key=KEY, Body=_NEW)
-    event = ObjectEvent(bucket="other", key=KEY, sequencer=house.sequencer())
-    assert house.handle(event).disposition is Disposition.WRITTEN
+    _take_for_another(house)
     house.s3.delete_object(Bucket="renditions", Key=MANIFEST)
     return house.stored()
 
@@ -707,10 +712,7 @@ def test_renditions_without_a_manifest_have_the_place_beside_anothers_announceme
 @pytest.mark.parametrize("who", ["event of what is no photo", "job", "http"])
 def test_a_lost_list_leaves_the_place_to_whose_renditions_are_there(house: House, who: str) -> None:
     """Nothing that takes a place is written for another bucket's photo."""
-    house.s3.create_bucket(Bucket="other")
-    house.s3.put_object(Bucket="other", Key=KEY, Body=_NEW)
-    theirs = ObjectEvent(bucket="other", key=KEY, sequencer=house.sequencer())
-    assert house.handle(theirs).disposition is Disposition.WRITTEN
+    theirs = _take_for_another(house)
     stored = house.stored()
     house.s3.put_object(Bucket="renditions", Key=MANIFEST, Body=b"[]")
     match who:
@@ -1323,18 +1325,10 @@ def test_a_place_that_was_another_photos_under_a_former_template(house: House) -
 
 def test_a_place_that_is_the_photos_when_its_list_is_read_is_not_robbed(house: House) -> None:
     """A look finds it another's, and the list, which is read after that, is the photo's own."""
-    house.s3.create_bucket(Bucket="other")
-    house.s3.put_object(Bucket="other", Key=KEY, Body=_NEW)
-    theirs = ObjectEvent(bucket="other", key=KEY, sequencer=house.sequencer())
-    assert house.handle(theirs).disposition is Disposition.WRITTEN
+    theirs = _take_for_another(house)
     event = house.put(_OLD)
 
-    def free_and_make() -> None:
-        house.s3.delete_object(Bucket="other", Key=KEY)
-        house.handle(replace(theirs, change=Change.DELETED, sequencer=house.sequencer()))
-        assert house.handle(event).disposition is Disposition.WRITTEN
-
-    house.before("GetObject", MANIFEST, free_and_make)
+    house.before("GetObject", MANIFEST, lambda: _free_and_make(house, theirs, event))
     assert house.handle(_JOB).disposition is Disposition.UNCHANGED
     assert house.stored() == of(event, *BOTH)
     assert house.named() == set(BOTH)
