@@ -126,7 +126,12 @@ def _open(attempt: Attempt) -> S3Source:
         if manifests.manifest is not None and version.is_same(manifests.manifest.version):
             # The very version went into an archive: its renditions are as right as before.
             raise
-        draft = Withheld(version=version, code=error.code, reason=error.message)
+        draft = Withheld(
+            version=version,
+            code=error.code,
+            reason=error.message,
+            announced=_all_announced(attempt, version),
+        )
         _commit(attempt, lambda: check_still_refused(attempt, version), draft)
         raise
 
@@ -358,14 +363,19 @@ def _give_up(attempt: Attempt, source: S3Source, error: PoisonPhotoError) -> Non
         ConditionFailedError: Another wrote the manifest.
         RenditionsError: As :func:`_commit`.
     """
-    keys = candidate_keys(attempt.event, attempt.settings)
     draft = GivenUp(
         rejection=_rejection(attempt, source, error),
-        announced=tuple(Announced(key=key, version=source.version.name) for key in sorted(keys)),
+        announced=_all_announced(attempt, source.version),
     )
     attempt.manifests.prove(source.check_current)
     if not attempt.manifests.write(draft):
         raise ConditionFailedError("Expected the manifest to be as it was; another wrote it")
+
+
+def _all_announced(attempt: Attempt, version: SourceVersion) -> tuple[Announced, ...]:
+    """Return whatever there can be of ``version``, for a manifest that leaves it there."""
+    keys = candidate_keys(attempt.event, attempt.settings)
+    return tuple(Announced(key=key, version=version.name) for key in sorted(keys))
 
 
 def _check_no_folder(attempt: Attempt, source: S3Source) -> None:

@@ -113,11 +113,13 @@ class Withheld:
         version: The photo's.
         code: The error's.
         reason: The error's message.
+        announced: What attempts that were handed it may have stored: nothing else tells of that.
     """
 
     version: SourceVersion
     code: str
     reason: str
+    announced: tuple[Announced, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,21 +249,20 @@ def _with_refusal(before: Manifest | None, draft: Refusal, version: SourceVersio
 
 def _with_withheld(before: Manifest | None, draft: Withheld, version: SourceVersion) -> Manifest:
     """Return a manifest that leaves what is of the very version: it is as right as before."""
-    rejected = Manifest(
+    if before is not None and draft.version.is_same(before.version) and not before.deleted:
+        return replace(before, version=version)
+    announced = dict.fromkeys((*_of_version(before, draft.version), *draft.announced))
+    return Manifest(
         version=version,
         # Once it is handed over it is the same version, and to be made: nothing says that it is
         # known.
         made="",
         rejected=draft.code,
         reason=draft.reason,
+        announced=tuple(announced),
+        # There may be renditions of this version that only that list named.
+        lost=before is not None and before.lost,
     )
-    if before is None:
-        return rejected
-    if draft.version.is_same(before.version) and not before.deleted:
-        return replace(before, version=version)
-    announced = _of_version(before, draft.version)
-    # There may be renditions of this version that only that list named.
-    return replace(rejected, announced=announced, lost=before.lost)
 
 
 def _of_version(before: Manifest | None, version: SourceVersion) -> tuple[Announced, ...]:

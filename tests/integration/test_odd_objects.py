@@ -365,6 +365,23 @@ def test_what_was_stored_before_a_photo_moved_into_an_archive_stays(
     assert _keys(house) == {place}
 
 
+def test_what_an_archived_photo_was_left_with_goes_with_its_name(house: House) -> None:
+    """Its first attempt ended, and the configuration asks for something else when it is back."""
+    event = _put(house, "a.jpg", jpeg(96, 64))
+    refused = Answer(status=403, code="AccessDenied", message="no")
+    house.proxy.add(Fault(operation="PutObject", key="a.jpg/photo.json", action=refused))
+    assert house.handle(event).disposition is Disposition.RETRY
+    house.proxy.clear()
+    assert _keys(house) == {"a.jpg/large.jpg", "a.jpg/small.jpg"}
+    _refuse(house, _ARCHIVED, hides_head=False)
+    assert house.handle(event).code == "archived"
+    house.proxy.clear()
+    config = parse_config('[[renditions]]\nname = "tiny"\nwidth = 8\n', file="changed")
+    report = house.handle(replace(event, sequencer=None), replace(house.settings, config=config))
+    assert report.disposition is Disposition.WRITTEN
+    assert _keys(house) == {"a.jpg/tiny.jpg", "a.jpg/photo.json"}
+
+
 def test_a_photo_comes_back_from_its_archive(house: House) -> None:
     """It is rejected while it is there, and made when its restore has ended."""
     event = _put(house, "a.jpg", jpeg(96, 64))
