@@ -123,17 +123,32 @@ def _open(attempt: Attempt) -> S3Source:
             raise
         manifests.asked()
         manifests.read_kept()
-        if manifests.manifest is not None and version.is_same(manifests.manifest.version):
+        # Where something of it was taken away, what the manifest names is not there any more.
+        is_robbed = version.etag in attempt.leftovers.removed
+        if not is_robbed and _is_told(version, manifests.manifest):
             # The very version went into an archive: its renditions are as right as before.
             raise
         draft = Withheld(
             version=version,
             code=error.code,
             reason=error.message,
+            is_robbed=is_robbed,
             announced=_all_announced(attempt, version),
         )
         _commit(attempt, lambda: check_still_refused(attempt, version), draft)
         raise
+
+
+def _is_told(version: SourceVersion, before: Manifest | None) -> bool:
+    """Tell whether ``before`` says all of ``version`` that is to be said, which S3 keeps back.
+
+    An event of bytes that were there before, and put again, is to be said: an attempt at what was
+    the photo in between must not write over the manifest.
+    """
+    if before is None or not version.is_same_upload(before.version):
+        return False
+    is_of_job, has_id = version.sequencer is None, version.version_id is not None
+    return is_of_job or has_id or before.version.covers(version)
 
 
 def _make_of(attempt: Attempt, source: S3Source) -> Outcome:

@@ -113,12 +113,14 @@ class Withheld:
         version: The photo's.
         code: The error's.
         reason: The error's message.
+        is_robbed: Whether something of it was taken away as another's.
         announced: What attempts that were handed it may have stored: nothing else tells of that.
     """
 
     version: SourceVersion
     code: str
     reason: str
+    is_robbed: bool
     announced: tuple[Announced, ...]
 
 
@@ -248,9 +250,13 @@ def _with_refusal(before: Manifest | None, draft: Refusal, version: SourceVersio
 
 
 def _with_withheld(before: Manifest | None, draft: Withheld, version: SourceVersion) -> Manifest:
-    """Return a manifest that leaves what is of the very version: it is as right as before."""
-    if before is not None and draft.version.is_same(before.version) and not before.deleted:
-        return replace(before, version=version)
+    """Return a manifest that leaves what is of the very version: it is as right as before.
+
+    Of the same bytes, put again, nothing is known; nor where something was taken away.
+    """
+    is_known = before is not None and draft.version.is_same_upload(before.version)
+    if before is not None and is_known and not before.deleted and not draft.is_robbed:
+        return covering(before, draft.version)
     announced = dict.fromkeys((*_of_version(before, draft.version), *draft.announced))
     return Manifest(
         version=version,
@@ -301,14 +307,14 @@ def taken(before: Manifest | None, place: SourceVersion) -> Manifest:
 
 
 def covering(before: Manifest, version: SourceVersion) -> Manifest:
-    """Return ``before`` as a deletion writes it again that finds the photo to be what it is of.
+    """Return ``before`` as an event writes it again that finds the photo to be what it is of.
 
-    The version that is gone was the photo until then: whoever asked before, and has read
-    ``before``, must not write over it.
+    Another version was the photo until then: whoever asked before, and has read ``before``, must
+    not write over it.
 
     Args:
         before: As it was read just now; of the version that S3 says is the photo.
-        version: That version, with the deletion's sequencer.
+        version: That version, with the event's sequencer.
     """
     sequencer = version.covering(before.version).sequencer
     return replace(before, version=replace(before.version, sequencer=sequencer))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -380,6 +381,33 @@ def test_what_an_archived_photo_was_left_with_goes_with_its_name(house: House) -
     report = house.handle(replace(event, sequencer=None), replace(house.settings, config=config))
     assert report.disposition is Disposition.WRITTEN
     assert _keys(house) == {"a.jpg/tiny.jpg", "a.jpg/photo.json"}
+
+
+@pytest.mark.parametrize("code", ["archived", "source-refused"])
+@pytest.mark.parametrize("first", [jpeg(96, 64), b""])
+def test_what_was_the_photo_before_one_was_put_into_an_archive_again_is_written_nowhere(
+    house: House, code: str, first: bytes
+) -> None:
+    """The manifest is of the same bytes, and an attempt at what came in between has read it."""
+    house.handle(_put(house, "a.jpg", first))
+    made = _keys(house)
+    between = _put(house, "a.jpg", jpeg(64, 96))
+
+    def put_again() -> None:
+        again = _put(house, "a.jpg", first)
+        action = _ARCHIVED if code == "archived" else _ENCRYPTED
+        _refuse(house, action, hides_head=code == "source-refused")
+        assert house.handle(again).code == code
+
+    house.before("PutObject", "a.jpg/photo.json", put_again)
+    assert house.handle(between).disposition is not Disposition.WRITTEN
+    house.proxy.clear()
+    job = ObjectEvent(bucket="photos", key="a.jpg")
+    house.handle(job)
+    assert _keys(house) == made
+    for key in made - {"a.jpg/photo.json"}:
+        found = house.s3.head_object(Bucket="renditions", Key=key)["Metadata"]
+        assert found["source-etag"] == hashlib.md5(first, usedforsecurity=False).hexdigest()
 
 
 def test_a_photo_comes_back_from_its_archive(house: House) -> None:
