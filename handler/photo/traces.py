@@ -74,8 +74,8 @@ class _Trace(NamedTuple):
     is_alone: bool
 
     def text(self) -> str:
-        """Return what the file holds; see :func:`_trace`."""
-        return f"{self.version} {self.ends} {self.process} {int(self.is_alone)}"
+        """Return what the file holds; see :func:`_trace`. It is always as long."""
+        return f"{self.version} {self.ends:02} {self.process:07} {int(self.is_alone)}"
 
 
 def suspicion(event: ObjectEvent) -> Suspicion:
@@ -131,7 +131,7 @@ def traced(event: ObjectEvent, version: SourceVersion) -> Iterator[None]:
             trace = _Trace(version.name, ends(event, version), os.getpid(), event.is_alone)
             # Without a /tmp, or with a full one, there is no trace; the photo is made all the same.
             with suppress(OSError):
-                file.write_text(trace.text())
+                _write(file, trace.text())
         _under_way[file] += 1
     try:
         yield
@@ -153,6 +153,17 @@ def _file(event: ObjectEvent) -> Path:
         # None can be written to, so nothing will be found there either.
         folder = Path(os.devnull)
     return folder / f"renditions-{photo.name}"
+
+
+def _write(file: Path, text: str) -> None:
+    """Write ``text``; another thread's end of the process leaves what was there before, or all."""
+    # To truncate it first would leave nothing: an end that was counted before is lost then.
+    number = os.open(file, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        os.write(number, text.encode())
+        os.ftruncate(number, len(text))
+    finally:
+        os.close(number)
 
 
 def _remove(file: Path) -> None:

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import random
+import resource
 import signal
 import tempfile
 import time
@@ -129,6 +130,19 @@ def test_a_file_of_somebody_else_says_nothing(tmp: Path, text: str) -> None:
     answered(_PHOTO, Disposition.WRITTEN)
 
 
+def _end_with_a_full_disk(event: ObjectEvent) -> None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    _end(event)
+
+
+def test_a_trace_that_cannot_be_written_takes_none_away() -> None:
+    """Nor does an end amid its write: what was counted before stays."""
+    _ended(_PHOTO)
+    assert _in_process(_end_with_a_full_disk, _PHOTO) == -signal.SIGKILL
+    assert ends(_PHOTO, version_from_event(_PHOTO)) == 1
+
+
 def test_without_a_tmp_there_is_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     """The photo is made all the same."""
 
@@ -177,6 +191,13 @@ def test_the_least_suspected_come_first_and_one_by_one() -> None:
     assert worked == [("counted", True), ("new", True)]
 
 
+def _say(answer: Path, word: str) -> None:
+    """Write it in one step: another thread may end the process at any moment."""
+    beside = answer.with_name(f"about-to-{answer.name}")
+    beside.write_text(word)
+    beside.replace(answer)
+
+
 def _deliver(keys: Sequence[str], bad: frozenset[str], unlucky: frozenset[str], seed: int) -> None:
     """Work on an event of these photos.
 
@@ -201,9 +222,9 @@ def _deliver(keys: Sequence[str], bad: frozenset[str], unlucky: frozenset[str], 
                         accident.touch()
                     if is_unlucky or event.key in bad:
                         os.kill(os.getpid(), signal.SIGKILL)
-                answer.write_text("written")
+                _say(answer, "written")
             except PoisonPhotoError:
-                answer.write_text("poison")
+                _say(answer, "poison")
         disposition = Disposition.REJECTED if event.key in bad else Disposition.WRITTEN
         return JobReport(bucket=event.bucket, key=event.key, disposition=disposition)
 
