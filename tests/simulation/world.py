@@ -576,14 +576,15 @@ class Simulation:
     def _ask_again(self, key: str, before: Photo | None) -> None:
         """Ask for the photos whose place's manifest, ``before``, somebody destroyed.
 
-        While one of them is being changed, or where the photo that had the place was `poison`,
-        either takes it.
+        While one of them is being changed, or asked for over HTTP in its own format, or where the
+        photo that had the place was `poison`, either takes it.
         """
         self._destroyed.add(key)
         if before is not None and before.metadata.get("rejected") == "poison":
             self._lost.add(key)
         under_way = [*self._due, *(trigger for _, trigger in self._running)]
-        if any(one.key == key and one.kind.startswith("event") for one in under_way):
+        taking = ("event", "HTTP") if "own" in self._set else ("event",)
+        if any(one.key == key and one.kind.startswith(taking) for one in under_way):
             self._lost.add(key)
         for bucket in self._buckets(key):
             self._note_lost(bucket, key)
@@ -715,6 +716,9 @@ class Simulation:
             # A browser that is told to try again does so, mostly.
             return answer["statusCode"] == 503 and self._dice.random() < 0.5
 
+        # It looks under its own key alone, where the one that had the place may have nothing.
+        if key in self._destroyed and name == "own":
+            self._lost.add(key)
         self._due.append(Trigger(kind=kind, work=work, key=key, ends_after=ends_after))
 
     def _opening(self, client: StepClient) -> PhotoOpener:
