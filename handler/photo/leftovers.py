@@ -30,8 +30,9 @@ class Leftovers:
             or, as far as it knows, by another: the one that is there is made anew.
         has_met_unnamed: Something stood where a rendition was to be stored, and no manifest said
             so: there may be more.
-        has_missed_named: Nothing was left where a rendition was to be stored over what the manifest
-            names of this version: more of it may be gone.
+        is_in_doubt: Nothing was left where a rendition was to be stored over what the manifest
+            names of this version, so more of it may be gone; or what was stored has the ETag of
+            what it replaced of another version, for which another may remove it.
     """
 
     def __init__(self, requests: Requests, settings: Settings, event: ObjectEvent) -> None:
@@ -40,7 +41,7 @@ class Leftovers:
         self._event = event
         self.removed: set[str | None] = set()
         self.has_met_unnamed = False
-        self.has_missed_named = False
+        self.is_in_doubt = False
 
     def remove_named(self, named: Iterable[Kept | Announced], before: Manifest) -> None:
         """Remove what ``before`` names and the manifest that replaces it does not."""

@@ -301,9 +301,8 @@ class ManifestStore:
         """Return what a rendition's key is expected to hold, going by the manifest as last seen."""
         if not self._settings.conditional_writes:
             return {}
-        kept = self.manifest.kept or () if self.manifest is not None else ()
-        etag = next((one.etag for one in kept if one.key == key), None)
-        return condition_over(None if etag is None else f'"{etag}"')
+        one = self.manifest.named(key) if self.manifest is not None else None
+        return condition_over(None if one is None else f'"{one.etag}"')
 
     def write(self, draft: Draft) -> bool:
         """Write what ``draft`` has to say into the manifest as it was read, and remove the rest.

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Final, assert_never
 
 from handler.errors import (
@@ -22,7 +23,7 @@ from handler.photo.making import make, make_some
 from handler.photo.manifest_store import ManifestStore, remove_former
 from handler.photo.present import present_event
 from handler.photo.removal import remove
-from handler.report import JobReport
+from handler.report import JobReport, RenditionReport
 from handler.s3.requests import Requests
 from handler.settings import Settings
 from handler.version import version_from_event
@@ -94,9 +95,14 @@ def _work_until_true(attempt: Attempt, specs: Sequence[RenditionSpec] | None) ->
     Then the whole set is made, also for who asked for some of it.
     """
     comes_again = specs is None
+    stored: dict[str, RenditionReport] = {}
     for _ in range(_MAX_TURNS):
         try:
-            return _work(attempt, specs)
+            outcome = _work(attempt, specs)
+            stored.update((one.key, one) for one in outcome.renditions)
+            present = _incomplete_event(attempt)
+            if present is None:
+                return outcome._replace(renditions=tuple(stored.values()))
         except OtherSourceError:
             if not _is_free_by_now(attempt, comes_again=comes_again):
                 raise
@@ -133,6 +139,32 @@ def _robbed_event(attempt: Attempt) -> ObjectEvent | None:
         return None
     removed.add(present.etag)
     return present
+
+
+def _incomplete_event(attempt: Attempt) -> ObjectEvent | None:
+    """Return the event of the photo if something is missing of what was named just now.
+
+    Whoever left what was in the way, and ended, may have replaced more of it; whoever took away
+    what the manifest names, more than that. And whoever removes a rendition of another photo that
+    looks the same cannot tell this one's from it: either it reads this manifest after that, and
+    makes what is missing, or it is seen here.
+
+    *Cost*: none, where nothing was in the way or gone, and nothing looked the same; else a
+    HeadObject for each rendition.
+    """
+    manifest, leftovers = attempt.manifests.manifest, attempt.leftovers
+    if manifest is None or not (leftovers.has_met_unnamed or leftovers.is_in_doubt):
+        return None
+    if leftovers.is_whole(manifest):
+        return None
+    version = manifest.version
+    leftovers.removed.add(version.etag)
+    return replace(
+        attempt.event,
+        change=Change.CREATED,
+        etag=version.etag,
+        version_id=version.version_id,
+    )
 
 
 def _present_photo(attempt: Attempt) -> ObjectEvent | None:

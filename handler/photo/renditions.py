@@ -49,6 +49,8 @@ class _Uploads:
         self._source = source
         self._tags = tags
         self._sinks: dict[str, S3Sink] = {}
+        # The ETags of what is replaced of other versions, by key.
+        self._replaced: dict[str, str] = {}
 
     def place(self, rendition: PlannedRendition) -> Destination:
         """Return where ``rendition`` goes."""
@@ -65,10 +67,12 @@ class _Uploads:
         attempt.journal.enter(Stage.ENCODE)
         place = self.place(rendition)
         manifest, is_named = attempt.manifests.manifest, False
-        if manifest is not None and any(one.key == place.key for one in manifest.kept or ()):
+        if manifest is not None and (one := manifest.named(place.key)) is not None:
             # It is replaced.
             attempt.leftovers.removed.add(manifest.version.etag)
             is_named = self._source.version.is_same(manifest.version)
+            if not is_named:
+                self._replaced[place.key] = one.etag
         sink = S3Sink(
             attempt.requests,
             attempt.executor,
@@ -88,7 +92,7 @@ class _Uploads:
             self._attempt.manifests.check_replaceable(found)
         self._source.check_current()
         if found is None and is_named:
-            leftovers.has_missed_named = True
+            leftovers.is_in_doubt = True
         if found is not None:
             # Replaced is removed, if the photo turns out to be that one again.
             leftovers.removed.add(found.etag)
@@ -101,6 +105,8 @@ class _Uploads:
         if any(sink.was_there for sink in self._sinks.values()):
             # Whoever stored it has ended, perhaps after storing it over what told of more.
             self._attempt.leftovers.has_met_unnamed = True
+        if any(self._replaced.get(one.key) == one.etag for one in self.kept()):
+            self._attempt.leftovers.is_in_doubt = True
 
     def abort(self) -> None:
         """Abort what is not complete: renditions that are whole may stay, open uploads may not."""

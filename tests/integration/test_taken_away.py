@@ -4,8 +4,10 @@ Each test is an order of requests in which a rendition was missing in the end, o
 """
 
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any, Final
+from threading import Event
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -16,6 +18,9 @@ from imaging.limits import Limits
 from tests.house import BOTH, CONFIG, KEY, MANIFEST, House, of
 from tests.photos import jpeg, text
 from tests.servers import ACCESS_DENIED, Fault
+
+if TYPE_CHECKING:
+    from handler.report import JobReport
 
 _OLD: Final = jpeg(96, 64)
 _NEW: Final = jpeg(64, 96)
@@ -65,6 +70,50 @@ def test_from_a_photo_that_looks_the_same(house: House) -> None:
     house.handle(newer)
     assert house.stored() == of(last[0], "small.jpg")
     assert house.handle(last[0]).disposition is Disposition.UNCHANGED
+
+
+@pytest.mark.parametrize("is_named", [False, True])
+def test_from_a_photo_that_looks_the_same_and_is_not_named_yet(
+    house: House, *, is_named: bool
+) -> None:
+    """A late attempt looks at the older one's rendition, and removes the newer one's.
+
+    No condition tells them apart, and there is no manifest of the newer one that it could read.
+    """
+    _configure(house, _SMALL)
+    older = house.put(_OLD)
+    newer: list[ObjectEvent] = []
+    is_stored, is_removed = Event(), Event()
+
+    def store_the_newer() -> None:
+        house.before("PutObject", MANIFEST, wait_for_the_removal)
+        under_way.append(crowd.submit(house.handle, newer[0]))
+        assert is_stored.wait(60)
+
+    def wait_for_the_removal() -> None:
+        is_stored.set()
+        assert is_removed.wait(60)
+
+    def write_the_older_and_replace_it() -> None:
+        house.handle(older)
+        newer.append(house.put(_OLD + b"\0"))
+
+    under_way: list[Future[JobReport]] = []
+    with ThreadPoolExecutor(1) as crowd:
+        if is_named:
+            house.before("PutObject", MANIFEST, write_the_older_and_replace_it)
+        else:
+            house.proxy.add(Fault(operation="PutObject", key=MANIFEST, action=ACCESS_DENIED))
+            house.handle(older)
+            house.proxy.clear()
+            newer.append(house.put(_OLD + b"\0"))
+        house.before("DeleteObject", f"{KEY}/small.jpg", store_the_newer)
+        assert house.handle(older).disposition is Disposition.SUPERSEDED
+        assert house.stored() == {}
+        is_removed.set()
+        assert under_way[0].result().disposition is Disposition.WRITTEN
+    assert house.stored() == of(newer[0], "small.jpg")
+    assert house.named() == {"small.jpg"}
 
 
 @pytest.mark.parametrize("who", ["http", "job"])
