@@ -30,14 +30,10 @@ PARALLEL: Final = 2
 or uploaded meanwhile."""
 
 # Whatever comes next would fail in the same way, and is not tried: the store is left alone.
-_STOPPING: Final = frozenset(
-    {
-        DestinationAccessDeniedError.code,
-        DestinationBucketMissingError.code,
-        DestinationKeyDeniedError.code,
-        OutOfTimeError.code,
-    }
-)
+_STOPPING: Final = frozenset({DestinationBucketMissingError.code, OutOfTimeError.code})
+# The same, if they are about two photos: a policy may refuse one for its key or its tags.
+_REFUSALS: Final = frozenset({DestinationAccessDeniedError.code, DestinationKeyDeniedError.code})
+_MOST_REFUSED: Final = 2
 
 
 def process_items(
@@ -56,7 +52,9 @@ def process_items(
 
     Records of one group, or of one object, are worked on in order. A record after a failure in its
     group is not begun: it wants another attempt too, after the one before it. No record is begun
-    after the destination has refused one, or after the deadline.
+    after the destination has refused those of two photos, or after the deadline. Each time that a
+    queue delivers them again another one comes first, so that those which always take the whole
+    time do not keep the others waiting for ever.
 
     Where any record's photo may end the process, one is worked on after the other: which one did it
     must be known. Those with the least against them come first, for whatever comes after an end is
@@ -85,6 +83,7 @@ class _Work:
         self._process = process
         self._results: dict[_Place, Future[JobReport]] = {}
         self._stopped_by: str | None = None
+        self._refused: set[tuple[str, str]] = set()
         chains: dict[object, list[_Place]] = {}
         for number, item in enumerate(envelope.items):
             for at, event in enumerate(item.events):
@@ -93,7 +92,9 @@ class _Work:
                     (number, at) if isinstance(event, EventError) else (event.bucket, event.key)
                 )
                 chains.setdefault(name, []).append((number, at))
-        self.chains = sorted(chains.values(), key=self._suspicion)
+        first = self._deliveries_before() % max(1, len(chains))
+        in_turn = [*chains.values()][first:] + [*chains.values()][:first]
+        self.chains = sorted(in_turn, key=self._suspicion)
         # One photo needs no thread of its own either.
         self.is_one_by_one = len(self.chains) < PARALLEL or any(map(self._is_suspect, self.chains))
 
@@ -102,6 +103,11 @@ class _Work:
             event = self._envelope.items[number].events[at]
             if isinstance(event, ObjectEvent):
                 yield event
+
+    def _deliveries_before(self) -> int:
+        events = (event for item in self._envelope.items for event in item.events)
+        counts = (event.receive_count for event in events if isinstance(event, ObjectEvent))
+        return max(counts, default=1) - 1
 
     def _suspicion(self, chain: Sequence[_Place]) -> Suspicion:
         """Return what there is against the photo that has most against it."""
@@ -138,10 +144,15 @@ class _Work:
             error = error_from_exception(raised, "process")
             _log.exception("%s", error)
             return _failed(event, error.code, error.message)
-        if report.disposition is Disposition.RETRY and report.code in _STOPPING:
+        if report.disposition is Disposition.RETRY and self._is_stopped_by(event, report.code):
             self._stopped_by = report.code
         answered(event, report.disposition)
         return report
+
+    def _is_stopped_by(self, event: ObjectEvent, code: str | None) -> bool:
+        if code in _REFUSALS:
+            self._refused.add((event.bucket, event.key))
+        return code in _STOPPING or len(self._refused) >= _MOST_REFUSED
 
     def reports(self, done: Callable[[JobReport], None]) -> tuple[ItemReport, ...]:
         """Return all reports, each after it was handed to ``done``."""

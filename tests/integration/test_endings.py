@@ -447,11 +447,12 @@ def test_photos_of_a_batch_overlap(house: House, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_destination_that_refuses_is_left_alone(house: House) -> None:
-    """What was not begun when it refused comes again, and asks it nothing."""
+    """What was not begun when it had refused two photos comes again, and asks it nothing."""
     events = [ObjectEvent(bucket="photos", key=f"{number}.jpg") for number in range(8)]
     house.proxy.add(Fault(bucket="renditions", action=ACCESS_DENIED, times=None))
     reports = process_items(_envelope(*events), house.handle, lambda _: None)
     codes = [one.records[0].code for one in reports]
     assert set(codes) == {"destination-access-denied", "not-begun"}
-    assert codes.count("destination-access-denied") <= 2
-    assert len(house.proxy.requests) <= 2
+    # A third may have begun beside the second.
+    assert 2 <= codes.count("destination-access-denied") <= 3
+    assert len(house.proxy.requests) <= 3

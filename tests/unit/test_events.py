@@ -5,7 +5,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -480,3 +480,48 @@ def test_sources_are_imported_when_their_first_event_arrives() -> None:
         check=True,
     )
     assert done.stdout.split() == ["checks", "envelope", "notification", "shapes"]
+
+
+def _left_by_the_queue(code: str, bad: Collection[str], keys: Sequence[str]) -> list[str]:
+    """Return which keys a queue still holds after five deliveries, where `bad` ends with `code`."""
+    left = list(keys)
+    for count in range(1, 6):
+
+        def process(record: ObjectEvent) -> JobReport:
+            is_bad = record.key in bad
+            return JobReport(
+                bucket=record.bucket,
+                key=record.key,
+                disposition=Disposition.RETRY if is_bad else Disposition.WRITTEN,
+                code=code if is_bad else None,
+            )
+
+        messages = [_message(key, {"bucket": "photos", "key": key}) for key in left]
+        for message in messages:
+            message["attributes"]["ApproximateReceiveCount"] = str(count)
+        envelope = _open({"Records": messages})
+        try:
+            answer = envelope.answer(process_items(envelope, process, lambda _: None))
+        except InvocationError:
+            # Every message failed.
+            continue
+        left = [one["itemIdentifier"] for one in answer["batchItemFailures"]]
+    return left
+
+
+@pytest.mark.parametrize("code", ["destination-access-denied", "destination-kms-denied"])
+@pytest.mark.parametrize("at", range(10))
+def test_a_photo_that_the_destination_refuses_takes_none_along(code: str, at: int) -> None:
+    """A policy may be about its key or its tags: only two of them mean that the rest would fail."""
+    keys = [f"{number}.jpg" for number in range(10)]
+    assert _left_by_the_queue(code, {keys[at]}, keys) == [keys[at]]
+
+
+@pytest.mark.parametrize("code", ["out-of-time", "destination-access-denied"])
+@pytest.mark.parametrize("at", range(7))
+@pytest.mark.parametrize("count", range(1, 5))
+def test_those_that_stop_a_batch_do_not_always_come_first(code: str, at: int, count: int) -> None:
+    """They may take the whole time, each time; the others are done by the fifth delivery."""
+    keys = [f"{number}.jpg" for number in range(10)]
+    bad = keys[at : at + count]
+    assert _left_by_the_queue(code, bad, keys) == bad
