@@ -9,17 +9,21 @@ __all__ = ["Photo", "list_photos"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Photo:
-    """One object: its key, its ETag without quotes, its size in bytes."""
+    """One object: its key, its ETag without quotes, its size in bytes, its Last-Modified.
+
+    That is in seconds since 1970; None where nobody said it.
+    """
 
     key: str
     etag: str
     size: int
+    modified: int | None = None
 
 
 def list_photos(client: Any, bucket: str, prefix: str, after: str = "") -> Iterator[Photo]:  # noqa: ANN401 - botocore's
     """Yield the objects under ``prefix`` whose keys come after ``after``.
 
-    What consoles make for a folder, a key that ends in a slash, is left out.
+    What consoles make for a folder, no bytes under a key that ends in a slash, is left out.
 
     *Cost*: one ListObjectsV2 for each 1,000 objects, when they are reached.
     """
@@ -28,5 +32,10 @@ def list_photos(client: Any, bucket: str, prefix: str, after: str = "") -> Itera
     )
     for page in pages:
         for item in page.get("Contents", []):
-            if not item["Key"].endswith("/"):
-                yield Photo(key=item["Key"], etag=item["ETag"].strip('"'), size=item["Size"])
+            if item["Size"] > 0 or not item["Key"].endswith("/"):
+                yield Photo(
+                    key=item["Key"],
+                    etag=item["ETag"].strip('"'),
+                    size=item["Size"],
+                    modified=int(item["LastModified"].timestamp()),
+                )

@@ -32,9 +32,8 @@ def send_to_queue(
             Entries=[
                 {
                     "Id": str(number),
-                    "MessageBody": json.dumps(
-                        {"bucket": bucket, "key": photo.key}, ensure_ascii=False
-                    ),
+                    # In ASCII: a message holds only what XML may.
+                    "MessageBody": json.dumps({"bucket": bucket, "key": photo.key}),
                 }
                 for number, photo in enumerate(batch)
             ],

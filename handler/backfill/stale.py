@@ -39,15 +39,18 @@ def only_stale(
     """
 
     def look_up(photo: Photo) -> bool:
-        event = ObjectEvent(bucket=bucket, key=photo.key, etag=photo.etag)
+        event = ObjectEvent(bucket=bucket, key=photo.key, etag=photo.etag, modified=photo.modified)
         leftovers = Leftovers(requests, settings, event)
         manifest = ManifestStore(requests, settings, event, leftovers).look()
         if manifest is None:
             return bool(settings.config.specs_of(photo.key))
         made = made_digest(settings, photo.key, manifest.rejected)
-        verdict = judge(version_from_event(event), manifest, made)
-        # The list has just said that the version is the current one.
-        return verdict not in {Verdict.UNCHANGED, Verdict.UNCHANGED_IF_CURRENT}
+        version = version_from_event(event)
+        verdict = judge(version, manifest, made)
+        if verdict is Verdict.UNCHANGED_IF_CURRENT:
+            # The list has just said which one is.
+            return not version.is_same_upload(manifest.version)
+        return verdict is not Verdict.UNCHANGED
 
     def is_stale(photo: Photo) -> bool:
         try:

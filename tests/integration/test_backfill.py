@@ -122,13 +122,24 @@ def test_interrupted_twice_each_photo_is_made_once(tmp_path: Path, environ: dict
         assert "All was done before" in process.communicate(timeout=60)[0]
 
 
+def test_a_photo_is_listed_and_a_folder_is_not() -> None:
+    """Both keys end in a slash; the function makes the photo, too."""
+    with MotoServer() as server:
+        server.create_buckets(_PHOTOS)
+        client = server.client()
+        client.put_object(Bucket=_PHOTOS, Key="photo/", Body=jpeg(96, 64))
+        client.put_object(Bucket=_PHOTOS, Key="folder/", Body=b"")
+        assert [one.key for one in list_photos(client, _PHOTOS, "")] == ["photo/"]
+
+
 def test_a_dry_run_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A dry run counts and estimates; it stores nothing and leaves no state."""
     with MotoServer() as server:
         server.create_buckets(_PHOTOS, _RENDITIONS)
         client = server.client()
-        for key in ("a.jpg", "b.jpg", "folder/"):
+        for key in ("a.jpg", "b.jpg"):
             client.put_object(Bucket=_PHOTOS, Key=key, Body=jpeg(640, 480))
+        client.put_object(Bucket=_PHOTOS, Key="folder/", Body=b"")
         client.put_object(Bucket=_PHOTOS, Key="c.jpg", Body=text())
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("AWS_ENDPOINT_URL", server.endpoint_url)
