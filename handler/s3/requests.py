@@ -41,6 +41,8 @@ _RETRIES: Final = 32
 
 _CLEAN_UP_ATTEMPTS: Final = 3
 
+_READS: Final = frozenset({"get_object", "head_object"})
+
 _GONE_STATUS: Final = frozenset({404, 405, 412, 416})
 """405: the version that was asked for is a delete marker."""
 
@@ -99,13 +101,13 @@ class Requests:
             ObjectMissingError: There is none, or no such upload.
             ConditionFailedError: What stands there is not what the condition says.
             StorageError: Or one of its kind: S3 does not do it.
-            StoreRefusedError: S3 will never do it.
+            StoreRefusedError: S3 will never store it.
             OutOfTimeError: The deadline passed.
         """
         try:
             return self._attempt(operation, arguments)
         except _FAILURES as error:
-            raise _destination_failure(error, _place(arguments)) from error
+            raise _destination_failure(error, operation, _place(arguments)) from error
 
     def to_clean_up(self, operation: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
         """Undo something in the destination, also when the deadline has passed.
@@ -124,7 +126,7 @@ class Requests:
             except _FAILURES as error:
                 may_retry = isinstance(error, ClientError) or not self.deadline.has_passed
                 if attempt == _CLEAN_UP_ATTEMPTS or not may_retry or not _is_transient(error):
-                    raise _destination_failure(error, _place(arguments)) from error
+                    raise _destination_failure(error, operation, _place(arguments)) from error
                 time.sleep(_pause_s(attempt))
             else:
                 return answer
@@ -220,7 +222,7 @@ def _source_failure(error: Exception, place: str) -> RenditionsError:
     return SourceError(f"Expected to read {place} {said}")
 
 
-def _destination_failure(error: Exception, place: str) -> RenditionsError:
+def _destination_failure(error: Exception, operation: str, place: str) -> RenditionsError:
     if not isinstance(error, ClientError):
         return StorageError(f"Expected to reach {place} but received {error}")
     status, code, message = _parts(error)
@@ -243,6 +245,8 @@ def _destination_failure(error: Exception, place: str) -> RenditionsError:
             f"Expected a store with conditional writes for {place} {said}; "
             "CONDITIONAL_WRITES=false does without"
         )
-    if meaning_of(status, code) is Meaning.NEVER:
+    if operation not in _READS and meaning_of(status, code) is Meaning.NEVER:
         return StoreRefusedError(f"Expected to store {place} {said}")
-    return StorageError(f"Expected to store {place} {said}")
+    # What cannot be read, such as what somebody put there under a key of their own, says nothing of
+    # the photo: a deletion that cannot be carried out must not count as done.
+    return StorageError(f"Expected to use {place} {said}")

@@ -448,6 +448,19 @@ def test_what_s3_will_never_do_is_rejected(
     assert _open_keys(house) == []
 
 
+def test_a_deletion_that_cannot_read_the_manifest_comes_again(house: House) -> None:
+    """It would be the last one to tell of what is there: a refused read is no answer to it."""
+    event = house.put(_PHOTO)
+    house.handle(event)
+    house.proxy.add(Fault(operation="GetObject", bucket="renditions", action=_SSE_C, times=None))
+    deletion = house.delete()
+    report = house.handle(deletion)
+    assert (report.disposition, report.code) == (Disposition.RETRY, "store-failed")
+    house.proxy.clear()
+    assert house.handle(deletion).disposition is Disposition.REMOVED
+    assert house.stored() == {}
+
+
 @pytest.mark.parametrize("operation", ["GetObject", "PutObject"])
 def test_a_failure_of_s3_s_own_that_nobody_knows_is_tried_again(
     house: House, operation: str
