@@ -54,6 +54,7 @@ class ObjectEvent:
         sequencer: Orders the events of one key; hexadecimal, of varying length. A job has none.
         time: When it happened, as its source saw it; for people, never for order.
         size: Bytes, where the event says.
+        modified: The object's Last-Modified, in seconds since 1970, where S3 was asked for it.
         receive_count: How often the queue has handed it over, this time included; 1 from sources
             that do not count.
         is_alone: Whether no other photo is decoded beside it in its process; ``handler/items.py``
@@ -69,5 +70,6 @@ class ObjectEvent:
     sequencer: str | None = None
     time: datetime | None = None
     size: int | None = None
+    modified: int | None = None
     receive_count: int = 1
     is_alone: bool = True

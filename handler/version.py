@@ -104,21 +104,26 @@ class SourceVersion:
     def is_same(self, other: "SourceVersion") -> bool:
         """Tell whether both name the very same version, as far as each says which it is.
 
-        Without version IDs that is the ETag: the same bytes, put again, are the same.
+        Without version IDs that is the ETag: the same bytes, put again, are the same. Where one has
+        an ID, the other may be of before the bucket had versions: S3 tells them by their times.
         """
         if not self._can_be_of(other):
             return False
         if self.version_id and other.version_id:
             return self.version_id == other.version_id
-        return self.etag is not None and self.etag == other.etag
+        if self.etag is None or self.etag != other.etag:
+            return False
+        return self.version_id == other.version_id or self._can_be_as_old(other)
+
+    def _can_be_as_old(self, other: "SourceVersion") -> bool:
+        return None in {self.modified, other.modified} or self.modified == other.modified
 
     def is_same_upload(self, other: "SourceVersion") -> bool:
         """Tell the same, and of the same bytes, put again, as far as S3 said when.
 
         They may have another focal point, or other tags. Within a second they cannot be told.
         """
-        both_say = self.modified is not None and other.modified is not None
-        return self.is_same(other) and (self.modified == other.modified or not both_say)
+        return self.is_same(other) and self._can_be_as_old(other)
 
     def metadata(self) -> dict[str, str]:
         """Return it as an object's user metadata; see :func:`version_from_metadata`."""
@@ -169,6 +174,7 @@ def version_from_event(event: ObjectEvent) -> SourceVersion:
         etag=event.etag,
         version_id=_identity(event.version_id),
         sequencer=event.sequencer,
+        modified=event.modified,
     )
 
 

@@ -32,6 +32,7 @@ def present_event(requests: Requests, event: ObjectEvent) -> ObjectEvent | None:
         version_id=answer.get("VersionId"),
         etag=answer["ETag"].strip('"'),
         size=answer["ContentLength"],
+        modified=int(answer["LastModified"].timestamp()),
     )
 
 

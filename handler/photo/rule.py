@@ -219,7 +219,7 @@ def _with_addition(before: Manifest | None, draft: Addition, version: SourceVers
         lost=before.lost,
         about=draft.about,
     )
-    if before.deleted or not draft.version.is_same(before.version):
+    if before.deleted or not draft.version.is_same_upload(before.version):
         return alone
     kept = (*(one for one in before.kept or () if one.key not in new), *draft.kept)
     if before.rejected is not None and before.made == draft.stale:
@@ -239,7 +239,8 @@ def _with_addition(before: Manifest | None, draft: Addition, version: SourceVers
 
 def _with_refusal(before: Manifest | None, draft: Refusal, version: SourceVersion) -> Manifest:
     rejection = draft.rejection
-    if before is None or before.deleted or not version.is_same(before.version) or not before.kept:
+    is_known = before is not None and version.is_same_upload(before.version)
+    if before is None or before.deleted or not is_known or not before.kept:
         return merged(before, rejection)
     new = (
         Refused(name=name, made=rejection.made, code=rejection.code, reason=rejection.reason)

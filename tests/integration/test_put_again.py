@@ -10,8 +10,11 @@ from typing import Any, Final
 import pytest
 import pyvips
 
+from handler.backfill.listing import Photo, list_photos
+from handler.backfill.stale import only_stale
 from handler.errors import Disposition
 from handler.objects import ObjectEvent
+from handler.s3.requests import Requests
 from imaging.config import parse_config
 from tests.house import BOTH, KEY, House
 from tests.servers import CallAfter, Fault
@@ -119,6 +122,57 @@ def test_while_an_attempt_is_under_way(house: House, bucket: str, when: str, who
         if not photo.second:
             photo.put_again()
     photo.check()
+
+
+@pytest.mark.parametrize("has_id", [False, True])
+def test_a_version_that_is_deleted_for_good_above_the_same_bytes(
+    house: House, *, has_id: bool
+) -> None:
+    """The one below may be of before the bucket had versions: it is the photo, and not the same."""
+    enabled: Any = {"Status": "Enabled"}
+    if has_id:
+        house.s3.put_bucket_versioning(Bucket="photos", VersioningConfiguration=enabled)
+    photo = _Changing(house)
+    house.handle(photo.first)
+    house.s3.put_bucket_versioning(Bucket="photos", VersioningConfiguration=enabled)
+    photo.put_again()
+    (second,) = photo.second
+    gone = house.delete_for_good(second)
+    assert house.handle(gone).disposition is Disposition.WRITTEN
+    for count in (1, 2):
+        for event in (photo.first, second, gone):
+            house.handle(replace(event, receive_count=count))
+    assert (_colours(house), _tags(house)) == ({"red"}, {"first"})
+
+
+def test_a_request_beside_the_set_of_an_older_upload_takes_none_of_it_over(house: House) -> None:
+    """The manifest would say that all of it is of the newer one, and a job believes that."""
+    photo = _Changing(house)
+    house.handle(_JOB)
+    time.sleep(_A_WHILE_S)
+    house.put(_halves(), Metadata=_RIGHT, Tagging="of=second")
+    assert _colours(house) == {"red"}
+    assert house.ask_for("small").disposition is Disposition.WRITTEN
+    assert house.named() == {"small.jpg"}
+    assert house.handle(_JOB).disposition is Disposition.WRITTEN
+    assert (_colours(house), _tags(house)) == ({"blue"}, {"second"})
+    assert photo.second == []
+
+
+def test_only_stale_sees_the_same_bytes_put_again(house: House) -> None:
+    """Their event was lost; the list says when they were put."""
+    photo = _Changing(house)
+    house.handle(photo.first)
+    requests = Requests(house.s3)
+
+    def stale() -> list[Photo]:
+        photos = list_photos(house.s3, "photos", "")
+        return list(only_stale(photos, bucket="photos", settings=house.settings, requests=requests))
+
+    assert stale() == []
+    time.sleep(_A_WHILE_S)
+    house.put(_halves(), Metadata=_RIGHT)
+    assert [one.key for one in stale()] == [KEY]
 
 
 def test_a_job_sees_that_the_version_is_another(versioned: House) -> None:

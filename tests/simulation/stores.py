@@ -19,10 +19,10 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._s3 = MemoryS3()
-        for name, versioning in SOURCES.items():
+        plain = dict.fromkeys((OTHER, DESTINATION), Versioning.PLAIN)
+        self._versioning = SOURCES | plain
+        for name, versioning in self._versioning.items():
             self._s3.create_bucket(name, versioning)
-        for name in (OTHER, DESTINATION):
-            self._s3.create_bucket(name, Versioning.PLAIN)
 
     @property
     def now_s(self) -> float:
@@ -49,7 +49,7 @@ class MemoryStore:
         return None if version is None else self._photo(bucket, version)
 
     def _photo(self, bucket: str, version: Version) -> Photo:
-        is_plain = SOURCES.get(bucket, Versioning.PLAIN) is Versioning.PLAIN
+        is_plain = self._versioning[bucket] is Versioning.PLAIN
         return Photo(
             etag=version.etag.strip('"'),
             version_id=None if is_plain else version.version_id,
@@ -63,8 +63,14 @@ class MemoryStore:
     def archive(self, bucket: str, key: str, *, is_away: bool) -> None:
         self._s3.archive(bucket, key, is_away=is_away)
 
+    def turn_versions(self, bucket: str) -> None:
+        is_versioned = self._versioning[bucket] is Versioning.VERSIONED
+        turned = Versioning.SUSPENDED if is_versioned else Versioning.VERSIONED
+        self._versioning[bucket] = turned
+        self._s3.create_bucket(bucket, turned)
+
     def version_ids(self, bucket: str, key: str) -> Sequence[str]:
-        if SOURCES.get(bucket) is not Versioning.VERSIONED:
+        if self._versioning[bucket] is Versioning.PLAIN:
             return ()
         versions = self._s3.versions(bucket, key)
         return [one.version_id for one in versions if one.body is not None]

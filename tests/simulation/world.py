@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
 DESTINATION: Final = "renditions"
 SOURCES: Final = {kind.value: kind for kind in Versioning}
-"""The buckets of the photos, called by their kinds."""
+"""The buckets of the photos, called by their kinds; what has versions may suspend them later."""
+_OF_VERSIONS: Final = tuple(name for name in SOURCES if name != Versioning.PLAIN)
 OTHER: Final = "other"
 """A bucket with photos of the same keys, for which the template has no place."""
 OUTSIDE: Final = "private"
@@ -119,6 +120,7 @@ _STEPS: Final[Mapping[str, float]] = {
     "deleted": 8,
     "changed while everybody asks": 4,
     "version deleted for good": 4,
+    "versions on or off": 0.5,
     "put in both buckets": 1.5,
     "put in the other bucket": 1,
     "deleted in the other bucket": 0.7,
@@ -164,6 +166,9 @@ class Store(Protocol):
 
     def version_ids(self, bucket: str, key: str) -> Sequence[str]:
         """Return the IDs of all versions with bytes, oldest first; none where there are none."""
+
+    def turn_versions(self, bucket: str) -> None:
+        """Let a bucket have versions from now on, or suspend them."""
 
     def objects(self, bucket: str) -> Mapping[str, Photo]:
         """Return a bucket's objects by key."""
@@ -350,6 +355,9 @@ class Simulation:
             "deleted": self._delete,
             "changed while everybody asks": self._ask_and_change,
             "version deleted for good": self._delete_version,
+            "versions on or off": lambda *_: self._store.turn_versions(
+                self._dice.choice((*_OF_VERSIONS, OTHER))
+            ),
             "put in both buckets": self._put_in_both,
             "put in the other bucket": lambda _, key: self._put(OTHER, key, self._body()),
             "deleted in the other bucket": lambda _, key: self._delete(OTHER, key),
