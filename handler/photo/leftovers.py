@@ -28,6 +28,8 @@ class Leftovers:
     Attributes:
         removed: The ETags of the photos of which something was removed or replaced, by this attempt
             or, as far as it knows, by another: the one that is there is made anew.
+        found: What this attempt found as it would have stored it. Where the place may be another
+            bucket's, it says whose it is, until that is known.
         has_met_unnamed: Something stood where a rendition was to be stored, and no manifest said
             so: there may be more.
         is_in_doubt: Nothing was left where a rendition was to be stored over what the manifest
@@ -40,6 +42,7 @@ class Leftovers:
         self._settings = settings
         self._event = event
         self.removed: set[str | None] = set()
+        self.found: set[Kept] = set()
         self.has_met_unnamed = False
         self.is_in_doubt = False
 
@@ -138,6 +141,15 @@ class Leftovers:
         """
         for one in made:
             self._remove(one.key, lambda found, one=one: found.etag == one.etag)  # type: ignore[misc]  # as above
+
+    def remove_stored(self, made: Iterable[Kept]) -> None:
+        """Remove what this attempt has stored itself, and not only found."""
+        self.remove_own(one for one in made if one not in self.found)
+
+    def remove_found(self) -> None:
+        """Remove the rest of it: the place is another bucket's."""
+        self.remove_own(self.found)
+        self.found.clear()
 
     def check_there(self, kept: Iterable[Kept]) -> None:
         """Make sure that each is as it was stored. *Cost*: a HeadObject for each.

@@ -158,6 +158,7 @@ def _make_of(attempt: Attempt, source: S3Source) -> Outcome:
     specs = _specs(attempt)
     made = made_digest(attempt.settings, attempt.event.key, None)
     missing, there, about = _missing(attempt, source.version, specs)
+    attempt.leftovers.found.update(there)
     if not missing:
         # What no rendition is for any more goes.
         draft = WholeSet(version=source.version, made=made, kept=there, about=about)
@@ -406,7 +407,10 @@ def _commit_stored(attempt: Attempt, source: S3Source, draft: WholeSet | Additio
     """Write ``draft``; if another was faster, remove what was stored."""
     try:
         _commit(attempt, lambda: _check_stored(attempt, source, draft.kept), draft)
-    except (SourceChangedError, OtherSourceError):
+    except OtherSourceError:
+        attempt.leftovers.remove_stored(draft.kept)
+        raise
+    except SourceChangedError:
         attempt.leftovers.remove_own(draft.kept)
         raise
 

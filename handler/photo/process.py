@@ -218,6 +218,7 @@ def _is_free_by_now(attempt: Attempt, *, comes_again: bool) -> bool:
     if manifests.is_of_another():
         if manifests.withdraw_of_another():
             return True
+        leftovers.remove_found()
         manifests.read_kept()
         manifest = manifests.manifest
         if manifest is None or not manifests.is_of_another():
@@ -229,6 +230,7 @@ def _is_free_by_now(attempt: Attempt, *, comes_again: bool) -> bool:
         # If the place was free meanwhile, the present photo's may have been among it.
         return bool(leftovers.removed) and not manifests.swap(manifest)
     # Only a rendition says so.
+    leftovers.remove_found()
     if not manifests.withdraw():
         return True
     if manifests.is_held() or leftovers.find_other_bucket() is None:

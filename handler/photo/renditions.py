@@ -1,12 +1,12 @@
 """Bytes of a photo -> renditions that S3 has confirmed: the one place that calls imaging."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from time import time as now_s
 from typing import Any, Final, NamedTuple
 
-from handler.errors import SigningError, SourceChangedError
+from handler.errors import OtherSourceError, SigningError, SourceChangedError
 from handler.objects import ObjectEvent
 from handler.photo.attempt import Attempt
 from handler.photo.destinations import Destination, destination, tags_left_out
@@ -102,7 +102,7 @@ class _Uploads:
         self._attempt.journal.enter(Stage.STORE)
         for sink in self._sinks.values():
             sink.wait()
-        if any(sink.was_there for sink in self._sinks.values()):
+        if self.found():
             # Whoever stored it has ended, perhaps after storing it over what told of more.
             self._attempt.leftovers.has_met_unnamed = True
         if any(self._replaced.get(one.key) == one.etag for one in self.kept()):
@@ -118,7 +118,15 @@ class _Uploads:
 
         One that another attempt at the same version had stored already counts.
         """
-        there = ((sink.key, sink.etag) for sink in self._sinks.values())
+        return self._kept(self._sinks.values())
+
+    def found(self) -> tuple[Kept, ...]:
+        """Return those of :meth:`kept` that another attempt had stored."""
+        return self._kept(sink for sink in self._sinks.values() if sink.was_there)
+
+    @staticmethod
+    def _kept(sinks: Iterable[S3Sink]) -> tuple[Kept, ...]:
+        there = ((sink.key, sink.etag) for sink in sinks)
         return tuple(Kept(key=key, etag=etag.strip('"')) for key, etag in there if etag is not None)
 
 
@@ -164,9 +172,13 @@ def store_renditions(
         uploads.wait()
     except BaseException as error:
         uploads.abort()
-        if isinstance(error, SourceChangedError | RejectedPhotoError):
+        attempt.leftovers.found.update(uploads.found())
+        if isinstance(error, OtherSourceError):
+            attempt.leftovers.remove_stored(uploads.kept())
+        elif isinstance(error, SourceChangedError | RejectedPhotoError):
             attempt.leftovers.remove_own(uploads.kept())
         raise
+    attempt.leftovers.found.update(uploads.found())
     kept = uploads.kept()
     pairs = list(zip(made, (one.key for one in kept), strict=True))
     return Stored(

@@ -7,9 +7,10 @@ tests/model tries every order of a few.
 import json
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from threading import Event
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -705,6 +706,36 @@ def test_renditions_without_a_manifest_have_the_place_beside_anothers_announceme
     house.before("PutObject", f"{KEY}/large.jpg", ask)
     report = house.handle(_JOB, settings)
     assert (report.disposition, report.code) == (Disposition.REJECTED, "other-source")
+    assert house.stored() == theirs
+    assert house.named() == set(BOTH)
+
+
+def test_an_announcement_beside_whoever_finds_its_renditions_takes_no_place(house: House) -> None:
+    """Who has read that there is no manifest finds all as it would have stored it, and keeps it."""
+    theirs = _leave_without_manifest(house)
+    settings = replace(house.settings, source_buckets=("photos",))
+    other = replace(house.settings, source_buckets=("other",))
+    # As such an event is, it announces nothing.
+    (etag,) = set(theirs.values())
+    event = ObjectEvent(bucket="other", key=KEY, etag=etag, sequencer=house.sequencer())
+    is_announced, is_over = Event(), Event()
+    under_way: list[Future[JobReport]] = []
+
+    def announce() -> None:
+        house.before("PutObject", f"{KEY}/large.jpg", wait)
+        under_way.append(crowd.submit(house.handle, _JOB, settings))
+        assert is_announced.wait(60)
+
+    def wait() -> None:
+        is_announced.set()
+        assert is_over.wait(60)
+
+    house.put(_OLD)
+    with ThreadPoolExecutor(1) as crowd:
+        house.before("PutObject", MANIFEST, announce)
+        assert house.handle(event, other).disposition is Disposition.WRITTEN
+        is_over.set()
+        assert under_way[0].result().code == "other-source"
     assert house.stored() == theirs
     assert house.named() == set(BOTH)
 
