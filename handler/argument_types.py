@@ -10,15 +10,19 @@ from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from handler.objects import BUCKET_PATTERN
 
 __all__ = ["bucket", "count", "readable_file", "writable_file", "writable_folder"]
 
+_ALIASES: Final = ("-s3alias", "--ol-s3")
+"""No bucket's name ends so: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html"""
+
 
 def bucket(text: str) -> str:
-    """Return the name of a bucket; an access point's ARN is none, and no event has it."""
-    if re.fullmatch(BUCKET_PATTERN, text) is None:
+    """Return the name of a bucket; an access point's ARN or alias is none, and no event has it."""
+    if re.fullmatch(BUCKET_PATTERN, text) is None or text.endswith(_ALIASES):
         raise ArgumentTypeError(f"expected a bucket's name but received {text!r}")
     return text
 

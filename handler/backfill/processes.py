@@ -45,9 +45,11 @@ class _Worker:
 def _start(settings: Settings, bucket: str) -> None:
     # Ctrl-C goes to every process of the terminal; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # So do these, by which a closed terminal, or a service's manager, ends all of them.
+    # A closed terminal and a service's manager send these to every process; so does the pool, once
+    # another of its processes has ended. What is ignored, as by nohup, stays so.
     for number in (signal.SIGHUP, signal.SIGTERM):
-        signal.signal(number, _end_from_outside)
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _end_from_outside)
     from handler.s3.client import make_client
     from imaging.worker.client import Workers
     from imaging.worker.spawning import Launch

@@ -14,7 +14,7 @@ from handler.photo.manifest import Verdict, judge
 from handler.photo.manifest_store import ManifestStore
 from handler.s3.requests import Requests
 from handler.settings import Settings
-from handler.version import version_from_event
+from handler.version import version_from_answer, version_from_event
 from imaging.errors import InternalError, RejectedPhotoError, error_from_exception
 
 __all__ = ["only_stale"]
@@ -32,25 +32,28 @@ def only_stale(
     A photo that cannot be looked up for a reason of its own counts as stale: the work on it reports
     the reason.
 
-    *Cost*: a HeadObject for each, 16 at once; as many photos in memory.
+    *Cost*: a HeadObject for each, 16 at once, and one of the photo where the list and the manifest
+    disagree when it was put; as many photos in memory.
 
     Raises:
         StorageError: The destination cannot be asked.
     """
 
     def look_up(photo: Photo) -> bool:
-        event = ObjectEvent(bucket=bucket, key=photo.key, etag=photo.etag, modified=photo.modified)
+        event = ObjectEvent(bucket=bucket, key=photo.key, etag=photo.etag)
         leftovers = Leftovers(requests, settings, event)
         manifest = ManifestStore(requests, settings, event, leftovers).look()
         if manifest is None:
             return bool(settings.config.specs_of(photo.key))
         made = made_digest(settings, photo.key, manifest.rejected)
-        version = version_from_event(event)
-        verdict = judge(version, manifest, made)
-        if verdict is Verdict.UNCHANGED_IF_CURRENT:
-            # The list has just said which one is.
-            return not version.is_same_upload(manifest.version)
-        return verdict is not Verdict.UNCHANGED
+        verdict = judge(version_from_event(event), manifest, made)
+        is_known = verdict in {Verdict.UNCHANGED, Verdict.UNCHANGED_IF_CURRENT}
+        if is_known and photo.modified not in {None, manifest.version.modified}:
+            # The same bytes, put again; or a list that tells the time otherwise, as of parts.
+            answer = requests.of_source("head_object", Bucket=bucket, Key=photo.key)
+            return not version_from_answer(event, answer).is_same_upload(manifest.version)
+        # The list has just said that the version is the current one.
+        return not is_known
 
     def is_stale(photo: Photo) -> bool:
         try:

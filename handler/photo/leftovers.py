@@ -28,13 +28,13 @@ class Leftovers:
     Attributes:
         removed: The ETags of the photos of which something was removed or replaced, by this attempt
             or, as far as it knows, by another: the one that is there is made anew.
+        removed_keys: Where they were.
         found: What this attempt found as it would have stored it. Where the place may be another
             bucket's, it says whose it is, until that is known.
         has_met_unnamed: Something stood where a rendition was to be stored, and no manifest said
             so: there may be more.
-        is_in_doubt: Nothing was left where a rendition was to be stored over what the manifest
-            names of this version, so more of it may be gone; or what was stored has the ETag of
-            what it replaced of another version, for which another may remove it.
+        has_missed_named: Nothing was left where a rendition was to be stored over what the manifest
+            names of this version: more of it may be gone.
     """
 
     def __init__(self, requests: Requests, settings: Settings, event: ObjectEvent) -> None:
@@ -42,9 +42,10 @@ class Leftovers:
         self._settings = settings
         self._event = event
         self.removed: set[str | None] = set()
+        self.removed_keys: set[str] = set()
         self.found: set[Kept] = set()
         self.has_met_unnamed = False
-        self.is_in_doubt = False
+        self.has_missed_named = False
 
     def remove_named(self, named: Iterable[Kept | Announced], before: Manifest) -> None:
         """Remove what ``before`` names and the manifest that replaces it does not."""
@@ -196,6 +197,7 @@ class Leftovers:
     def _delete(self, key: str, found: Found) -> None:
         condition = {"IfMatch": f'"{found.etag}"'} if self._settings.conditional_writes else {}
         self.removed.add(found.version.etag)
+        self.removed_keys.add(key)
         with suppress(ObjectMissingError, ConditionFailedError):
             self._requests.of_destination("delete_object", **self._where(key), **condition)
 

@@ -6,6 +6,7 @@ asked for the photo, and the manifest is written on the condition that it is as 
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import NoReturn, assert_never
 
 from handler.errors import (
@@ -124,7 +125,7 @@ def _open(attempt: Attempt) -> S3Source:
         manifests.read_kept()
         # Where something of it was taken away, what the manifest names is not there any more.
         is_robbed = version.etag in attempt.leftovers.removed
-        if not is_robbed and _is_told(version, manifests.manifest):
+        if not is_robbed and _says_all(manifests.manifest, version):
             # The very version went into an archive: its renditions are as right as before.
             raise
         draft = Withheld(
@@ -138,7 +139,7 @@ def _open(attempt: Attempt) -> S3Source:
         raise
 
 
-def _is_told(version: SourceVersion, before: Manifest | None) -> bool:
+def _says_all(before: Manifest | None, version: SourceVersion) -> bool:
     """Tell whether ``before`` says all of ``version`` that is to be said, which S3 keeps back.
 
     An event of bytes that were there before, and put again, is to be said: an attempt at what was
@@ -317,7 +318,28 @@ def make_some(attempt: Attempt, specs: Sequence[RenditionSpec]) -> Outcome:
             draft = Refusal(names=names, rejection=_rejection(attempt, source, error))
             _commit(attempt, source.check_current, draft)
             raise
+    if _is_robbed(attempt):
+        version = source.version
+        attempt.leftovers.removed.add(version.etag)
+        found = replace(attempt.event, etag=version.etag, version_id=version.version_id)
+        rest = make(attempt.about(found))
+        again = {one.key for one in rest.renditions}
+        asked_for = (one for one in stored.reports if one.key not in again)
+        return rest._replace(renditions=(*asked_for, *rest.renditions))
     return Outcome(Disposition.WRITTEN, stored.reports)
+
+
+def _is_robbed(attempt: Attempt) -> bool:
+    """Tell whether something is missing of the set that a rendition was added to.
+
+    Whoever left what was in the way, and ended, may have replaced more of it; whoever took away
+    what the manifest names, more than that.
+
+    *Cost*: none, where nothing was in the way or gone; else a HeadObject for each rendition.
+    """
+    manifest, leftovers = attempt.manifests.manifest, attempt.leftovers
+    is_in_doubt = leftovers.has_met_unnamed or leftovers.has_missed_named
+    return manifest is not None and is_in_doubt and not leftovers.is_whole(manifest)
 
 
 def _check_not_refused(

@@ -164,10 +164,6 @@ class Manifest:
         """
         return not self.deleted and not self.version.is_of_bucket(bucket)
 
-    def named(self, key: str) -> Kept | None:
-        """Return the rendition under ``key``, as far as the list was read."""
-        return next((one for one in self.kept or () if one.key == key), None)
-
     def metadata(self) -> dict[str, str]:
         """Return the part that a HeadObject shows."""
         state = {"state": "deleted"} if self.deleted else {"state": "made", "set": self.made}

@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import replace
@@ -162,6 +162,10 @@ class ManifestStore:
         if self.manifest is not None and self.manifest.is_of_another(self._event.bucket):
             raise self._other_source(self.manifest.version)
 
+    def is_of(self, version: SourceVersion) -> bool:
+        """Tell whether the manifest, as it was read last, is of ``version``."""
+        return self.manifest is not None and self.manifest.version.is_same(version)
+
     def is_of_another(self) -> bool:
         """Tell whether the manifest, as it was read last, is of another's photo."""
         return self.manifest is not None and self.manifest.is_of_another(self._event.bucket)
@@ -301,8 +305,9 @@ class ManifestStore:
         """Return what a rendition's key is expected to hold, going by the manifest as last seen."""
         if not self._settings.conditional_writes:
             return {}
-        one = self.manifest.named(key) if self.manifest is not None else None
-        return condition_over(None if one is None else f'"{one.etag}"')
+        kept = self.manifest.kept or () if self.manifest is not None else ()
+        etag = next((one.etag for one in kept if one.key == key), None)
+        return condition_over(None if etag is None else f'"{etag}"')
 
     def write(self, draft: Draft) -> bool:
         """Write what ``draft`` has to say into the manifest as it was read, and remove the rest.
@@ -434,27 +439,39 @@ class ManifestStore:
             _log.warning("%s still says that a decode is under way; others write it", self._key)
 
     def announce(
-        self, keys: Iterable[str], version: SourceVersion, ask: Callable[[], None]
+        self, keys: Collection[str], version: SourceVersion, ask: Callable[[], None]
     ) -> None:
         """Name ``keys`` before anything of ``version`` is stored under them.
 
         For who does not come again if it ends in between: whoever comes next finds them here.
 
-        *Cost*: one PutObject.
+        *Cost*: one PutObject, unless it says so already.
 
         Args:
             keys: The renditions'.
             version: The photo's.
             ask: As for :meth:`prove`.
         """
-        ours = tuple(Announced(key=key, version=version.name) for key in keys)
-        while True:
-            self.prove(ask)
-            taken = self._taken()
-            new = (one for one in ours if one not in taken.announced)
-            after = replace(taken, announced=(*taken.announced, *new))
-            if after == self.manifest or self.swap(after):
+        while (after := self._announcing(keys, version, ask)) != self.manifest:
+            if self.swap(after):
                 return
+
+    def alert(self, keys: Collection[str], version: SourceVersion, ask: Callable[[], None]) -> None:
+        """Do the same, and write in any case: whoever has read it before has to look again.
+
+        *Cost*: one PutObject.
+        """
+        while not self.swap(self._announcing(keys, version, ask)):
+            pass
+
+    def _announcing(
+        self, keys: Collection[str], version: SourceVersion, ask: Callable[[], None]
+    ) -> Manifest:
+        self.prove(ask)
+        taken = self._taken()
+        ours = (Announced(key=key, version=version.name) for key in keys)
+        new = (one for one in ours if one not in taken.announced)
+        return replace(taken, announced=(*taken.announced, *new))
 
     def _taken(self) -> Manifest:
         self.check_free()

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
+from functools import partial
 from typing import Final, assert_never
 
 from handler.errors import (
@@ -23,10 +23,10 @@ from handler.photo.making import make, make_some
 from handler.photo.manifest_store import ManifestStore, remove_former
 from handler.photo.present import present_event
 from handler.photo.removal import remove
-from handler.report import JobReport, RenditionReport
+from handler.report import JobReport
 from handler.s3.requests import Requests
 from handler.settings import Settings
-from handler.version import version_from_event
+from handler.version import SourceVersion, version_from_event
 from imaging.errors import InternalError, RejectedPhotoError, error_from_exception
 from imaging.photo import PhotoOpener
 from imaging.specs import RenditionSpec
@@ -95,14 +95,9 @@ def _work_until_true(attempt: Attempt, specs: Sequence[RenditionSpec] | None) ->
     Then the whole set is made, also for who asked for some of it.
     """
     comes_again = specs is None
-    stored: dict[str, RenditionReport] = {}
     for _ in range(_MAX_TURNS):
         try:
-            outcome = _work(attempt, specs)
-            stored.update((one.key, one) for one in outcome.renditions)
-            present = _incomplete_event(attempt)
-            if present is None:
-                return outcome._replace(renditions=tuple(stored.values()))
+            return _work(attempt, specs)
         except OtherSourceError:
             if not _is_free_by_now(attempt, comes_again=comes_again):
                 raise
@@ -125,46 +120,38 @@ def _robbed_event(attempt: Attempt) -> ObjectEvent | None:
 
     Photos that look the same have the same renditions: one's, removed, can be the other's.
 
+    No condition of S3's tells these apart. Where the manifest is of another version yet, whoever is
+    about to name them must look again: it is written, so that they find it to be another.
+
     *Cost*: none, where nothing was removed; else a HeadObject, and, where it was another photo's, a
-    GetObject of the manifest and a HeadObject for each rendition.
+    GetObject of the manifest and a HeadObject for each rendition, or a HeadObject and a PutObject.
     """
-    removed = attempt.leftovers.removed
-    present = _present_photo(attempt) if removed else None
-    if present is None or present.etag in removed:
+    manifests, leftovers = attempt.manifests, attempt.leftovers
+    present = _present_photo(attempt) if leftovers.removed else None
+    if present is None or present.etag in leftovers.removed:
         return present
-    manifest = attempt.manifests.read()
-    if manifest is None or not manifest.version.is_same(version_from_event(present)):
+    version = version_from_event(present)
+    manifests.read()
+    try:
+        if not manifests.is_of(version):
+            keys = sorted(leftovers.removed_keys)
+            manifests.alert(keys, version, partial(_check_present, attempt, version))
+    except SourceChangedError:
+        return _robbed_event(attempt)
+    except OtherSourceError:
+        # Whoever is about to name them finds that out, too.
         return None
-    if attempt.leftovers.is_whole(manifest):
+    manifest = manifests.manifest
+    if manifest is None or not manifests.is_of(version) or leftovers.is_whole(manifest):
         return None
-    removed.add(present.etag)
+    leftovers.removed.add(present.etag)
     return present
 
 
-def _incomplete_event(attempt: Attempt) -> ObjectEvent | None:
-    """Return the event of the photo if something is missing of what was named just now.
-
-    Whoever left what was in the way, and ended, may have replaced more of it; whoever took away
-    what the manifest names, more than that. And whoever removes a rendition of another photo that
-    looks the same cannot tell this one's from it: either it reads this manifest after that, and
-    makes what is missing, or it is seen here.
-
-    *Cost*: none, where nothing was in the way or gone, and nothing looked the same; else a
-    HeadObject for each rendition.
-    """
-    manifest, leftovers = attempt.manifests.manifest, attempt.leftovers
-    if manifest is None or not (leftovers.has_met_unnamed or leftovers.is_in_doubt):
-        return None
-    if leftovers.is_whole(manifest):
-        return None
-    version = manifest.version
-    leftovers.removed.add(version.etag)
-    return replace(
-        attempt.event,
-        change=Change.CREATED,
-        etag=version.etag,
-        version_id=version.version_id,
-    )
+def _check_present(attempt: Attempt, version: SourceVersion) -> None:
+    present = _present_photo(attempt)
+    if present is None or not version.is_same(version_from_event(present)):
+        raise SourceChangedError(f"Expected {version} to be the photo still")
 
 
 def _present_photo(attempt: Attempt) -> ObjectEvent | None:

@@ -49,8 +49,6 @@ class _Uploads:
         self._source = source
         self._tags = tags
         self._sinks: dict[str, S3Sink] = {}
-        # The ETags of what is replaced of other versions, by key.
-        self._replaced: dict[str, str] = {}
 
     def place(self, rendition: PlannedRendition) -> Destination:
         """Return where ``rendition`` goes."""
@@ -67,12 +65,10 @@ class _Uploads:
         attempt.journal.enter(Stage.ENCODE)
         place = self.place(rendition)
         manifest, is_named = attempt.manifests.manifest, False
-        if manifest is not None and (one := manifest.named(place.key)) is not None:
+        if manifest is not None and any(one.key == place.key for one in manifest.kept or ()):
             # It is replaced.
             attempt.leftovers.removed.add(manifest.version.etag)
             is_named = self._source.version.is_same(manifest.version)
-            if not is_named:
-                self._replaced[place.key] = one.etag
         sink = S3Sink(
             attempt.requests,
             attempt.executor,
@@ -92,7 +88,7 @@ class _Uploads:
             self._attempt.manifests.check_replaceable(found)
         self._source.check_current()
         if found is None and is_named:
-            leftovers.is_in_doubt = True
+            leftovers.has_missed_named = True
         if found is not None:
             # Replaced is removed, if the photo turns out to be that one again.
             leftovers.removed.add(found.etag)
@@ -105,8 +101,6 @@ class _Uploads:
         if self.found():
             # Whoever stored it has ended, perhaps after storing it over what told of more.
             self._attempt.leftovers.has_met_unnamed = True
-        if any(self._replaced.get(one.key) == one.etag for one in self.kept()):
-            self._attempt.leftovers.is_in_doubt = True
 
     def abort(self) -> None:
         """Abort what is not complete: renditions that are whole may stay, open uploads may not."""
@@ -225,7 +219,7 @@ def _render(
             # Every key is checked before the first rendition is stored.
             places = [uploads.place(rendition) for rendition in plan.renditions]
             if announces:
-                keys = (place.key for place in places)
+                keys = [place.key for place in places]
                 attempt.manifests.announce(keys, source.version, source.check_current)
             made = list(photo.render(plan, uploads.open))
     finally:

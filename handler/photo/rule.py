@@ -113,7 +113,7 @@ class Withheld:
         version: The photo's.
         code: The error's.
         reason: The error's message.
-        is_robbed: Whether something of it was taken away as another's.
+        is_robbed: Whether this attempt has removed or replaced something of it.
         announced: What attempts that were handed it may have stored: nothing else tells of that.
     """
 

@@ -110,7 +110,7 @@ def answered(event: ObjectEvent, disposition: Disposition) -> None:
 
 
 def forget() -> None:
-    """Remove the traces of this process: somebody ends it, and no photo does.
+    """Remove the traces of this process: a signal ends it, and none of its photos does.
 
     *Thread*: the main one, within a signal's handler too.
     """
@@ -127,21 +127,24 @@ def traced(event: ObjectEvent, version: SourceVersion) -> Iterator[None]:
     """
     file = _file(event)
     with _lock:
-        if not _under_way[file]:
-            trace = _Trace(version.name, ends(event, version), os.getpid(), event.is_alone)
+        # Counted first and removed first, so that a signal in between finds it.
+        before = ends(event, version)
+        _under_way[file] += 1
+        if _under_way[file] == 1:
+            trace = _Trace(version.name, before, os.getpid(), event.is_alone)
             # Without a /tmp, or with a full one, there is no trace; the photo is made all the same.
             with suppress(OSError):
                 _write(file, trace.text())
-        _under_way[file] += 1
     try:
         yield
     finally:
         with _lock:
-            _under_way[file] -= 1
             # An error is an answer: only an end without one leaves the trace.
-            if not _under_way[file]:
-                del _under_way[file]
+            if _under_way[file] == 1:
                 _remove(file)
+                del _under_way[file]
+            else:
+                _under_way[file] -= 1
 
 
 def _file(event: ObjectEvent) -> Path:

@@ -41,7 +41,9 @@ _RETRIES: Final = 32
 
 _CLEAN_UP_ATTEMPTS: Final = 3
 
-_READS: Final = frozenset({"get_object", "head_object"})
+_STORES: Final = frozenset(
+    {"put_object", "create_multipart_upload", "upload_part", "complete_multipart_upload"}
+)
 
 _GONE_STATUS: Final = frozenset({404, 405, 412, 416})
 """405: the version that was asked for is a delete marker."""
@@ -245,8 +247,8 @@ def _destination_failure(error: Exception, operation: str, place: str) -> Rendit
             f"Expected a store with conditional writes for {place} {said}; "
             "CONDITIONAL_WRITES=false does without"
         )
-    if operation not in _READS and meaning_of(status, code) is Meaning.NEVER:
+    if operation in _STORES and meaning_of(status, code) is Meaning.NEVER:
         return StoreRefusedError(f"Expected to store {place} {said}")
-    # What cannot be read, such as what somebody put there under a key of their own, says nothing of
-    # the photo: a deletion that cannot be carried out must not count as done.
+    # What cannot be read or removed, such as what somebody put there under a key of their own, says
+    # nothing of the photo: a deletion that cannot be carried out must not count as done.
     return StorageError(f"Expected to use {place} {said}")

@@ -72,10 +72,8 @@ def test_from_a_photo_that_looks_the_same(house: House) -> None:
     assert house.handle(last[0]).disposition is Disposition.UNCHANGED
 
 
-@pytest.mark.parametrize("is_named", [False, True])
-def test_from_a_photo_that_looks_the_same_and_is_not_named_yet(
-    house: House, *, is_named: bool
-) -> None:
+@pytest.mark.parametrize("before", ["a rendition", "a manifest", "a late attempt, too"])
+def test_from_a_photo_that_looks_the_same_and_is_not_named_yet(house: House, before: str) -> None:
     """A late attempt looks at the older one's rendition, and removes the newer one's.
 
     No condition tells them apart, and there is no manifest of the newer one that it could read.
@@ -86,6 +84,9 @@ def test_from_a_photo_that_looks_the_same_and_is_not_named_yet(
     is_stored, is_removed = Event(), Event()
 
     def store_the_newer() -> None:
+        if before == "a late attempt, too":
+            assert house.handle(older).disposition is Disposition.SUPERSEDED
+            assert house.stored() == {}
         house.before("PutObject", MANIFEST, wait_for_the_removal)
         under_way.append(crowd.submit(house.handle, newer[0]))
         assert is_stored.wait(60)
@@ -100,7 +101,7 @@ def test_from_a_photo_that_looks_the_same_and_is_not_named_yet(
 
     under_way: list[Future[JobReport]] = []
     with ThreadPoolExecutor(1) as crowd:
-        if is_named:
+        if before == "a manifest":
             house.before("PutObject", MANIFEST, write_the_older_and_replace_it)
         else:
             house.proxy.add(Fault(operation="PutObject", key=MANIFEST, action=ACCESS_DENIED))
@@ -111,7 +112,8 @@ def test_from_a_photo_that_looks_the_same_and_is_not_named_yet(
         assert house.handle(older).disposition is Disposition.SUPERSEDED
         assert house.stored() == {}
         is_removed.set()
-        assert under_way[0].result().disposition is Disposition.WRITTEN
+        assert under_way[0].result().code == "store-contended"
+    assert house.handle(newer[0]).disposition is Disposition.WRITTEN
     assert house.stored() == of(newer[0], "small.jpg")
     assert house.named() == {"small.jpg"}
 
