@@ -318,6 +318,27 @@ def test_a_photo_beside_one_that_ends_processes_of_a_backfill_is_made(
     assert list(Path(tempfile.gettempdir()).glob("renditions-*")) == []
 
 
+def test_a_backfill_under_nohup_goes_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What its parent ignores its processes ignore, too."""
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    event = house.put(_PHOTO)
+    photos = [Photo(key=KEY, etag=event.etag or "", size=1)]
+
+    def hang_up(_: object) -> None:
+        for process in multiprocessing.active_children():
+            assert process.pid is not None
+            os.kill(process.pid, signal.SIGHUP)
+
+    action = CallBefore(function=hang_up)
+    house.proxy.add(Fault(operation="PutObject", key=f"{KEY}/small.jpg", action=action))
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        made = make_locally(photos, bucket="photos", settings=house.settings, processes=1)
+        assert [outcome.disposition for outcome in made] == ["written"]
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_backfill_that_is_ended_from_outside_blames_no_photo(
     house: House, monkeypatch: pytest.MonkeyPatch, number: signal.Signals

@@ -3,9 +3,10 @@
 import json
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from types import SimpleNamespace
+from typing import Any, Final
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +17,7 @@ from handler.backfill.listing import Photo
 from handler.backfill.meter import Meter, in_words
 from handler.backfill.prices import ARM, X86, Work, price_of
 from handler.backfill.run import Stop, run
+from handler.backfill.sending import send_to_queue
 from handler.backfill.state import State, StateError
 from handler.backfill.ways import Outcome
 
@@ -202,3 +204,19 @@ def test_a_bill() -> None:
 def test_time_in_words(seconds: float, words: str) -> None:
     """A time is said as a person would."""
     assert in_words(seconds) == words
+
+
+def test_a_message_holds_only_what_sqs_takes() -> None:
+    """S3 has keys with characters that no message may have: one would lose the ten of its batch."""
+    bodies: list[str] = []
+
+    def send(*, QueueUrl: str, Entries: Sequence[Mapping[str, str]]) -> dict[str, Any]:  # noqa: ARG001, N803 - botocore's
+        bodies.extend(entry["MessageBody"] for entry in Entries)
+        return {}
+
+    keys = ["a.jpg", "\uffff.jpg", "\x01.jpg", "\U0001f407.jpg"]
+    photos = [Photo(key=key, etag="e", size=1) for key in keys]
+    sqs = SimpleNamespace(send_message_batch=send)
+    assert len(list(send_to_queue(photos, sqs=sqs, url="u", bucket="photos"))) == len(keys)
+    assert all(body.isascii() and body.isprintable() for body in bodies)
+    assert [json.loads(body)["key"] for body in bodies] == keys

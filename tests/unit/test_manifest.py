@@ -4,6 +4,7 @@ import http.client
 import io
 import json
 import re
+from dataclasses import replace
 from itertools import accumulate, count, takewhile
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -28,7 +29,7 @@ from handler.photo.manifest import (
     manifest_from_object,
     set_digest,
 )
-from handler.photo.rule import Addition, GivenUp, Rejection, left_behind, merged
+from handler.photo.rule import Addition, GivenUp, Refusal, Rejection, Withheld, left_behind, merged
 from handler.version import SourceVersion as Version
 from handler.version import version_from_event, version_from_metadata
 from imaging.config import parse_config
@@ -444,3 +445,57 @@ def test_an_addition_to_a_part_of_the_set_leaves_what_was_refused_and_said() -> 
     assert after.refused == (refused,)
     assert after.about == {"width": 1}
     assert after.kept == (kept, ours)
+
+
+@pytest.mark.parametrize("modified", [1, 2])
+def test_what_was_made_of_an_older_upload_of_the_same_bytes_is_no_part_of_the_newer_set(
+    modified: int,
+) -> None:
+    """It may have another focal point, or other tags; the time that S3 gives tells them apart."""
+    kept = Kept(key="tiny.jpg", etag="1")
+    older = Version(bucket="b", etag="e", modified=1, sequencer="1")
+    before = Manifest(version=older, made="today", kept=(kept,))
+    version = replace(older, modified=modified, sequencer="2")
+    ours = Kept(key="small.jpg", etag="2")
+    is_same = modified == 1
+    added = merged(before, Addition(version=version, names=("small",), kept=(ours,)))
+    assert (added.made, added.kept) == (("today", (kept, ours)) if is_same else ("", (ours,)))
+    rejection = Rejection(version=version, made="today", code="over-limit", reason="r")
+    refused = merged(before, Refusal(names=("large",), rejection=rejection))
+    assert (refused.rejected, refused.kept) == ((None, (kept,)) if is_same else ("over-limit", ()))
+    for is_robbed in (False, True):
+        withheld = merged(
+            before,
+            Withheld(
+                version=version, code="archived", reason="r", is_robbed=is_robbed, announced=()
+            ),
+        )
+        is_kept = is_same and not is_robbed
+        assert (withheld.rejected, withheld.kept) == (
+            (None, (kept,)) if is_kept else ("archived", ())
+        )
+        # It is as right as before, or goes with its name.
+        assert left_behind(before, withheld) == ()
+        assert withheld.version.sequencer == "2"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ((None, 1), (None, 2), True),
+        (("a", 1), ("a", 2), True),
+        (("a", 1), ("b", 1), False),
+        (("a", 1), (None, 1), True),
+        (("a", 1), (None, 2), False),
+        (("a", 1), (None, None), True),
+    ],
+)
+def test_a_version_is_told_by_its_id_or_its_bytes_or_its_time(
+    one: tuple[str | None, int], other: tuple[str | None, int | None], *, is_same: bool
+) -> None:
+    """Where one alone has an ID, the other may be of before the bucket had versions."""
+    version = Version(bucket="b", etag="e")
+    first = replace(version, version_id=one[0], modified=one[1])
+    second = replace(version, version_id=other[0], modified=other[1])
+    assert first.is_same(second) is second.is_same(first) is is_same
+    assert not first.is_same(replace(second, version_id=None, etag="f"))
