@@ -294,6 +294,8 @@ class Simulation:
         self._holders: dict[str, str] = {}
         self._deadly: set[str] = set()
         self._gone: set[tuple[str, str]] = set()
+        # The tags of photos that were moved into an archive; no two photos have the same ones.
+        self._moved: set[str] = set()
         self._destroyed: set[str] = set()
         self._lost: set[str] = set()
         self._forgotten: set[str] = set()
@@ -453,7 +455,8 @@ class Simulation:
 
     def _move_away(self, bucket: str, key: str) -> None:
         """A lifecycle rule moves the photo into an archive, which no event tells."""
-        if self._store.current(bucket, key) is not None:
+        if (photo := self._store.current(bucket, key)) is not None:
+            self._moved.add(photo.tagging)
             self._store.archive(bucket, key, is_away=True)
 
     def _restore(self, bucket: str, key: str) -> None:
@@ -902,13 +905,18 @@ class Simulation:
         }
 
     def _wrong_tags(self, place: str, stored: Photo, photo: Photo) -> list[str]:
-        """Return what is wrong with the tags of a rendition: its spec's, or the photo's."""
+        """Return what is wrong with the tags of a rendition: its spec's, or the photo's.
+
+        Of a photo that was in an archive they may be of an ended attempt under another
+        configuration, of which nothing else was different.
+        """
         found = self._settings.key_template.source(place)
         assert found is not None
         key, name, _ = found
         of = [spec for spec in self._set if _GIVEN[spec][0] == name and _GIVEN[spec][2](key)]
         tagging = "".join(_TAGGING.get(spec, "").format(photo.tagging) for spec in of)
-        if tagging == stored.tagging:
+        others = {text.format(photo.tagging) for text in ("", *_TAGGING.values())}
+        if tagging == stored.tagging or (photo.tagging in self._moved and stored.tagging in others):
             return []
         return [f"tagged {stored.tagging!r}, not {tagging!r}: {place}"]
 
