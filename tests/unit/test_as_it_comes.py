@@ -5,12 +5,11 @@ import struct
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import pytest
 import pyvips
 
-from imaging.decoders.libheif import Picture, Samples
 from imaging.errors import CorruptPhotoError, OverLimitError, RejectedPhotoError, SourceError
 from imaging.files.gain_map_numbers import APPLE
 from imaging.files.heif import from_memory, read_container
@@ -35,6 +34,7 @@ from tests.photos.heif import (
     metadata_first,
 )
 from tests.rendering import rendered
+from tests.tiles import watch_tiles
 from tests.unit.test_hdr_heif import headroom_xmp
 
 SPEC: Final = RenditionSpec(name="a", width=300, height=300, formats=(OutputFormat.PNG,))
@@ -77,21 +77,7 @@ class Turn(NamedTuple):
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Turn]:
     """The tiles that are decoded, of sources that have added themselves."""
     found: list[Turn] = []
-    begin, decode = Picture.__init__, Picture.tile
-
-    def init(picture: Picture, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - whatever it takes
-        opened.append(picture)
-        begin(picture, *arguments, **named)
-
-    def tile(picture: Picture, column: int, row: int) -> Samples:
-        # A thread of libvips may still be at work for the test before, whose photo failed.
-        if any(each is picture for each in opened):
-            found.append(Turn(row, column, _SOURCES[-1].came))
-        return decode(picture, column, row)
-
-    opened: list[Picture] = []
-    monkeypatch.setattr(Picture, "__init__", init)
-    monkeypatch.setattr(Picture, "tile", tile)
+    watch_tiles(monkeypatch, lambda column, row: found.append(Turn(row, column, _SOURCES[-1].came)))
     return found
 
 

@@ -15,7 +15,7 @@ import pyvips
 from imaging.bridge.source import OpenPhoto
 from imaging.decoders import heif_picture as decoder
 from imaging.decoders import read_header
-from imaging.decoders.libheif import HEVC, Picture, Samples
+from imaging.decoders.libheif import HEVC, Picture
 from imaging.errors import CorruptPhotoError, OverLimitError, UnsupportedFormatError
 from imaging.files.heif import from_memory, read_container
 from imaging.formats import InputFormat, OutputFormat
@@ -38,6 +38,7 @@ from tests.photos import (
 )
 from tests.photos.heif import Part, assembled, aux, box, coded, grid, grid_heic, nclx, prop
 from tests.rendering import header_of, rendered
+from tests.tiles import watch_tiles
 
 SPECS = tuple(
     RenditionSpec(name=f"w{side}", width=side, height=side, formats=(OutputFormat.PNG,))
@@ -296,14 +297,8 @@ def test_only_the_tiles_that_a_crop_needs_are_decoded(
     threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that crops 320 x 320 of 300 tiles: 6 x 5 of them."""
-    decoded = []
-
-    def tile(picture: Picture, column: int, row: int) -> Samples:
-        decoded.append((column, row))
-        return whole_tile(picture, column, row)
-
-    whole_tile = Picture.tile
-    monkeypatch.setattr(Picture, "tile", tile)
+    decoded: list[tuple[int, int]] = []
+    watch_tiles(monkeypatch, lambda column, row: decoded.append((column, row)))
     crop = prop(b"clap", 320, 1, 320, 1, 0, 1, 0, 1)
     data = grid_heic(20, 15, 1280, 960, chroma="444", properties=(crop,))
     before = pyvips.vips_lib.vips_concurrency_get()

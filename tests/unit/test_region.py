@@ -7,7 +7,6 @@ import pytest
 import pyvips
 
 import imaging.planning
-from imaging.decoders.libheif import Picture, Samples
 from imaging.formats import OutputFormat
 from imaging.geometry import Box, Placement, as_stored, place
 from imaging.header import ImageHeader
@@ -18,6 +17,7 @@ from imaging.steps import resize
 from tests.photos import heic
 from tests.photos.heif import grid_heic, prop
 from tests.rendering import header_of, plan_of, rendered
+from tests.tiles import watch_tiles
 
 _FIXED = [
     position
@@ -45,13 +45,7 @@ def squares(*positions: Position, side: int = 64) -> tuple[RenditionSpec, ...]:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """Column and row of each tile that is decoded."""
     found: list[tuple[int, int]] = []
-    decode = Picture.tile
-
-    def tile(picture: Picture, column: int, row: int) -> Samples:
-        found.append((column, row))
-        return decode(picture, column, row)
-
-    monkeypatch.setattr(Picture, "tile", tile)
+    watch_tiles(monkeypatch, lambda column, row: found.append((column, row)))
     return found
 
 
