@@ -9,15 +9,15 @@ __all__ = ["Photo", "list_photos"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Photo:
-    """One object: its key, its ETag without quotes, its size in bytes, its Last-Modified.
+    """One object: its key, its ETag without quotes, its size in bytes.
 
-    That is in seconds since 1970; None where nobody said it.
+    And its Last-Modified, in seconds since 1970.
     """
 
     key: str
     etag: str
     size: int
-    modified: int | None = None
+    modified: int
 
 
 def list_photos(client: Any, bucket: str, prefix: str, after: str = "") -> Iterator[Photo]:  # noqa: ANN401 - botocore's

@@ -12,9 +12,10 @@ from handler.photo.destinations import made_digest
 from handler.photo.leftovers import Leftovers
 from handler.photo.manifest import Verdict, judge
 from handler.photo.manifest_store import ManifestStore
+from handler.photo.present import is_current
 from handler.s3.requests import Requests
 from handler.settings import Settings
-from handler.version import version_from_answer, version_from_event
+from handler.version import version_from_event
 from imaging.errors import InternalError, RejectedPhotoError, error_from_exception
 
 __all__ = ["only_stale"]
@@ -48,10 +49,9 @@ def only_stale(
         made = made_digest(settings, photo.key, manifest.rejected)
         verdict = judge(version_from_event(event), manifest, made)
         is_known = verdict in {Verdict.UNCHANGED, Verdict.UNCHANGED_IF_CURRENT}
-        if is_known and photo.modified not in {None, manifest.version.modified}:
+        if is_known and photo.modified != manifest.version.modified:
             # The same bytes, put again; or a list that tells the time otherwise, as of parts.
-            answer = requests.of_source("head_object", Bucket=bucket, Key=photo.key)
-            return not version_from_answer(event, answer).is_same_upload(manifest.version)
+            return not is_current(requests, event, manifest.version)
         # The list has just said that the version is the current one.
         return not is_known
 

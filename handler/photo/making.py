@@ -23,12 +23,13 @@ from handler.photo.attempt import Attempt, Outcome, check_not_folder, found_gone
 from handler.photo.destinations import candidate_keys, made_digest
 from handler.photo.manifest import Announced, Kept, Manifest, Verdict, judge
 from handler.photo.poison import watched
+from handler.photo.present import is_current
 from handler.photo.renditions import store_renditions
 from handler.photo.rule import Addition, Draft, GivenUp, Refusal, Rejection, WholeSet, Withheld
 from handler.s3.source import S3Source
 from handler.stages import Stage
-from handler.version import SourceVersion, version_from_answer, version_from_event
-from imaging.errors import RejectedPhotoError, SourceError
+from handler.version import SourceVersion, version_from_event
+from imaging.errors import RejectedPhotoError
 from imaging.specs import RenditionSpec
 
 __all__ = ["leave_nothing", "make", "make_some", "superseded"]
@@ -68,7 +69,7 @@ def _make_unless_made(attempt: Attempt, named: SourceVersion, manifest: Manifest
             case Verdict.SUPERSEDED:
                 superseded(attempt, named)
             case Verdict.UNCHANGED_IF_CURRENT:
-                if _is_current(attempt, manifest.version):
+                if is_current(attempt.requests, attempt.event, manifest.version):
                     return _unchanged(attempt, manifest)
             case Verdict.MAKE:
                 pass
@@ -90,17 +91,6 @@ def _make_unless_made(attempt: Attempt, named: SourceVersion, manifest: Manifest
         attempt.manifests.prove(source.check_current)
         attempt.manifests.check_free()
         return _make_of(attempt, source)
-
-
-def _is_current(attempt: Attempt, version: SourceVersion) -> bool:
-    """Ask S3 whether ``version`` is still the photo. *Cost*: a HeadObject."""
-    event = attempt.event
-    try:
-        answer = attempt.requests.of_source("head_object", Bucket=event.bucket, Key=event.key)
-    except (SourceChangedError, SourceError, RejectedPhotoError):
-        # Who asks for the photo itself finds out why.
-        return False
-    return version_from_answer(event, answer).is_same_upload(version)
 
 
 def _open(attempt: Attempt) -> S3Source:

@@ -5,9 +5,20 @@ from dataclasses import replace
 from handler.errors import SourceChangedError, SourceRefusedError
 from handler.objects import Change, ObjectEvent
 from handler.s3.requests import Requests
-from imaging.errors import SourceError
+from handler.version import SourceVersion, version_from_answer
+from imaging.errors import RejectedPhotoError, SourceError
 
-__all__ = ["present_event"]
+__all__ = ["is_current", "present_event"]
+
+
+def is_current(requests: Requests, event: ObjectEvent, version: SourceVersion) -> bool:
+    """Ask S3 whether ``version`` is still the photo of ``event``. *Cost*: a HeadObject."""
+    try:
+        answer = requests.of_source("head_object", Bucket=event.bucket, Key=event.key)
+    except (SourceChangedError, SourceError, RejectedPhotoError):
+        # Who asks for the photo itself finds out why.
+        return False
+    return version_from_answer(event, answer).is_same_upload(version)
 
 
 def present_event(requests: Requests, event: ObjectEvent) -> ObjectEvent | None:

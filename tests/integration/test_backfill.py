@@ -217,11 +217,13 @@ def test_a_missing_option_is_named_before_anything_is_counted(
 
 def test_a_process_that_dies_takes_no_photo_with_it(tmp_path: Path) -> None:
     """When a process is killed, the photos that the pool held are made all the same."""
-    photos = [Photo(key=f"album/{number:05}.jpg", etag="", size=1) for number in range(30)]
+    photos = [
+        Photo(key=f"album/{number:05}.jpg", etag="", size=1, modified=0) for number in range(30)
+    ]
     with FileS3() as server, pytest.MonkeyPatch.context() as patch:
         _fill(server, tmp_path, len(photos))
         etag = server.client().head_object(Bucket=_PHOTOS, Key=photos[0].key)["ETag"].strip('"')
-        photos = [Photo(key=photo.key, etag=etag, size=1) for photo in photos]
+        photos = [Photo(key=photo.key, etag=etag, size=1, modified=0) for photo in photos]
         patch.setenv("AWS_ENDPOINT_URL_S3", server.endpoint_url)
         outcomes = []
         for outcome in make_locally(photos, bucket=_PHOTOS, settings=read_settings(), processes=2):
@@ -267,7 +269,7 @@ def test_what_a_queue_refuses_is_reported() -> None:
     sqs = boto3.client(
         "sqs", region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test"
     )
-    photos = [Photo(key=key, etag="e", size=1) for key in ("a", "b")]
+    photos = [Photo(key=key, etag="e", size=1, modified=0) for key in ("a", "b")]
     with Stubber(sqs) as stub:
         stub.add_response(
             "send_message_batch",

@@ -173,6 +173,11 @@ def test_only_stale_sees_the_same_bytes_put_again(house: House) -> None:
     time.sleep(_A_WHILE_S)
     house.put(_halves(), Metadata=_RIGHT)
     assert [one.key for one in stale()] == [KEY]
+    # Who works on a photo that is gone meanwhile says so.
+    listed = list(list_photos(house.s3, "photos", ""))
+    house.s3.delete_object(Bucket="photos", Key=KEY)
+    found = only_stale(listed, bucket="photos", settings=house.settings, requests=requests)
+    assert list(found) == listed
 
 
 def test_a_job_sees_that_the_version_is_another(versioned: House) -> None:

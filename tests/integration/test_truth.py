@@ -1303,7 +1303,7 @@ def test_another_memory_makes_only_what_was_refused_for_memory_stale(house: Hous
     house.handle(event)
     requests = Requests(house.proxy.client())
     assert event.etag is not None
-    photo = Photo(key=KEY, etag=event.etag, size=event.size or 0)
+    photo = Photo(key=KEY, etag=event.etag, size=event.size or 0, modified=0)
     assert list(only_stale([photo], bucket="photos", settings=elsewhere, requests=requests)) == []
     for code, is_stale in (("needs-more-memory", True), ("over-limit", False)):
         one, other = (made_digest(one, KEY, code) for one in (house.settings, elsewhere))

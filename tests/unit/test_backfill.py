@@ -25,7 +25,9 @@ _JOB: Final = {"bucket": "photos", "via": "local"}
 
 
 def _photos(count: int) -> list[Photo]:
-    return [Photo(key=f"{number:06}.jpg", etag="e", size=number) for number in range(count)]
+    return [
+        Photo(key=f"{number:06}.jpg", etag="e", size=number, modified=0) for number in range(count)
+    ]
 
 
 class _Disordered:
@@ -215,7 +217,7 @@ def test_a_message_holds_only_what_sqs_takes() -> None:
         return {}
 
     keys = ["a.jpg", "\uffff.jpg", "\x01.jpg", "\U0001f407.jpg"]
-    photos = [Photo(key=key, etag="e", size=1) for key in keys]
+    photos = [Photo(key=key, etag="e", size=1, modified=0) for key in keys]
     sqs = SimpleNamespace(send_message_batch=send)
     assert len(list(send_to_queue(photos, sqs=sqs, url="u", bucket="photos"))) == len(keys)
     assert all(body.isascii() and body.isprintable() for body in bodies)

@@ -141,7 +141,7 @@ def test_an_estimate_is_made_of_the_other_photos(
         get_object=lambda **asked: {"Body": SimpleNamespace(read=lambda: bodies[asked["Key"]])},
         exceptions=SimpleNamespace(ClientError=ZeroDivisionError),
     )
-    drawn = [Photo(key=key, etag="e", size=1) for key in _KEYS]
+    drawn = [Photo(key=key, etag="e", size=1, modified=0) for key in _KEYS]
     sample = measure(
         client, "photos", drawn, load_config(_config(tmp_path)).asked, WORKERS.open_photo
     )
@@ -160,9 +160,11 @@ def test_a_photo_that_cannot_be_looked_up_is_stale(
         return Verdict.UNCHANGED
 
     monkeypatch.setattr(stale, "judge", judge)
-    monkeypatch.setattr(ManifestStore, "look", lambda _: Manifest(version=SourceVersion()))
+    monkeypatch.setattr(
+        ManifestStore, "look", lambda _: Manifest(version=SourceVersion(modified=0))
+    )
     found = stale.only_stale(
-        [Photo(key=key, etag=key, size=1) for key in _KEYS],
+        [Photo(key=key, etag=key, size=1, modified=0) for key in _KEYS],
         bucket="photos",
         settings=_settings(tmp_path),
         requests=Requests(_BrokenClient()),
