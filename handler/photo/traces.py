@@ -161,7 +161,8 @@ def _file(event: ObjectEvent) -> Path:
 def _write(file: Path, text: str) -> None:
     """Write ``text``; another thread's end of the process leaves what was there before, or all."""
     # To truncate it first would leave nothing: an end that was counted before is lost then.
-    number = os.open(file, os.O_WRONLY | os.O_CREAT, 0o600)
+    # No link is followed: /tmp may be everybody's where a backfill runs.
+    number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         os.write(number, text.encode())
         os.ftruncate(number, len(text))
