@@ -144,15 +144,17 @@ class _Work:
             error = error_from_exception(raised, "process")
             _log.exception("%s", error)
             return _failed(event, error.code, error.message)
-        if report.disposition is Disposition.RETRY and self._is_stopped_by(event, report.code):
-            self._stopped_by = report.code
+        if report.disposition is Disposition.RETRY:
+            self._note_failure(event, report.code)
         answered(event, report.disposition)
         return report
 
-    def _is_stopped_by(self, event: ObjectEvent, code: str | None) -> bool:
+    def _note_failure(self, event: ObjectEvent, code: str | None) -> None:
+        """Stop if whatever comes next would fail in the same way."""
         if code in _REFUSALS:
             self._refused.add((event.bucket, event.key))
-        return code in _STOPPING or len(self._refused) >= _MOST_REFUSED
+        if code in _STOPPING or len(self._refused) >= _MOST_REFUSED:
+            self._stopped_by = code
 
     def reports(self, done: Callable[[JobReport], None]) -> tuple[ItemReport, ...]:
         """Return all reports, each after it was handed to ``done``."""
