@@ -18,7 +18,7 @@ from urllib.parse import quote_plus
 import pytest
 from botocore.exceptions import ClientError
 
-from handler.backfill.listing import Photo
+from handler.backfill.listing import Photo, list_photos
 from handler.backfill.processes import make_locally
 from handler.errors import Disposition
 from handler.events.envelope import Envelope, Item
@@ -288,7 +288,7 @@ def test_a_photo_beside_one_that_ends_processes_of_a_backfill_is_made(
     """The pool ends the others with the one, so only who had it alone is counted, run after run."""
     monkeypatch.setattr(tempfile, "tempdir", None)
     events = house.put(_PHOTO, key="bad.jpg"), house.put(jpeg(64, 96), key="good.jpg")
-    photos = [Photo(key=event.key, etag=event.etag or "", size=1) for event in events]
+    photos = [Photo(key=event.key, etag=event.etag or "", size=1, modified=0) for event in events]
     begun, ended = threading.Event(), threading.Event()
 
     def kill(_: object) -> None:
@@ -318,25 +318,39 @@ def test_a_photo_beside_one_that_ends_processes_of_a_backfill_is_made(
     assert list(Path(tempfile.gettempdir()).glob("renditions-*")) == []
 
 
+def _to_each_process(number: signal.Signals) -> CallBefore:
+    """Send a signal to each of this process's."""
+
+    def send(_: object) -> None:
+        for process in multiprocessing.active_children():
+            assert process.pid is not None
+            os.kill(process.pid, number)
+
+    return CallBefore(function=send)
+
+
+def _backfill(house: House, number: signal.Signals, handler: signal.Handlers) -> str:
+    """Return what came of the photo; `handler` is what this process does about the signal.
+
+    Whoever runs the tests may ignore it, as nohup does.
+    """
+    photos = list_photos(house.s3, "photos", "")
+    before = signal.signal(number, handler)
+    try:
+        made = make_locally(photos, bucket="photos", settings=house.settings, processes=1)
+        (outcome,) = made
+    finally:
+        signal.signal(number, before)
+    return outcome.code or outcome.disposition
+
+
 def test_a_backfill_under_nohup_goes_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """What its parent ignores its processes ignore, too."""
     monkeypatch.setattr(tempfile, "tempdir", None)
-    event = house.put(_PHOTO)
-    photos = [Photo(key=KEY, etag=event.etag or "", size=1)]
-
-    def hang_up(_: object) -> None:
-        for process in multiprocessing.active_children():
-            assert process.pid is not None
-            os.kill(process.pid, signal.SIGHUP)
-
-    action = CallBefore(function=hang_up)
+    house.put(_PHOTO)
+    action = _to_each_process(signal.SIGHUP)
     house.proxy.add(Fault(operation="PutObject", key=f"{KEY}/small.jpg", action=action))
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        made = make_locally(photos, bucket="photos", settings=house.settings, processes=1)
-        assert [outcome.disposition for outcome in made] == ["written"]
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    assert _backfill(house, signal.SIGHUP, signal.SIG_IGN) == "written"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -346,29 +360,12 @@ def test_a_backfill_that_is_ended_from_outside_blames_no_photo(
     """Whoever ends the group, or closes the terminal, ends each process at whatever it has."""
     monkeypatch.setattr(tempfile, "tempdir", None)
     event = house.put(_PHOTO)
-    photos = [Photo(key=KEY, etag=event.etag or "", size=1)]
-
-    def end(_: object) -> None:
-        for process in multiprocessing.active_children():
-            assert process.pid is not None
-            os.kill(process.pid, number)
-
-    def run() -> str | None:
-        made = make_locally(photos, bucket="photos", settings=house.settings, processes=1)
-        (outcome,) = made
-        return outcome.code
-
-    stored = f"{KEY}/small.jpg"
-    action = CallBefore(function=end)
+    action, stored = _to_each_process(number), f"{KEY}/small.jpg"
     house.proxy.add(Fault(operation="PutObject", key=stored, action=action, times=None))
-    # Whoever runs the tests may ignore it, as nohup does.
-    before = signal.signal(number, signal.SIG_DFL)
-    try:
-        assert [run() for _ in range(3)] == ["process-died"] * 3
-    finally:
-        signal.signal(number, before)
+    said = [_backfill(house, number, signal.SIG_DFL) for _ in range(3)]
+    assert said == ["process-died"] * 3
     house.proxy.clear()
-    assert run() is None
+    assert _backfill(house, number, signal.SIG_DFL) == "written"
     assert house.stored() == of(event, *BOTH)
 
 
